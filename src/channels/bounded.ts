@@ -1,0 +1,145 @@
+import type { ChannelConfig } from '../config.ts';
+import type { Channel, Clock, OutboundMessage, SendResult } from '../domain/ports.ts';
+import { type Driver, Handover } from './handover.ts';
+import { describeError } from './text.ts';
+
+/** Addresses are compared in a normal form: mail lower-cased, telephone numbers without punctuation. */
+function normalForm(address: string): string {
+  const text = address.trim().toLowerCase();
+  return /^\+[\d\s().-]+$/.test(text) ? text.replace(/[^+\d]/g, '') : text;
+}
+
+/** A subject alone says nothing. */
+export const contentNeeds = ['text', 'html', 'body'] as const;
+
+/** Nothing was tried, nothing left. */
+const notTried = (code: string, message: string): SendResult => ({ kind: 'retry', code, message, counts: false });
+
+/**
+ * What all channels promise, around a driver: never more than `concurrency` messages under way (others wait in order of
+ * arrival), a result within `timeoutMs` of a message's start, an abort that acts at once, `redirect` and `allow`, and a
+ * `close` that waits for what is under way: at most `timeoutMs`, and as long again for the driver.
+ */
+export class BoundedChannel implements Channel {
+  readonly name: string;
+  readonly address: string;
+  readonly concurrency: number;
+  readonly delivery: ChannelConfig['delivery'];
+  readonly attempts: number;
+  readonly giveUpMs: number;
+  readonly needs = contentNeeds;
+  readonly #timeoutMs: number;
+  readonly #redirect: string | undefined;
+  readonly #allow: ReadonlySet<string> | undefined;
+  readonly #driver: Driver;
+  readonly #clock: Clock;
+  /** What waits for a slot, in order of arrival. */
+  readonly #waiting = new Set<Handover>();
+  /** A member's sends share one signal: one listener serves them all, as adding one costs a walk over the others. */
+  readonly #bySignal = new WeakMap<AbortSignal, Set<Handover>>();
+  #underWay = 0;
+  #closed: Promise<void> | undefined;
+  #onDrained: (() => void) | undefined;
+
+  constructor(config: ChannelConfig, driver: Driver, clock: Clock) {
+    this.name = config.name;
+    this.address = config.address;
+    this.concurrency = config.concurrency;
+    this.delivery = config.delivery;
+    this.attempts = config.attempts;
+    this.giveUpMs = config.giveUpMs;
+    this.#timeoutMs = config.timeoutMs;
+    this.#redirect = config.redirect;
+    this.#allow = config.allow && new Set(config.allow.map(normalForm));
+    this.#driver = driver;
+    this.#clock = clock;
+  }
+
+  send(message: OutboundMessage, signal: AbortSignal): Promise<SendResult> {
+    if (this.#closed !== undefined) return Promise.resolve(notTried('closed', 'the channel is closed'));
+    if (signal.aborted) return Promise.resolve(notTried('aborted', 'aborted before it was handed over'));
+    const to = this.#redirect ?? message.to;
+    // After the redirection: with an allow list, nothing ever goes to an address that is not in it.
+    if (this.#allow !== undefined && !this.#allow.has(normalForm(to))) {
+      return Promise.resolve({
+        kind: 'rejected',
+        code: 'not_allowed',
+        message: 'the recipient is not in the allow list',
+      });
+    }
+    return new Promise((resolve) => {
+      this.#admit(to === message.to ? message : { ...message, to }, this.#peers(signal), resolve);
+    });
+  }
+
+  /** Takes nothing more, waits for what is under way, frees the driver. Further calls wait for the same. */
+  close(): Promise<void> {
+    this.#closed ??= this.#drain();
+    return this.#closed;
+  }
+
+  #admit(message: OutboundMessage, peers: Set<Handover>, resolve: (result: SendResult) => void): void {
+    const handover = new Handover(message, this.delivery === 'at-most-once', (result) => {
+      peers.delete(handover);
+      if (!this.#waiting.delete(handover)) this.#release(handover);
+      resolve(result);
+    });
+    peers.add(handover);
+    if (this.#underWay < this.concurrency) this.#begin(handover);
+    else this.#waiting.add(handover);
+  }
+
+  #begin(handover: Handover): void {
+    const ms = this.#timeoutMs;
+    this.#underWay += 1;
+    handover.stopTimer = this.#clock.after(ms, () => handover.interrupt('timeout', `no answer within ${ms} ms`));
+    this.#start(handover);
+  }
+
+  #start(handover: Handover): void {
+    try {
+      this.#driver.start(handover);
+    } catch (error) {
+      if (handover.begun) handover.lost('internal', describeError(error));
+      else handover.settle({ kind: 'rejected', code: 'message_invalid', message: describeError(error) });
+    }
+  }
+
+  #release(handover: Handover): void {
+    handover.stopTimer?.();
+    this.#underWay -= 1;
+    const [next] = this.#waiting;
+    if (next !== undefined) {
+      this.#waiting.delete(next);
+      this.#begin(next);
+    } else if (this.#underWay === 0) this.#onDrained?.();
+  }
+
+  #peers(signal: AbortSignal): Set<Handover> {
+    const known = this.#bySignal.get(signal);
+    if (known !== undefined) return known;
+    const peers = new Set<Handover>();
+    this.#bySignal.set(signal, peers);
+    const abort = (): void => {
+      // Those that wait first: the slots that become free must not begin them.
+      const all = [...peers].sort((a, b) => Number(this.#waiting.has(b)) - Number(this.#waiting.has(a)));
+      for (const handover of all) handover.interrupt('aborted', 'aborted while it was handed over', handover.begun);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    return peers;
+  }
+
+  async #drain(): Promise<void> {
+    for (const handover of [...this.#waiting]) handover.settle(notTried('closed', 'the channel was closed'));
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onDrained = resolve;
+      });
+    }
+    // Every hand-over has its deadline; what the driver frees has none of its own (a file on a disk that hangs).
+    await new Promise<void>((resolve, reject) => {
+      const stopTimer = this.#clock.after(this.#timeoutMs, resolve);
+      this.#driver.close().then(resolve, reject).finally(stopTimer);
+    });
+  }
+}

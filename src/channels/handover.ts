@@ -1,0 +1,65 @@
+import type { OutboundMessage, SendResult } from '../domain/ports.ts';
+
+/** What a driver has under way for one hand-over. */
+export interface Wire {
+  /** Stops it as soon as it can be stopped; what comes of it is no longer asked for. */
+  cut(): void;
+}
+
+/**
+ * One message on its way out, from the slot it was given to its result. The driver says when bytes may have left
+ * (`begun`) and what it knows of the answer (`verdict`); whatever ends the hand-over early is judged by these two.
+ */
+export class Handover {
+  readonly message: OutboundMessage;
+  /** True from just before the first byte can leave. */
+  begun = false;
+  /** The result, should the rest of the answer never come. */
+  verdict: SendResult | undefined;
+  wire: Wire | undefined;
+  /** Stops the deadline; there from the start of the hand-over on. */
+  stopTimer: (() => void) | undefined;
+  settled = false;
+  readonly #atMostOnce: boolean;
+  readonly #onSettled: (result: SendResult) => void;
+
+  constructor(message: OutboundMessage, atMostOnce: boolean, onSettled: (result: SendResult) => void) {
+    this.message = message;
+    this.#atMostOnce = atMostOnce;
+    this.#onSettled = onSettled;
+  }
+
+  /** The first result stands; later ones are ignored. */
+  settle(result: SendResult): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.#onSettled(result);
+  }
+
+  /**
+   * No answer will come. Before anything left it is a retry, whatever the delivery; afterwards a retry with the same key
+   * (at-least-once) or unknown (at-most-once).
+   */
+  lost(code: string, message: string, counts = true): void {
+    if (this.verdict !== undefined) this.settle(this.verdict);
+    else if (this.begun && this.#atMostOnce) this.settle({ kind: 'unknown', code, message });
+    else this.settle({ kind: 'retry', code, message, counts });
+  }
+
+  /** Ends it now, on the wire too. */
+  interrupt(code: string, message: string, counts = true): void {
+    this.lost(code, message, counts);
+    this.wire?.cut();
+  }
+}
+
+/** What differs from channel to channel. */
+export interface Driver {
+  /**
+   * Begins the hand-over and returns; the result comes through `handover.settle` or `lost`. Never called for more than
+   * `concurrency` unsettled hand-overs. What it throws is final for this message: nothing may have left.
+   */
+  start(handover: Handover): void;
+  /** Called once, when no hand-over is under way. */
+  close(): Promise<void>;
+}

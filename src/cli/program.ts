@@ -1,0 +1,168 @@
+/** The command line as a table: what there is, with which options, and which file does it (loaded when asked for). */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { Context, ExitCode } from './context.ts';
+import { describeFailure } from './failure.ts';
+import { createOutput, type Environment, type Sink } from './output.ts';
+import { packageRoot } from './packageRoot.ts';
+
+export interface Host {
+  env: Environment;
+  stdout: Sink;
+  stderr: Sink;
+  /** Called by commands that stay: from then on SIGINT, SIGTERM and SIGHUP abort the signal instead of ending the process. */
+  interruptible(): AbortSignal;
+}
+
+/** What a command returns after its parameters: a number, or never at all (it throws). */
+type Action = (context: Context) => Promise<ExitCode | number>;
+
+/** Runs one command line (without `node` and the script) and returns its exit code; never throws. */
+export async function runCommandLine(argv: readonly string[], host: Host): Promise<number> {
+  let code = 0;
+  const run = async (command: Command, action: Action): Promise<void> => {
+    const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
+    const out = createOutput({ stdout: host.stdout, stderr: host.stderr, env: host.env, json });
+    const stays = command.name() === 'worker' || command.name() === 'demo';
+    const signal = stays ? host.interruptible() : new AbortController().signal;
+    try {
+      code = await action({ env: host.env, out, signal });
+    } catch (error) {
+      const failure = describeFailure(error, host.env);
+      out.endPanel();
+      out.failure(failure);
+      code = failure.exitCode;
+    }
+  };
+  try {
+    await build(host, run).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : 2;
+  }
+  return code;
+}
+
+const wholeNumber =
+  (least: number, most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    return value;
+  };
+
+type Run = (command: Command, action: Action) => Promise<void>;
+
+function build(host: Host, run: Run): Command {
+  const program = new Command('communication-base')
+    .description('Runs messaging campaigns from MongoDB collections: the collections are the API.')
+    .version(version(), '-V, --version')
+    .option('--json', 'print one JSON document (JSON lines where it streams)')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(--help says what there is)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void host.stdout.write(text),
+      writeErr: (text) => void host.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 the answer is no, 2 wrong use, 3 MongoDB out of reach.\nSettings come from the environment; `config` prints them.',
+    );
+  addService(program, run);
+  addCampaigns(program, run);
+  addEvents(program, run);
+  return program;
+}
+
+const version = (): string => {
+  const { version } = JSON.parse(readFileSync(new URL('package.json', packageRoot()), 'utf8')) as { version: string };
+  return version;
+};
+
+function addService(program: Command, run: Run): void {
+  program
+    .command('worker')
+    .description('run the service until it is stopped')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./worker.ts')).worker(options, context)),
+    );
+  program
+    .command('demo')
+    .description(
+      'see a campaign run on this machine in half a minute, with a database, two workers and a provider of its own',
+    )
+    .option('--contacts <n>', 'how many people to write to', wholeNumber(10, 200_000), 2000)
+    .option('--keep', 'leave it running afterwards, to look around')
+    .action((options, command) => run(command, async (context) => (await import('./demo.ts')).demo(options, context)));
+  program
+    .command('init')
+    .description('make collections, indexes and partitions in the database; safe to repeat')
+    .action((options, command) => run(command, async (context) => (await import('./setup.ts')).init(options, context)));
+  program
+    .command('config')
+    .description('print every setting in force and where it came from, secrets masked')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./setup.ts')).showConfig(options, context)),
+    );
+}
+
+function addCampaigns(program: Command, run: Run): void {
+  program
+    .command('submit')
+    .description('check a campaign and store it; it starts at once unless its status is "draft"')
+    .argument('<file>', 'a JSON file, "-" for stdin')
+    .action((file, _, command) =>
+      run(command, async (context) => (await import('./submit.ts')).submit({ file }, context)),
+    );
+  program
+    .command('validate')
+    .description('say everything that is wrong with a campaign, each with its path; 1 if anything is')
+    .argument('<file>', 'a JSON file, "-" for stdin')
+    .action((file, _, command) =>
+      run(command, async (context) => (await import('./submit.ts')).validate({ file }, context)),
+    );
+  program
+    .command('status')
+    .description('show one campaign in figures, or the newest ones')
+    .argument('[campaign]', 'its id')
+    .option('--limit <n>', 'how many to list', wholeNumber(1, 1000), 50)
+    .action((campaign, { limit }, command) =>
+      run(command, async (context) =>
+        (await import('./status.ts')).status({ ...(campaign === undefined ? {} : { campaign }), limit }, context),
+      ),
+    );
+  const changes = {
+    pause: 'stop sending; nobody is lost, timers keep their due times',
+    resume: 'go on with a paused campaign; says first how many are overdue',
+    cancel: 'end a campaign for good',
+  } as const;
+  for (const [name, description] of Object.entries(changes) as [keyof typeof changes, string][])
+    program
+      .command(name)
+      .description(description)
+      .argument('<campaign>', 'its id')
+      .action((campaign, _, command) =>
+        run(command, async (context) => (await import('./campaigns.ts'))[name]({ campaign }, context)),
+      );
+}
+
+function addEvents(program: Command, run: Run): void {
+  program
+    .command('event')
+    .description('tell a conversation something, as any other service would: 1 when there is no such conversation')
+    .argument('<conversation>', '<campaign id>:<contact id>')
+    .requiredOption('--type <type>', 'reply, bounce, complaint, unsubscribe, … or a word of your own')
+    .option('--text <text>', 'what was said')
+    .option('--channel <name>', 'where it came from')
+    .option('--id <id>', 'identity: the same id counts once; a new one when absent')
+    .option('--data <json>', 'a JSON object with anything else')
+    .option('--auto', 'an automatic answer, which is no reply (RFC 3834)')
+    .option('--machine', 'made by a machine: moves nothing')
+    .action((conversation, options, command) =>
+      run(command, async (context) => (await import('./events.ts')).event({ conversation, ...options }, context)),
+    );
+}

@@ -1,0 +1,98 @@
+/** What of a campaign may change while it runs, and the end its schedule sets. */
+
+import { defaultPriority, scheduled } from './campaignPins.ts';
+import {
+  type CampaignDecision,
+  type CampaignEvent,
+  type CampaignInput,
+  campaignSet,
+  closed,
+  numberOf,
+  runWrite,
+} from './campaignWrites.ts';
+import type { Fault } from './errors.ts';
+import type { Run } from './model.ts';
+import { normalise } from './normalise.ts';
+import { isPlain, own } from './plain.ts';
+import { faultsOf } from './validation.ts';
+
+/**
+ * Takes `priority` and `schedule.endAt` into the run beside `set`, and ends the run when its end has come. A change that
+ * cannot be taken is reported once in `error`, and the run keeps what it had.
+ */
+export function takeIn(
+  input: CampaignInput,
+  raw: Record<string, unknown>,
+  run: Run,
+  set: Partial<Run>,
+  event?: CampaignEvent,
+): CampaignDecision {
+  const faults = liveFaults(raw);
+  const { priority, endAt } = live(raw, run, faults);
+  if (endAt !== undefined && endAt.getTime() <= input.now) {
+    const schedule = withEnd(run.schedule, endAt);
+    return runWrite(
+      input,
+      raw,
+      { status: 'cancelled', endReason: 'campaign_ended', ...closed(run), schedule },
+      'ended',
+    );
+  }
+  const changes: Partial<Run> = {
+    ...set,
+    ...(priority === run.priority ? {} : { priority }),
+    ...(endAt?.getTime() === run.schedule?.endAt?.getTime() ? {} : { schedule: withEnd(run.schedule, endAt) }),
+  };
+  const again = endAt === undefined ? {} : { lookAgainAt: endAt.getTime() };
+  const campaign = reported(raw, faults, event);
+  if (Object.keys(changes).length === 0 && campaign === undefined) return again;
+  const { write, ...decision } = runWrite(input, raw, changes, event, event === 'resumed' ? ['pausedReason'] : []);
+  return {
+    ...decision,
+    ...again,
+    write: { ...write, ...(campaign ? { campaign } : {}) },
+    ...(faults.length > 0 && campaign ? { faults } : {}),
+  };
+}
+
+function live(
+  raw: Record<string, unknown>,
+  run: Run,
+  faults: readonly Fault[],
+): { priority: number; endAt?: Date | undefined } {
+  const wrong = (...paths: string[]): boolean => faults.some(({ path }) => paths.includes(path));
+  return {
+    priority: wrong('priority') ? run.priority : (numberOf(raw, 'priority') ?? defaultPriority),
+    endAt: wrong('schedule', 'schedule.endAt') ? run.schedule?.endAt : scheduled(raw, 'endAt'),
+  };
+}
+
+/** The first fault, unless it stands there already; without one, a resumed campaign has no error any more. */
+function reported(
+  raw: Record<string, unknown>,
+  [fault]: readonly Fault[],
+  event: CampaignEvent | undefined,
+): ReturnType<typeof campaignSet> | undefined {
+  const error = own(raw, 'error');
+  if (fault !== undefined) return sameError(error, fault) ? undefined : campaignSet(raw, { error: { ...fault } });
+  return event === 'resumed' && error !== undefined ? campaignSet(raw, {}, ['error']) : undefined;
+}
+
+/** Faults of the fields that are looked at while it runs. */
+function liveFaults(raw: Record<string, unknown>): Fault[] {
+  const shown = { _id: '', status: 'running', audience: { contacts: [] } };
+  const fields = ['priority', 'limits', 'guard'].filter((name) => own(raw, name) !== undefined);
+  const schedule = own(raw, 'schedule');
+  const endAt = isPlain(schedule) ? own(schedule, 'endAt') : undefined;
+  const ends = schedule === undefined || isPlain(schedule) ? (endAt === undefined ? {} : { endAt }) : schedule;
+  const document = { ...shown, ...Object.fromEntries(fields.map((name) => [name, own(raw, name)])), schedule: ends };
+  return faultsOf('CampaignDocument', normalise(document));
+}
+
+function withEnd(schedule: Run['schedule'], endAt: Date | undefined): NonNullable<Run['schedule']> {
+  const { endAt: _, ...rest } = schedule ?? {};
+  return endAt === undefined ? rest : { ...rest, endAt };
+}
+
+const sameError = (error: unknown, fault: Fault): boolean =>
+  isPlain(error) && own(error, 'code') === fault.code && own(error, 'path') === fault.path;

@@ -1,0 +1,128 @@
+/** Inputs and answers of the campaign lifecycle, and the conditional writes its decisions are made of. */
+import type { CheckContext } from './campaignChecks.ts';
+import type { Fault } from './errors.ts';
+import type { CampaignDocument, Id, Run } from './model.ts';
+import { normalise } from './normalise.ts';
+import { own } from './plain.ts';
+import type { CampaignWrite } from './ports.ts';
+import { printable } from './printable.ts';
+
+export interface CampaignInput extends CheckContext {
+  id: Id;
+  /** The document as it is stored; undefined when there is none. */
+  raw: Record<string, unknown> | undefined;
+  run: Run | undefined;
+  partitions: number;
+  /** ms since the epoch. */
+  now: number;
+  traceparent: () => string;
+  /** The whole collection is gone: nobody cancelled anything. */
+  collectionMissing?: boolean;
+}
+
+export type CampaignEvent =
+  | 'started'
+  | 'scheduled'
+  | 'paused'
+  | 'resumed'
+  | 'cancelled'
+  | 'ended'
+  | 'failed'
+  | 'put_back';
+
+export interface CampaignDecision {
+  write?: CampaignWrite;
+  /** ms since the epoch at which there is something to decide without anybody's writing. */
+  lookAgainAt?: number;
+  event?: CampaignEvent;
+  /** Why it failed, or what of a change was not taken. */
+  faults?: Fault[];
+}
+
+export const numberOf = (raw: Record<string, unknown>, field: string): number | undefined => {
+  const value = normalise(own(raw, field));
+  return typeof value === 'number' ? value : undefined;
+};
+
+/** Our change of the document: the status it was decided on must still hold, and `version` tells our writes from others'. */
+export function campaignSet(
+  raw: Record<string, unknown>,
+  set: Partial<CampaignDocument>,
+  unset: (keyof CampaignDocument)[] = [],
+): NonNullable<CampaignWrite['campaign']> {
+  const version = numberOf(raw, 'version');
+  const next = version !== undefined && Number.isSafeInteger(version) && version >= 0 ? version + 1 : 1;
+  const fields = unset.filter((field) => own(raw, String(field)) !== undefined);
+  return { set: { ...set, version: next }, ...(fields.length > 0 ? { unset: fields } : {}) };
+}
+
+export function base(input: CampaignInput, raw: Record<string, unknown> | undefined): CampaignWrite {
+  const status = raw && own(raw, 'status');
+  const expectStatus = raw === undefined ? undefined : typeof status === 'string' ? status : '*';
+  return { campaignId: input.id, expectStatus };
+}
+
+export function runWrite(
+  input: CampaignInput,
+  raw: Record<string, unknown> | undefined,
+  set: Partial<Run>,
+  event?: CampaignEvent,
+  unset: (keyof Run)[] = [],
+): CampaignDecision & { write: CampaignWrite } {
+  const run = { set: { ...set, updatedAt: new Date(input.now) }, ...(unset.length > 0 ? { unset } : {}) };
+  return { write: { ...base(input, raw), run }, ...(event ? { event } : {}) };
+}
+
+export const closed = (run: Run): Pick<Run, 'expansion'> => ({ expansion: { ...run.expansion, done: true } });
+
+/** Nothing more is expanded: what is open can be counted down. */
+export const cancelled = (run: Run): Partial<Run> => ({
+  status: 'cancelled',
+  endReason: 'campaign_cancelled',
+  ...closed(run),
+});
+
+/** A run that was only scheduled ends with its campaign. */
+export function failed(
+  input: CampaignInput,
+  raw: Record<string, unknown>,
+  run: Run | undefined,
+  faults: Fault[],
+): CampaignDecision {
+  const at = new Date(input.now);
+  const ended = { settled: true, completedAt: at, updatedAt: at } as const;
+  return {
+    write: {
+      ...base(input, raw),
+      campaign: campaignSet(raw, { status: 'failed', error: { ...(faults[0] as Fault) } }),
+      ...(run ? { run: { set: { ...cancelled(run), ...ended } } } : {}),
+    },
+    event: 'failed',
+    faults,
+  };
+}
+
+export function putBack(
+  input: CampaignInput,
+  raw: Record<string, unknown>,
+  run: Run,
+  status: CampaignDocument['status'],
+): CampaignDecision {
+  const why = run.settled
+    ? 'the campaign has ended and never runs again; submit it under a new _id'
+    : `the campaign is ${status}, and that change is not allowed`;
+  const fault: Fault = {
+    code: 'status_not_allowed',
+    path: 'status',
+    message: `was ${printable(own(raw, 'status'))}; ${why}`,
+  };
+  const lost = (['startedAt', 'completedAt', 'metrics'] as const).filter(
+    (name) => run[name] && own(raw, name) === undefined,
+  );
+  const restored = Object.fromEntries(lost.map((name) => [name, run[name]])) as Partial<CampaignDocument>;
+  return {
+    write: { ...base(input, raw), campaign: campaignSet(raw, { status, error: { ...fault }, ...restored }) },
+    event: 'put_back',
+    faults: [fault],
+  };
+}

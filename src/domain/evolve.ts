@@ -1,0 +1,149 @@
+/** How a conversation's document changes with each fact. `decide` (conversation.ts) says which facts there are. */
+import type { Conversation, ConversationChange, EndedStatus, HistoryEntry, InboxEvent } from './model.ts';
+import type { Place } from './stages.ts';
+
+export type Fact =
+  | { type: 'consumed'; key: string | undefined; event: InboxEvent }
+  /** An event that was consumed before, or cannot be read. */
+  | { type: 'repeated' }
+  | { type: 'unreadable' }
+  | { type: 'replied'; at: number }
+  | { type: 'moved'; place: Place }
+  | { type: 'message'; step: number }
+  /** The row waits for another try. */
+  | { type: 'postponed'; messageId: string; at: number; channel: string; cause: 'retry' | 'held' }
+  | { type: 'resumed' }
+  | { type: 'ended'; status: EndedStatus; outcome: string; reason?: string; error?: { code: string; message: string } };
+
+const consumedLimit = 200;
+
+/** Applies one fact. The result shares what did not change with the conversation given. */
+export function evolve(state: Conversation, fact: Fact): Conversation {
+  switch (fact.type) {
+    case 'consumed': {
+      const [, ...inbox] = state.inbox;
+      return fact.key === undefined
+        ? { ...state, inbox }
+        : { ...state, inbox, consumed: [...state.consumed, fact.key].slice(-consumedLimit) };
+    }
+    case 'repeated':
+    case 'unreadable':
+      return { ...state, inbox: state.inbox.slice(1) };
+    case 'replied':
+      return state.repliedAt ? state : { ...state, repliedAt: new Date(fact.at) };
+    case 'moved':
+      return at({ ...state, stage: fact.place.stage, step: fact.place.step }, fact.place.dueAt, fact.place.channel);
+    case 'message': {
+      const { opening: _, ...rest } = state;
+      return { ...rest, sequence: state.sequence + 1 };
+    }
+    case 'postponed': {
+      const { delayed: _, ...rest } = at({ ...state, awaiting: fact.messageId }, fact.at, fact.channel);
+      return fact.cause === 'retry' ? { ...rest, delayed: 'retry' } : rest;
+    }
+    case 'resumed': {
+      const { awaiting: _, delayed: __, ...rest } = state;
+      return rest;
+    }
+    case 'ended': {
+      const { awaiting: _, delayed: __, opening: ___, ...rest } = at(state, undefined, undefined);
+      return {
+        ...rest,
+        status: fact.status,
+        outcome: fact.outcome,
+        ...(fact.reason === undefined ? {} : { reason: fact.reason }),
+        ...(fact.error === undefined ? {} : { error: fact.error }),
+      };
+    }
+  }
+}
+
+function at(state: Conversation, dueAt: number | undefined, channel: string | undefined): Conversation {
+  const { nextActionAt: _, nextChannel: __, ...rest } = state;
+  return dueAt === undefined || channel === undefined
+    ? rest
+    : { ...rest, nextActionAt: new Date(dueAt), nextChannel: channel };
+}
+
+/** What the operator reads later; undefined for facts that say nothing by themselves. */
+export function historyOf(before: Conversation, after: Conversation, fact: Fact, now: Date): HistoryEntry | undefined {
+  switch (fact.type) {
+    case 'consumed': {
+      const { id, auto, machine } = fact.event;
+      const detail = {
+        ...(typeof id === 'string' ? { id } : {}),
+        ...(auto === true ? { auto } : {}),
+        ...(machine === true ? { machine } : {}),
+      };
+      return { at: now, stage: before.stage, event: fact.event.type, ...(Object.keys(detail).length > 0 ? { detail } : {}) };
+    }
+    case 'unreadable':
+      return { at: now, stage: before.stage, event: 'unreadable_event' };
+    case 'moved':
+      return after.stage === before.stage ? undefined : { at: now, stage: after.stage, event: 'entered' };
+    case 'message':
+      return {
+        at: now,
+        stage: before.stage,
+        event: 'message',
+        detail: { sequence: after.sequence, step: fact.step },
+      };
+    case 'postponed':
+      return {
+        at: now,
+        stage: before.stage,
+        event: fact.cause,
+        detail: { messageId: fact.messageId, until: new Date(fact.at) },
+      };
+    case 'ended':
+      return {
+        at: now,
+        stage: before.stage,
+        event: 'ended',
+        detail: { status: fact.status, outcome: fact.outcome, ...(fact.reason ? { reason: fact.reason } : {}) },
+      };
+    case 'repeated':
+    case 'replied':
+    case 'resumed':
+      return undefined;
+  }
+}
+
+const fields = [
+  'status',
+  'stage',
+  'step',
+  'nextActionAt',
+  'nextChannel',
+  'opening',
+  'delayed',
+  'sequence',
+  'awaiting',
+  'outcome',
+  'repliedAt',
+  'reason',
+  'error',
+  'inbox',
+  'consumed',
+] as const satisfies readonly (keyof Conversation)[];
+
+/** The guarded change that turns the document as read into the conversation as decided; undefined when nothing differs. */
+export function changeOf(
+  before: Conversation,
+  after: Conversation,
+  history: HistoryEntry[],
+): ConversationChange | undefined {
+  const set: Record<string, unknown> = {};
+  const unset: (keyof Conversation)[] = [];
+  let changed = history.length > 0;
+  for (const field of fields) {
+    const was = before[field];
+    const is = after[field];
+    if (was === is || (was instanceof Date && is instanceof Date && was.getTime() === is.getTime())) continue;
+    changed = true;
+    if (is === undefined) unset.push(field);
+    else set[field] = is;
+  }
+  if (!changed) return undefined;
+  return { id: before._id, version: before.version, inboxSize: before.inbox.length, set, unset, history };
+}

@@ -1,0 +1,125 @@
+/** From a flow as its author wrote it to the graph the engine walks, with everything checked that can be known before the start. */
+import { asText, type Compilation, compileStage } from './compileStage.ts';
+import type { CompiledContent } from './content.ts';
+import type { Fault } from './errors.ts';
+import { checkCycles, checkTargets, Faults } from './flowChecks.ts';
+import type { Flow } from './model.ts';
+import { isPlain, own } from './plain.ts';
+import type { ChannelFacts } from './ports.ts';
+import type { Duration } from './timing.ts';
+
+export interface CompiledFollowUp {
+  /** Time of silence since the message before it. */
+  after: Duration;
+  /** Its own content, or the stage's. */
+  content: CompiledContent;
+  /** Its own channel, or the stage's. */
+  channel: string;
+}
+export interface CompiledMessage {
+  type: 'message';
+  id: string;
+  /** Place in `flow.stages`. */
+  index: number;
+  channel: string;
+  content: CompiledContent;
+  delay?: Duration;
+  followUps: CompiledFollowUp[];
+  waitForReply?: Duration;
+  /** Stage by event. Has no prototype: any name can be looked up. */
+  on: Readonly<Record<string, string>>;
+  /** The next stage in order; absent on the last. */
+  next?: string;
+}
+export interface CompiledWait {
+  type: 'wait';
+  id: string;
+  index: number;
+  for: Duration;
+  next?: string;
+}
+export interface CompiledEnd {
+  type: 'end';
+  id: string;
+  index: number;
+  outcome: string;
+}
+export type CompiledStage = CompiledMessage | CompiledWait | CompiledEnd;
+
+export interface CompiledFlow {
+  /** Id of the first stage. */
+  entry: string;
+  stages: ReadonlyMap<string, CompiledStage>;
+  /** Channels the flow uses, distinct and sorted. */
+  channels: readonly string[];
+}
+
+export interface CompileOptions {
+  /** The configured channels by name. */
+  channels: ReadonlyMap<string, ChannelFacts>;
+  /** True for what is not transactional. */
+  bulk: boolean;
+  /** Whether the campaign says how to unsubscribe. */
+  unsubscribe: boolean;
+  /** What fault paths begin with; `flow` by default. */
+  path?: string;
+}
+
+const idPattern = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+/**
+ * Compiles a flow, or says all that is wrong with it at once, each fault with code and path (a list of 200 at most).
+ * Codes: flow_invalid, stage_invalid, stage_id_invalid, stage_duplicate, stage_missing, cycle_without_wait, channel_unknown,
+ * content_missing, template_invalid, duration_invalid, unsubscribe_missing. Never throws, whatever the flow is.
+ */
+export function compileFlow(
+  flow: Flow,
+  options: CompileOptions,
+): { flow: CompiledFlow; faults: [] } | { flow?: undefined; faults: Fault[] } {
+  const path = options.path ?? 'flow';
+  const faults = new Faults();
+  const compilation: Compilation = { channels: options.channels, faults, used: new Map() };
+  const sources: unknown = isPlain(flow) ? own(flow, 'stages') : undefined;
+  const compiled = Array.isArray(sources) ? compileStages(compilation, sources, `${path}.stages`) : [];
+  const stages = new Map(compiled.map((stage) => [stage.id, stage]));
+  const entry = compiled[0]?.id;
+  checkTargets(compiled, path, faults);
+  checkCycles(stages, path, faults);
+  if (options.bulk && !options.unsubscribe && [...compilation.used.values()].some(isMail)) {
+    faults.add('unsubscribe_missing', 'unsubscribe', () => 'bulk mail needs unsubscribe with url or mailto (RFC 8058)');
+  }
+  if (faults.list.length > 0) return { faults: faults.list };
+  if (entry === undefined) {
+    return { faults: [{ code: 'flow_invalid', path: `${path}.stages`, message: 'has to be a list of stages' }] };
+  }
+  return { flow: { entry, stages, channels: [...compilation.used.keys()].sort() }, faults: [] };
+}
+
+const isMail = (channel: ChannelFacts): boolean => channel.address === 'email';
+
+function compileStages(compilation: Compilation, sources: readonly unknown[], path: string): CompiledStage[] {
+  const seen = new Map<string, number>();
+  return sources.flatMap((source, index) => {
+    const at = `${path}[${index}]`;
+    if (!isPlain(source)) {
+      compilation.faults.add('stage_invalid', at, () => 'is not an object');
+      return [];
+    }
+    const id = idOf(source);
+    const earlier = seen.get(id);
+    if (!idPattern.test(id)) {
+      compilation.faults.add('stage_id_invalid', `${at}.id`, () => `has to match ${idPattern.source}`);
+    } else if (earlier !== undefined) {
+      compilation.faults.add(
+        'stage_duplicate',
+        `${at}.id`,
+        () => `${JSON.stringify(id)} is the id of stages[${earlier}]`,
+      );
+    } else seen.set(id, index);
+    const next = sources[index + 1];
+    const place = { id, index, ...(isPlain(next) ? { next: idOf(next) } : {}) };
+    return [compileStage(compilation, source, place, at)];
+  });
+}
+
+const idOf = (stage: object): string => asText(own(stage, 'id')) ?? '';

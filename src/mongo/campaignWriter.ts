@@ -1,0 +1,197 @@
+import type { ClientSession, Document, UpdateFilter } from 'mongodb';
+import { MongoServerError } from 'mongodb';
+import { campaignKey } from '../domain/ids.ts';
+import { foldCounters, results } from '../domain/metrics.ts';
+import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run } from '../domain/model.ts';
+import type { CampaignWrite, Clock } from '../domain/ports.ts';
+import type { Collections } from './collections.ts';
+import { counterUpdates } from './counters.ts';
+import type { MongoLedger } from './ledger.ts';
+
+/** How often the copy of `expansion` in the campaign is renewed, ms: each write of a campaign with an inline audience rewrites up to 16 MB. */
+const copyEveryMs = 1_000;
+
+/** The fenced writes of `MongoCampaigns`. Every write of a campaign changes its `version`, by which the stream knows it as ours. */
+export class CampaignWriter {
+  private readonly of: Collections;
+  private readonly ledger: Pick<MongoLedger, 'transact'>;
+  private readonly clock: Clock;
+  private readonly memberId: string;
+  private readonly copied = new Map<string, number>();
+
+  constructor(params: {
+    collections: Collections;
+    ledger: Pick<MongoLedger, 'transact'>;
+    clock: Clock;
+    memberId: string;
+  }) {
+    this.of = params.collections;
+    this.ledger = params.ledger;
+    this.clock = params.clock;
+    this.memberId = params.memberId;
+  }
+
+  /** The conditions are read in the snapshot of the transaction, so whoever changes a document that is written makes it start again. */
+  async commit(write: CampaignWrite): Promise<boolean> {
+    const { campaignId, expectStatus, campaign, run } = write;
+    const work = async (session: ClientSession): Promise<boolean> => {
+      const found = await this.head(campaignId, session);
+      if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
+        return false;
+      if (run) {
+        const there = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { _id: 1 } });
+        if ('insert' in run === (there !== null)) return false;
+      }
+      if (campaign && found) await this.updateCampaign(found, campaign.set, session, campaign.unset);
+      if (run && 'insert' in run) await this.of.runs.insertOne(run.insert, { session });
+      else if (run) await this.updateRun(campaignId, run.set, session, run.unset);
+      return true;
+    };
+    return falseIfDuplicate(this.ledger.transact('campaign', work));
+  }
+
+  async expand(slice: ExpansionSlice): Promise<boolean> {
+    const { campaignId, conversations, expansion, counters } = slice;
+    const key = campaignKey(campaignId);
+    const copies = expansion.done || this.clock.monotonic() - (this.copied.get(key) ?? -Infinity) >= copyEveryMs;
+    const work = async (session: ClientSession): Promise<boolean> => {
+      const update: UpdateFilter<Run> = {
+        $set: { expansion, updatedAt: this.now() },
+        ...(conversations.length > 0 ? { $inc: { wake: 1 } } : {}),
+      };
+      const { matchedCount } = await this.of.runs.updateOne(expandable(slice), update, { session });
+      if (matchedCount === 0) return false;
+      if (conversations.length > 0) await this.of.conversations.insertMany(conversations, { session, ordered: false });
+      const updates = counterUpdates(this.memberId, new Map([[key, { campaignId, delta: counters }]]));
+      if (updates.length > 0) await this.of.counters.bulkWrite(updates, { session, ordered: false });
+      const found = copies ? await this.head(campaignId, session) : undefined;
+      if (found) await this.updateCampaign(found, { expansion: copyOf(expansion) }, session);
+      return true;
+    };
+    const expanded = await falseIfDuplicate(this.ledger.transact('expand', work));
+    if (expanded && expansion.done) this.copied.delete(key);
+    else if (expanded && copies) this.copied.set(key, this.clock.monotonic());
+    return expanded;
+  }
+
+  async fold(campaignId: Id, metrics: Metrics): Promise<void> {
+    await this.withRoom((toCampaign) =>
+      this.ledger.transact('fold', async (session) => {
+        const { matchedCount } = await this.updateRun(campaignId, { metrics }, session);
+        const found = toCampaign ? await this.head(campaignId, session) : undefined;
+        if (matchedCount === 0 || found === undefined) return;
+        const run = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { expansion: 1 } });
+        const expansion = run ? { expansion: copyOf(run.expansion) } : {};
+        await this.updateCampaign(found, { metrics, ...expansion }, session);
+      }),
+    );
+  }
+
+  /**
+   * A pause or a cancellation by others that the run does not know of yet is recorded there first, and a paused campaign
+   * completes after it was resumed (or at its `endAt`): false until then.
+   */
+  settle(campaignId: Id): Promise<boolean> {
+    return this.withRoom((metricsToCampaign) =>
+      this.ledger.transact('settle', async (session) => {
+        const run = await this.of.runs.findOne({ _id: campaignId }, { session });
+        if (run === null || !isEnding(run)) return false;
+        const found = await this.head(campaignId, session);
+        const cancelled = run.status === 'cancelled';
+        if (!cancelled && found && holdsBack(found.status, run)) return false;
+        const documents = await this.of.counters.find({ campaignId }, { session }).toArray();
+        const { metrics, pending } = foldCounters(documents, this.now());
+        if (metrics.active !== 0 || pending !== 0) return false;
+        const status = cancelled ? 'cancelled' : 'completed';
+        const ended = { status, completedAt: this.now() } as const;
+        await this.updateRun(campaignId, { settled: true, metrics, ...ended }, session);
+        const figures = metricsToCampaign ? { metrics, results: results(run, metrics, this.now()) } : {};
+        const expansion = { expansion: copyOf(run.expansion) };
+        if (found) await this.updateCampaign(found, { ...ended, ...expansion, ...figures }, session);
+        return true;
+      }),
+    );
+  }
+
+  /** A campaign of nearly 16 MB may have no room for our figures: the run has them then. */
+  private async withRoom<T>(work: (hasRoom: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await work(true);
+    } catch (error) {
+      if (!isTooLarge(error)) throw error;
+      return work(false);
+    }
+  }
+
+  private async head(id: Id, session: ClientSession): Promise<CampaignHead | undefined> {
+    const projection = { status: 1, version: 1 };
+    return (await this.of.campaigns.findOne({ _id: id }, { session, projection })) ?? undefined;
+  }
+
+  private updateCampaign(
+    { _id, version }: CampaignHead,
+    set: Partial<CampaignDocument>,
+    session: ClientSession,
+    unset: readonly (keyof CampaignDocument)[] = [],
+  ) {
+    const update = { $set: { ...set, version: versionAfter(version) }, ...unsetOf(unset) };
+    return this.of.campaigns.updateOne({ _id }, update as UpdateFilter<CampaignDocument>, { session });
+  }
+
+  private updateRun(_id: Id, set: Partial<Run>, session: ClientSession, unset: readonly (keyof Run)[] = []) {
+    const update = { $set: { ...set, updatedAt: this.now() }, ...unsetOf(unset) };
+    return this.of.runs.updateOne({ _id }, update as UpdateFilter<Run>, { session });
+  }
+
+  private now(): Date {
+    return new Date(this.clock.now());
+  }
+}
+
+/** As stored: others may have put anything there. */
+type CampaignHead = { _id: Id; status?: unknown; version?: unknown };
+
+/** Nothing is inserted for a run that ended in the meantime, nor when another member was here first. */
+const expandable = ({ campaignId, from }: ExpansionSlice): Document => ({
+  _id: campaignId,
+  settled: false,
+  status: { $ne: 'cancelled' },
+  endReason: { $exists: false },
+  'expansion.after': from === undefined ? { $exists: false } : { $exists: true, $eq: from },
+});
+
+const isEnding = (run: Run): boolean =>
+  !run.settled && (run.expansion.done || run.status === 'cancelled' || run.endReason !== undefined);
+
+const holdsBack = (campaignStatus: unknown, run: Run): boolean =>
+  campaignStatus === 'cancelled' ||
+  (run.endReason === undefined && (campaignStatus === 'paused' || run.status === 'paused'));
+
+const copyOf = ({ expanded, skipped, done }: Run['expansion']): Record<string, unknown> => ({
+  expanded,
+  skipped,
+  done,
+});
+
+/** Whatever was there, another number than before. */
+function versionAfter(version: unknown): number {
+  const number = Number(version ?? 0);
+  return Number.isSafeInteger(number + 1) ? number + 1 : 1;
+}
+
+const unsetOf = (fields: readonly PropertyKey[]): { $unset?: Record<string, ''> } =>
+  fields.length > 0 ? { $unset: Object.fromEntries(fields.map((field) => [field, ''])) } : {};
+
+/** Somebody inserted the same in between: nothing was written, and the caller looks again. */
+async function falseIfDuplicate(transaction: Promise<boolean>): Promise<boolean> {
+  try {
+    return await transaction;
+  } catch (error) {
+    if (error instanceof MongoServerError && error.code === 11_000) return false;
+    throw error;
+  }
+}
+
+/** The document would be larger than the server takes. */
+const isTooLarge = (error: unknown): boolean =>
+  error instanceof MongoServerError && [10_334, 17_419, 17_420].includes(Number(error.code));

@@ -1,0 +1,298 @@
+import type { AnyBulkWriteOperation, ClientSession, Collection, Db, Filter } from 'mongodb';
+import { isServiceError } from '../domain/errors.ts';
+import { campaignKey, conversationRange } from '../domain/ids.ts';
+import type {
+  Conversation,
+  ConversationChange,
+  CounterDelta,
+  Counters,
+  DeadLetter,
+  Id,
+  Lane,
+  Message,
+  Unit,
+} from '../domain/model.ts';
+import type { Clock, ConversationStore, Logger, RoundReceipt } from '../domain/ports.ts';
+import { counterUpdates } from './counters.ts';
+import { isDatabaseAway, type MongoLedger } from './ledger.ts';
+
+/** Queries by name, so that their plans can be asserted on the very same objects. */
+export const conversationQueries = {
+  due: (lane: Lane, partitions: readonly number[], now: Date): Filter<Conversation> => ({
+    nextChannel: lane.channel,
+    campaignId: lane.campaignId,
+    opening: lane.opening ? true : { $exists: false },
+    partition: { $in: [...partitions] },
+    nextActionAt: { $exists: true, $lte: now },
+  }),
+  nextDue: (lane: Lane, partitions: readonly number[], after?: Date): Filter<Conversation> => ({
+    nextChannel: lane.channel,
+    campaignId: lane.campaignId,
+    opening: lane.opening ? true : { $exists: false },
+    partition: { $in: [...partitions] },
+    nextActionAt: { $exists: true, ...(after ? { $gt: after } : {}) },
+  }),
+  withInbox: (partitions: readonly number[], after: string | undefined): Filter<Conversation> => ({
+    'inbox.0': { $exists: true },
+    partition: { $in: [...partitions] },
+    ...(after === undefined ? {} : { _id: { $gt: after } }),
+  }),
+  pendingMessages: (partitions: readonly number[], after: string | undefined): Filter<Message> => ({
+    pending: { $exists: true },
+    partition: { $in: [...partitions] },
+    ...(after === undefined ? {} : { _id: { $gt: after } }),
+  }),
+  activeOf: (campaignId: Id, partitions: readonly number[], after: string | undefined): Filter<Conversation> => {
+    const { from, to } = conversationRange(campaignId);
+    return {
+      _id: after === undefined ? { $gte: from, $lt: to } : { $gt: after, $lt: to },
+      status: 'active',
+      partition: { $in: [...partitions] },
+    };
+  },
+};
+
+const historyLimit = 100;
+/** Transactions are bounded by bytes too: a cache smaller than them refuses whole batches. */
+const transactionBytes = 8_000_000;
+
+export class MongoConversations implements ConversationStore {
+  private readonly conversations: Collection<Conversation>;
+  private readonly rows: Collection<Message>;
+  private readonly counters: Collection<Counters>;
+  private readonly deadLetters: Collection<DeadLetter>;
+  private readonly ledger: MongoLedger;
+  private readonly clock: Clock;
+  private readonly logger: Logger;
+  private readonly memberId: string;
+
+  constructor(params: { db: Db; ledger: MongoLedger; clock: Clock; logger: Logger; memberId: string }) {
+    const { db } = params;
+    this.conversations = db.collection('conversation_states');
+    this.rows = db.collection('messages');
+    this.counters = db.collection('campaign_counters');
+    this.deadLetters = db.collection('dead_letters');
+    this.ledger = params.ledger;
+    this.clock = params.clock;
+    this.logger = params.logger;
+    this.memberId = params.memberId;
+  }
+
+  byIds(ids: readonly string[]): Promise<Conversation[]> {
+    return this.conversations.find({ _id: { $in: [...ids] } }).toArray();
+  }
+
+  due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
+    return this.conversations
+      .find(conversationQueries.due(lane, partitions, now), { sort: { nextActionAt: 1 }, limit, batchSize: limit + 1 })
+      .toArray();
+  }
+
+  async nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined> {
+    const first = await this.conversations.findOne(conversationQueries.nextDue(lane, partitions, after), {
+      sort: { nextActionAt: 1 },
+      projection: { nextActionAt: 1 },
+    });
+    return first?.nextActionAt;
+  }
+
+  async withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
+    const found = await this.conversations
+      .find(conversationQueries.withInbox(partitions, after), { projection: { _id: 1 }, sort: { _id: 1 }, limit })
+      .toArray();
+    return found.map((conversation) => conversation._id);
+  }
+
+  pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]> {
+    return this.rows
+      .find(conversationQueries.pendingMessages(partitions, after), { sort: { _id: 1 }, limit })
+      .toArray();
+  }
+
+  messages(ids: readonly string[]): Promise<Message[]> {
+    return this.rows.find({ _id: { $in: [...ids] } }).toArray();
+  }
+
+  async activeOf(campaignId: Id, partitions: readonly number[], after: string | undefined, limit: number) {
+    const found = await this.conversations
+      .find(conversationQueries.activeOf(campaignId, partitions, after), {
+        projection: { _id: 1 },
+        sort: { _id: 1 },
+        limit,
+      })
+      .toArray();
+    return found.map((conversation) => conversation._id);
+  }
+
+  /**
+   * Splits by bytes, then commits each part; a part that the server refuses for what is in it (not because it is away) is
+   * bisected until the poisonous unit is alone and the rest is written. When the server goes away after a part was
+   * written, the parts that were not count as missed: they are decided again.
+   */
+  async commit(units: readonly Unit[]): Promise<RoundReceipt> {
+    const receipt: RoundReceipt = { missed: new Set(), poisoned: new Map() };
+    let written = false;
+    const parts = splitByBytes(units);
+    while (parts.length > 0) {
+      const part = parts.shift() ?? [];
+      try {
+        for (const id of await this.ledger.transact('round', (session) => this.write(part, session)))
+          receipt.missed.add(id);
+        written = true;
+      } catch (error) {
+        if (isServiceError(error)) throw error;
+        if (isDatabaseAway(error)) {
+          if (!written) throw error;
+          for (const unit of [part, ...parts].flat()) receipt.missed.add(unit.conversationId);
+          return receipt;
+        }
+        parts.unshift(...this.bisect(part, error as Error, receipt));
+      }
+    }
+    return receipt;
+  }
+
+  private bisect(part: Unit[], error: Error, receipt: RoundReceipt): Unit[][] {
+    const [first, ...others] = part;
+    if (first === undefined) throw error;
+    if (others.length === 0) {
+      receipt.poisoned.set(first.conversationId, error);
+      return [];
+    }
+    this.logger.warn('a round is bisected to find the unit that cannot be written', { units: part.length, error });
+    const middle = part.length >> 1;
+    return [part.slice(0, middle), part.slice(middle)];
+  }
+
+  private async write(units: readonly Unit[], session: ClientSession): Promise<Set<string>> {
+    const now = new Date(this.clock.now());
+    const missed = await this.writeConversations(units, now, session);
+    const inserts: Message[] = [];
+    const deadLetters: DeadLetter[] = [];
+    const rowChanges = new Map<string, { ids: string[]; update: Record<string, unknown> }>();
+    const deltas = new Map<string, { campaignId: Id; delta: CounterDelta }>();
+    for (const unit of units) {
+      if (missed.has(unit.conversationId)) continue;
+      for (const row of unit.inserts) inserts.push(row);
+      for (const row of unit.rows) group(rowChanges, row.id, { $set: row.set, ...unsetOf(row.unset) }, '');
+      for (const letter of unit.deadLetters)
+        deadLetters.push({
+          collection: 'conversation_states',
+          conversationId: unit.conversationId,
+          campaignId: unit.campaignId,
+          at: now,
+          ...letter,
+        });
+      addDelta(deltas, unit.campaignId, unit.counters);
+    }
+    if (inserts.length > 0) await this.rows.insertMany(inserts, { session, ordered: false });
+    if (rowChanges.size > 0) {
+      const ops = [...rowChanges.values()].map(({ ids, update }) => ({
+        updateMany: { filter: { _id: ids.length === 1 ? ids[0] : { $in: ids }, pending: true }, update },
+      }));
+      await this.rows.bulkWrite(ops as AnyBulkWriteOperation<Message>[], { session, ordered: false });
+    }
+    if (deltas.size > 0)
+      await this.counters.bulkWrite(counterUpdates(this.memberId, deltas), { session, ordered: false });
+    if (deadLetters.length > 0) await this.deadLetters.insertMany(deadLetters, { session, ordered: false });
+    return missed;
+  }
+
+  /** Conversations that take the same step go as one `updateMany`; the guard is part of its filter. */
+  private async writeConversations(units: readonly Unit[], now: Date, session: ClientSession): Promise<Set<string>> {
+    const groups = new Map<string, { ids: string[]; update: Record<string, unknown>; change: ConversationChange }>();
+    const versions = new Map<string, number>();
+    for (const { change } of units) {
+      if (change === undefined) continue;
+      versions.set(change.id, change.version);
+      const update = {
+        $set: { ...change.set, version: change.version + 1, updatedAt: now },
+        ...unsetOf(change.unset),
+        ...(change.history.length > 0 ? { $push: { history: { $each: change.history, $slice: -historyLimit } } } : {}),
+      };
+      group(groups, change.id, update, `${change.inboxSize}`, { change });
+    }
+    if (groups.size === 0) return new Set();
+    const ops = [...groups.values()].map(({ ids, update, change }) => ({
+      updateMany: {
+        filter: {
+          _id: ids.length === 1 ? ids[0] : { $in: ids },
+          version: change.version,
+          inbox: { $size: change.inboxSize },
+        },
+        update,
+      },
+    }));
+    const { matchedCount } = await this.conversations.bulkWrite(ops as AnyBulkWriteOperation<Conversation>[], {
+      session,
+      ordered: false,
+    });
+    if (matchedCount === versions.size) return new Set();
+    const written = await this.conversations
+      .find({ _id: { $in: [...versions.keys()] } }, { session, projection: { version: 1 } })
+      .toArray();
+    const missed = new Set(versions.keys());
+    for (const { _id, version } of written) if (version === (versions.get(_id) ?? 0) + 1) missed.delete(_id);
+    return missed;
+  }
+}
+
+const unsetOf = (fields: readonly string[]): { $unset?: Record<string, ''> } =>
+  fields.length > 0 ? { $unset: Object.fromEntries(fields.map((field) => [field, ''])) } : {};
+
+function group<T extends object>(
+  groups: Map<string, { ids: string[]; update: Record<string, unknown> } & T>,
+  id: string,
+  update: Record<string, unknown>,
+  guard: string,
+  extra: T = {} as T,
+): void {
+  const key = `${guard}|${JSON.stringify(update)}`;
+  const existing = groups.get(key);
+  if (existing) existing.ids.push(id);
+  else groups.set(key, { ids: [id], update, ...extra });
+}
+
+function addDelta(
+  deltas: Map<string, { campaignId: Id; delta: CounterDelta }>,
+  campaignId: Id,
+  counters: CounterDelta,
+): void {
+  const key = campaignKey(campaignId);
+  let entry = deltas.get(key);
+  if (entry === undefined) {
+    entry = { campaignId, delta: {} };
+    deltas.set(key, entry);
+  }
+  for (const path of Object.keys(counters)) entry.delta[path] = (entry.delta[path] ?? 0) + (counters[path] ?? 0);
+}
+
+/** A rough size is enough: what is large in a row is its content. */
+function sizeOf(unit: Unit): number {
+  let size = 600;
+  for (const row of unit.inserts) {
+    const { content } = row;
+    size += 600 + (content?.text?.length ?? 0) + (content?.html?.length ?? 0) + (content?.subject?.length ?? 0);
+    if (content?.body !== undefined || content?.attachments !== undefined) size += JSON.stringify(content).length;
+  }
+  if (unit.change?.set.inbox !== undefined) size += 500 * unit.change.set.inbox.length;
+  return size;
+}
+
+function splitByBytes(units: readonly Unit[]): Unit[][] {
+  const parts: Unit[][] = [];
+  let part: Unit[] = [];
+  let bytes = 0;
+  for (const unit of units) {
+    const size = sizeOf(unit);
+    if (part.length > 0 && bytes + size > transactionBytes) {
+      parts.push(part);
+      part = [];
+      bytes = 0;
+    }
+    part.push(unit);
+    bytes += size;
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
+}

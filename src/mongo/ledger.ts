@@ -1,0 +1,184 @@
+import type { ClientSession, Db, MongoClient } from 'mongodb';
+import { MongoServerError } from 'mongodb';
+import { isServiceError, ServiceError } from '../domain/errors.ts';
+import type { Member, StreamPosition } from '../domain/model.ts';
+import type { Clock, Instruments, Ledger, Logger } from '../domain/ports.ts';
+
+export interface LedgerParams {
+  client: MongoClient;
+  db: Db;
+  memberId: string;
+  leaseTtlMs: number;
+  clock: Clock;
+  logger: Logger;
+  instruments: Instruments;
+  /** Position up to which everything is done; stored with every fence write. */
+  position: () => StreamPosition | undefined;
+  /** Random in [0, 1): jitter between tries. */
+  random: () => number;
+}
+
+const hasLabel = (error: unknown, label: string): boolean =>
+  typeof error === 'object' &&
+  error !== null &&
+  typeof (error as MongoServerError).hasErrorLabel === 'function' &&
+  (error as MongoServerError).hasErrorLabel(label);
+
+/**
+ * The one writer of a member: one queue, one session, one transaction at a time. Each transaction begins with the fence,
+ * an update of the member's own document, so it fails for good once somebody took the member over.
+ */
+export class MongoLedger implements Ledger {
+  readonly memberId: string;
+  readonly session: ClientSession;
+  private readonly params: LedgerParams;
+  /** The local lease ends this much before an observer may call the member expired. */
+  private readonly marginMs: number;
+  private queue: Promise<unknown> = Promise.resolve();
+  private closed = false;
+  private lastFence: { monotonic: number; wall: number } | undefined;
+
+  constructor(params: LedgerParams) {
+    this.params = params;
+    this.memberId = params.memberId;
+    this.marginMs = Math.max(200, params.leaseTtlMs * 0.1);
+    this.session = params.client.startSession({ causalConsistency: false });
+  }
+
+  /** lsid of the session, as stored in `members.sessionId`: whoever takes over kills it first. */
+  get sessionId(): unknown {
+    return this.session.id?.id;
+  }
+
+  get fencedAt(): number | undefined {
+    return this.lastFence?.monotonic;
+  }
+
+  leaseRemaining(): number {
+    if (this.lastFence === undefined) return 0;
+    const { clock, leaseTtlMs } = this.params;
+    const elapsed = Math.max(clock.monotonic() - this.lastFence.monotonic, clock.now() - this.lastFence.wall);
+    return leaseTtlMs - this.marginMs - elapsed;
+  }
+
+  beat(): Promise<void> {
+    return this.transact('beat', async () => {});
+  }
+
+  /**
+   * One fenced transaction. `work` may run several times: it must read and write only through `session`.
+   * @throws ServiceError `fenced` when the member's document is gone, `commit_unknown` when nobody can say whether the
+   * commit took place; any other error means that nothing was written.
+   */
+  transact<T>(name: string, work: (session: ClientSession) => Promise<T>): Promise<T> {
+    if (this.closed) return Promise.reject(new ServiceError('internal', `the ledger is closed (${name})`));
+    const turn = this.queue.then(() => this.attempts(name, work));
+    this.queue = turn.catch(() => {});
+    return turn;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.queue;
+    await this.session.endSession();
+  }
+
+  private async attempts<T>(name: string, work: (session: ClientSession) => Promise<T>): Promise<T> {
+    const { instruments, logger } = this.params;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const result = await this.once(work);
+        instruments.transaction('committed');
+        return result;
+      } catch (error) {
+        const again =
+          hasLabel(error, 'TransientTransactionError') && !isServiceError(error) && this.leaseRemaining() > 0;
+        instruments.transaction(again ? 'retried' : 'failed');
+        if (!again) throw error;
+        logger.debug('transaction is tried again', { transaction: name, attempt, error });
+        await this.pause(attempt);
+      }
+    }
+  }
+
+  private async once<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
+    const { clock, leaseTtlMs } = this.params;
+    this.session.startTransaction({
+      readConcern: { level: 'snapshot' },
+      writeConcern: { w: 'majority', wtimeoutMS: leaseTtlMs },
+      maxCommitTimeMS: leaseTtlMs,
+    });
+    let result: T;
+    const fence = { monotonic: clock.monotonic(), wall: clock.now() };
+    try {
+      await this.fence();
+      result = await work(this.session);
+    } catch (error) {
+      await this.session.abortTransaction().catch(() => {});
+      throw error;
+    }
+    await this.commit();
+    this.lastFence = fence;
+    return result;
+  }
+
+  private async fence(): Promise<void> {
+    const { db, leaseTtlMs } = this.params;
+    const position = this.params.position();
+    const { matchedCount } = await db
+      .collection<Member>('members')
+      .updateOne(
+        { _id: this.memberId },
+        { $inc: { beat: 1 }, ...(position ? { $set: { position } } : {}) },
+        { session: this.session, maxTimeMS: leaseTtlMs },
+      );
+    if (matchedCount === 0) throw new ServiceError('fenced', `member ${this.memberId} was taken over`);
+  }
+
+  /** Repeats the commit alone while its outcome is unknown and the lease, as it was before, holds. */
+  private async commit(): Promise<void> {
+    const { clock, leaseTtlMs } = this.params;
+    const deadline = clock.monotonic() + Math.max(this.leaseRemaining(), leaseTtlMs / 4);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.session.commitTransaction();
+        return;
+      } catch (error) {
+        if (!hasLabel(error, 'UnknownTransactionCommitResult')) throw error;
+        if (clock.monotonic() > deadline)
+          throw new ServiceError('commit_unknown', 'the outcome of a commit stayed unknown', { cause: error });
+        await this.pause(attempt);
+      }
+    }
+  }
+
+  private pause(attempt: number): Promise<void> {
+    const ms = this.params.random() * Math.min(200, 5 * 2 ** Math.min(attempt, 8));
+    return new Promise((resolve) => {
+      this.params.clock.after(ms, resolve);
+    });
+  }
+}
+
+/** Server codes that say "later", never "this document": state changes, time-outs, write concern not reached. */
+const awayCodes = new Set([
+  6, 7, 50, 64, 89, 91, 112, 189, 202, 262, 290, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
+]);
+
+/** The database, not what was written, is the reason: try the same again later. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (isServiceError(error)) return error.code === 'database_unreachable';
+  if (error instanceof MongoServerError)
+    return (
+      awayCodes.has(Number(error.code)) ||
+      hasLabel(error, 'TransientTransactionError') ||
+      hasLabel(error, 'RetryableWriteError')
+    );
+  const name = (error as { name?: unknown } | undefined)?.name;
+  return (
+    typeof name === 'string' &&
+    /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|ServerClosed|PoolCleared|PoolClosed|ExpiredSession|WriteConcern)/.test(
+      name,
+    )
+  );
+}

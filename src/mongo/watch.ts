@@ -1,0 +1,96 @@
+import type { Document } from 'mongodb';
+import { Decimal128, Double, Int32, Long } from 'mongodb';
+import { isObjectId } from '../domain/ids.ts';
+import type { Id } from '../domain/model.ts';
+import type { Change } from '../domain/ports.ts';
+import { ownCollections } from './collections.ts';
+
+/**
+ * Raised with every change of `watchPipeline`: the server refuses an event's token under another filter, so a position of
+ * another version is given up as planned (a sweep follows, without an alert).
+ */
+export const filterVersion = 1;
+
+/** Every write of ours raises `version`; an update without it is somebody else's. */
+const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };
+const whole = { $in: ['insert', 'replace', 'delete'] };
+const own = [...ownCollections];
+
+/**
+ * What the server lets through. It does not depend on the partitions that a member owns, so that one member's token
+ * serves another. Whole documents never travel: an event may be larger than a document can be.
+ */
+export const watchPipeline: readonly Document[] = [
+  {
+    $match: {
+      $or: [
+        { 'ns.coll': 'campaigns', operationType: whole },
+        { 'ns.coll': 'campaigns', operationType: 'update', ...byOthers },
+        { 'ns.coll': 'campaign_runs', operationType: { $in: ['insert', 'update', 'replace'] } },
+        // A push by an update with a pipeline may be logged as a replacement.
+        { 'ns.coll': 'conversation_states', operationType: 'replace' },
+        { 'ns.coll': 'conversation_states', operationType: 'update', ...byOthers },
+        { 'ns.coll': 'partitions', operationType: whole },
+        {
+          'ns.coll': 'partitions',
+          operationType: 'update',
+          $or: [
+            { 'updateDescription.updatedFields.owner': { $exists: true } },
+            { 'updateDescription.removedFields': 'owner' },
+          ],
+        },
+        { 'ns.coll': 'members', operationType: 'delete' },
+        { 'ns.coll': 'settings', 'documentKey._id': 'control' },
+        { 'ns.coll': { $in: own }, operationType: { $in: ['drop', 'rename'] } },
+        { 'to.coll': { $in: own }, operationType: 'rename' },
+        { operationType: { $in: ['dropDatabase', 'invalidate'] } },
+      ],
+    },
+  },
+  { $project: { _id: 1, operationType: 1, 'ns.coll': 1, 'to.coll': 1, 'documentKey._id': 1 } },
+];
+
+/** An event as `watchPipeline` leaves it. */
+export interface WatchEvent {
+  operationType: string;
+  ns?: { coll?: string };
+  to?: { coll?: string };
+  documentKey?: { _id?: unknown };
+}
+
+/** What an event says; undefined when its document has an `_id` that none of ours can have. */
+export function changeOf({ operationType, ns, to, documentKey }: WatchEvent): Change | undefined {
+  const coll = ns?.coll;
+  if (documentKey === undefined)
+    return { kind: 'sweep', why: [operationType, coll, to?.coll && `to ${to.coll}`].filter(Boolean).join(' ') };
+  const id = plainId(documentKey._id);
+  if (id === undefined) return undefined;
+  switch (coll) {
+    case 'campaigns':
+      return { kind: 'campaign', id, deleted: operationType === 'delete' };
+    case 'campaign_runs':
+      return { kind: 'run', id };
+    case 'conversation_states':
+      return typeof id === 'string' ? { kind: 'conversation', id } : undefined;
+    case 'partitions':
+      return typeof id === 'number' ? { kind: 'partition', id } : undefined;
+    case 'members':
+      return typeof id === 'string' ? { kind: 'member', id } : undefined;
+    case 'settings':
+      return { kind: 'control' };
+    default:
+      return { kind: 'sweep', why: `${operationType} ${coll}` };
+  }
+}
+
+/** Numbers of any BSON type as what they mean; undefined for what is neither string, number nor ObjectId. */
+function plainId(value: unknown): Id | undefined {
+  if (typeof value === 'string' || isObjectId(value)) return value;
+  const number =
+    typeof value === 'bigint' || value instanceof Long || value instanceof Decimal128
+      ? Number(value.toString())
+      : value instanceof Double || value instanceof Int32
+        ? value.valueOf()
+        : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}

@@ -1,0 +1,90 @@
+import {
+  type CampaignDecision,
+  type CampaignInput,
+  decideCampaign,
+  mayStart,
+  runAfter,
+} from '../src/domain/campaign.ts';
+import { type Fault, isServiceError } from '../src/domain/errors.ts';
+import type { Id, Template } from '../src/domain/model.ts';
+import { normalise } from '../src/domain/normalise.ts';
+import type { CampaignStore, ChannelFacts, Clock } from '../src/domain/ports.ts';
+
+export interface CampaignReaderParams {
+  campaigns: CampaignStore;
+  channels: ReadonlyMap<string, ChannelFacts>;
+  /** Number of partitions of the cluster. */
+  partitions: number;
+  /** Our own collections: no audience reads from them. */
+  reservedCollections: readonly string[];
+  clock: Clock;
+  traceparent: () => string;
+  /** Is the collection of campaigns gone altogether? Nobody cancelled anything then. Default: never. */
+  collectionMissing?: () => Promise<boolean>;
+}
+
+/** Reads all that a campaign's decision depends on, and decides. */
+export class CampaignReader {
+  private readonly params: CampaignReaderParams;
+
+  constructor(params: CampaignReaderParams) {
+    this.params = params;
+  }
+
+  /** Writes nothing. */
+  decide(input: CampaignInput): Promise<CampaignDecision> {
+    return this.withAudience(input, decideCampaign(input));
+  }
+
+  /** What is stored of a campaign, as its decision needs it. */
+  async read(id: Id): Promise<CampaignInput> {
+    const { campaigns, channels, reservedCollections, partitions, clock, traceparent, collectionMissing } = this.params;
+    const [raw, run] = await Promise.all([campaigns.campaign(id), campaigns.run(id)]);
+    return {
+      id,
+      raw,
+      run,
+      channels,
+      reservedCollections,
+      partitions,
+      traceparent,
+      template: raw && mayStart(run) ? await this.template(raw) : undefined,
+      collectionMissing: raw === undefined && run?.settled === false && ((await collectionMissing?.()) ?? false),
+      now: clock.now(),
+    };
+  }
+
+  private async template(raw: Record<string, unknown>): Promise<Template | 'missing' | undefined> {
+    const { campaigns } = this.params;
+    const id = raw['templateId'];
+    const version = normalise(raw['templateVersion'] ?? undefined);
+    if (typeof id !== 'string') return undefined;
+    if (version === undefined) return (await campaigns.latestTemplate(id)) ?? 'missing';
+    return typeof version === 'number' ? ((await campaigns.template(id, version)) ?? 'missing') : undefined;
+  }
+
+  /** A query the database refuses would never come to an end: it is asked before the start. */
+  private async withAudience(input: CampaignInput, decision: CampaignDecision): Promise<CampaignDecision> {
+    if (decision.event !== 'started' && decision.event !== 'scheduled') return decision;
+    const audience = decision.write && runAfter(input.run, decision.write)?.audience;
+    if (audience?.kind !== 'collection') return decision;
+    const audienceFault = await this.ask(audience);
+    return audienceFault === undefined ? decision : decideCampaign({ ...input, audienceFault });
+  }
+
+  private async ask(audience: { collection: string; filter: Record<string, unknown> }): Promise<Fault | undefined> {
+    try {
+      await this.params.campaigns.audiencePage(audience, undefined, 1);
+      return undefined;
+    } catch (error) {
+      if (!isServiceError(error, 'document_invalid')) throw error;
+      return audienceFault(error);
+    }
+  }
+}
+
+/** The store says first what it refuses: `audience.filter.$where: ...`. */
+export function audienceFault({ message }: Error): Fault {
+  const [, path = 'audience', why = message] = /^(audience[^:\s]*): (.*)$/s.exec(message) ?? [];
+  return { code: 'not_allowed', path, message: why };
+}

@@ -1,0 +1,142 @@
+import { concatMap, defer, ignoreElements, type Observable } from 'rxjs';
+import { backoffMs } from '../src/domain/backoff.ts';
+import { isServiceError } from '../src/domain/errors.ts';
+import type { StreamPosition } from '../src/domain/model.ts';
+import type { Change, ChangeSource, Clock, Instruments, Logger } from '../src/domain/ports.ts';
+import type { PositionTracker } from '../src/domain/positions.ts';
+import { readLoop } from './operators/readLoop.ts';
+import { retryBackoff } from './operators/retryBackoff.ts';
+
+export interface ChangesParams {
+  source: ChangeSource;
+  tracker: PositionTracker;
+  /** Resolves once everything these changes ask for is done, or was made durable. */
+  handle: (changes: readonly Change[]) => Promise<void>;
+  /** Looks for everything a gap in the stream may hide. */
+  sweep: () => Promise<void>;
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  instruments: Instruments;
+}
+
+/**
+ * The member's one change stream: opened behind the position, read batch by batch with one ahead at most, and opened again
+ * after any end or error, for ever. Without a position, or when the history no longer holds it, a sweep closes the gap, and
+ * no position is stored before the sweep is done.
+ */
+export class Changes {
+  private readonly params: ChangesParams;
+  private previous: Promise<void> = Promise.resolve();
+  private failure: Error | undefined;
+  private sweepDue = false;
+  private expected = false;
+  private heardAt: number | undefined;
+  private openNow = false;
+  private resumedFrom: StreamPosition | undefined;
+
+  readonly stream$: Observable<never>;
+
+  constructor(params: ChangesParams) {
+    this.params = params;
+    this.stream$ = defer(() => this.open()).pipe(
+      concatMap(() =>
+        readLoop(
+          () => params.source.read(),
+          (batch) => this.accept(batch.changes, batch.position),
+        ),
+      ),
+      retryBackoff({
+        delayMs: (attempt) => (this.expected ? 0 : backoffMs(attempt, params.random, { baseMs: 100, capMs: 10_000 })),
+        onRetry: (error) => this.broken(error),
+      }),
+      ignoreElements(),
+    );
+  }
+
+  get isOpen(): boolean {
+    return this.openNow;
+  }
+
+  /** Ms since something was heard, empty batches included; undefined before the first. */
+  silenceMs(): number | undefined {
+    return this.heardAt === undefined ? undefined : this.params.clock.monotonic() - this.heardAt;
+  }
+
+  /** The position went back (partitions were claimed): the stream is read again from there. */
+  async reopen(): Promise<void> {
+    if (!this.openNow || this.resumedFrom === this.params.tracker.done) return;
+    this.expected = true;
+    await this.params.source.close();
+  }
+
+  close(): Promise<void> {
+    this.openNow = false;
+    return this.params.source.close();
+  }
+
+  private async open(): Promise<void> {
+    const { source, tracker, logger, instruments } = this.params;
+    const from = tracker.done;
+    tracker.rewind(from);
+    this.previous = Promise.resolve();
+    this.failure = undefined;
+    this.expected = false;
+    if (from !== undefined) {
+      try {
+        await source.open(from);
+        this.opened(from);
+        return;
+      } catch (error) {
+        if (!isServiceError(error, 'position_lost')) throw error;
+        const planned = (error.cause as { why?: unknown } | undefined)?.why === 'filter_version';
+        if (!planned) instruments.event('position_lost');
+        logger[planned ? 'info' : 'warn']('the position cannot be resumed; a sweep closes the gap', {
+          code: 'position_lost',
+          position: from,
+          error,
+        });
+      }
+    }
+    await source.open(undefined);
+    tracker.rewind(undefined);
+    this.sweepDue = true;
+    this.opened(undefined);
+  }
+
+  private opened(from: StreamPosition | undefined): void {
+    this.resumedFrom = from;
+    this.openNow = true;
+    this.heardAt = this.params.clock.monotonic();
+  }
+
+  private async accept(changes: readonly Change[], position: StreamPosition): Promise<void> {
+    const { tracker, handle, clock, instruments } = this.params;
+    const silence = this.silenceMs() ?? 0;
+    this.heardAt = clock.monotonic();
+    instruments.streamLag(silence);
+    const swept = changes.some(({ kind }) => kind === 'sweep');
+    const sweeping = this.sweepDue || swept;
+    this.sweepDue = false;
+    const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
+    // the rest of the stream does not wait for a sweep, only the position does
+    if (sweeping) this.params.sweep().then(done, (error: unknown) => this.failed(error));
+    await this.previous;
+    if (this.failure !== undefined) throw this.failure;
+    this.previous = (changes.length > 0 ? handle(changes) : Promise.resolve()).then(done, (error: unknown) =>
+      this.failed(error),
+    );
+  }
+
+  /** Met by the next batch: the stream is then read again from the position, and what failed with it. */
+  private failed(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error));
+  }
+
+  private broken(error: unknown): void {
+    this.openNow = false;
+    if (this.expected) return;
+    this.params.instruments.event('stream_reopened');
+    this.params.logger.warn('the change stream broke and is opened again', { error });
+  }
+}

@@ -1,0 +1,238 @@
+import { isServiceError, ServiceError } from '../src/domain/errors.ts';
+import type { Member, Partition, StreamPosition } from '../src/domain/model.ts';
+import type { Clock, Instruments, Ledger, Logger, MembershipStore } from '../src/domain/ports.ts';
+import { Drains } from './drains.ts';
+import { ExpiryWatch } from './expiry.ts';
+
+export interface MembershipParams {
+  store: MembershipStore;
+  ledger: Ledger;
+  /** The document to join with; its `_id` is the ledger's `memberId`. */
+  member: Member;
+  leaseTtlMs: number;
+  clock: Clock;
+  /** Random in [0, 1): spreads the ticks. */
+  random: () => number;
+  logger: Logger;
+  instruments: Instruments;
+  /** Position up to which everything is done; left behind for the next owner. */
+  position: () => StreamPosition | undefined;
+  /** Stops claiming work of these partitions and resolves when nothing of them is in doubt. Called again after it failed. */
+  drain: (partitions: readonly number[]) => Promise<void>;
+  /** These are ours now, each with the position its last owner left; the stream has to be read from the earliest on. */
+  onGained: (partitions: readonly Partition[]) => void;
+  /** These are ours no longer. */
+  onLost: (partitions: readonly number[]) => void;
+}
+
+/** Longest time between two ticks, ms. */
+const longestTickMs = 1_000;
+
+/**
+ * A member's share of `partitions`: they are dealt out in order of the members' ids, so that all who see the same members
+ * agree on it, shares add up to all partitions and differ by one at most.
+ */
+export function shareOf(memberId: string, members: readonly string[], partitions: number): number {
+  if (!members.includes(memberId)) return 0;
+  const rank = members.filter((id) => id < memberId).length;
+  return Math.floor(partitions / members.length) + (rank < partitions % members.length ? 1 : 0);
+}
+
+/**
+ * Keeps one member in the cluster: joins, beats when nothing else did, takes over who is gone, and holds its share of the
+ * partitions. What it owns is what the documents say; ownership ends for good at the fence, never by a clock.
+ */
+export class Membership {
+  readonly #params: MembershipParams;
+  readonly #owned = new Set<number>();
+  readonly #watch: ExpiryWatch;
+  readonly #drains: Drains;
+  #joined: boolean = false;
+  #leaving: boolean = false;
+  #left: boolean = false;
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(params: MembershipParams) {
+    this.#params = params;
+    this.#watch = new ExpiryWatch(params);
+    this.#drains = new Drains(params);
+  }
+
+  /** Partitions owned, those that are drained included. */
+  get owned(): ReadonlySet<number> {
+    return this.#owned;
+  }
+
+  /**
+   * One step; at least one a second is needed, and four in a lease. Never waits for a drain.
+   * @throws ServiceError `fenced` when the member was taken over; any other error asks for another tick.
+   */
+  tick(): Promise<void> {
+    return this.#inTurn(async () => {
+      try {
+        await this.#step();
+      } catch (error) {
+        this.#watch.restart();
+        if (isServiceError(error, 'fenced')) this.#lose([...this.#owned]);
+        throw error;
+      }
+    });
+  }
+
+  /** Ticks until `signal` ends it or `leave` is done. Go on ticking while leaving: the lease has to hold until the drain is over. */
+  async run(signal: AbortSignal): Promise<void> {
+    let failing = false;
+    while (!signal.aborted && !this.#left) {
+      try {
+        await this.tick();
+        failing = false;
+      } catch (error) {
+        if (isServiceError(error, 'fenced')) throw error;
+        if (!failing) this.#params.logger.warn('membership is interrupted; it is tried again', { error });
+        failing = true;
+      }
+      await this.#pause(signal);
+    }
+  }
+
+  /** Claims nothing more, drains for at most `graceMs`, then frees everything and removes the member. */
+  async leave(graceMs: number): Promise<void> {
+    this.#leaving = true;
+    // A tick under way may still claim.
+    await this.#turn;
+    if (this.#owned.size > 0) await this.#drainWithin(graceMs);
+    await this.#inTurn(async () => {
+      if (this.#joined && !this.#left) await this.#params.store.leave(this.#params.position());
+      this.#left = true;
+      this.#lose([...this.#owned]);
+    });
+  }
+
+  async #step(): Promise<void> {
+    if (this.#left) return;
+    await this.#join();
+    await this.#beat();
+    await this.#releaseDrained();
+    if (this.#leaving) return;
+    const asked = this.#params.clock.monotonic();
+    let [members, partitions] = await this.#look();
+    if (await this.#takeOver(this.#watch.expired(members, asked))) [members, partitions] = await this.#look();
+    this.#reconcile(partitions);
+    await this.#balance(members, partitions);
+  }
+
+  async #join(): Promise<void> {
+    if (this.#joined) return;
+    await this.#params.store.join(this.#params.member);
+    this.#joined = true;
+  }
+
+  async #beat(): Promise<void> {
+    const { ledger, clock, leaseTtlMs } = this.#params;
+    const { fencedAt } = ledger;
+    if (fencedAt === undefined || clock.monotonic() - fencedAt >= leaseTtlMs / 4) await ledger.beat();
+  }
+
+  async #look(): Promise<[Member[], Partition[]]> {
+    const { store, ledger } = this.#params;
+    const [members, partitions] = await Promise.all([store.members(), store.partitions()]);
+    if (!members.some(({ _id }) => _id === ledger.memberId))
+      throw new ServiceError('fenced', `member ${ledger.memberId} was taken over`);
+    return [members, partitions];
+  }
+
+  async #takeOver(expired: readonly Member[]): Promise<boolean> {
+    const { store, logger, instruments } = this.#params;
+    for (const member of expired) {
+      if (!(await store.takeOver(member))) continue;
+      logger.warn('a member was taken over', { member: member._id, host: member.host, beat: member.beat });
+      instruments.event('taken_over');
+    }
+    return expired.length > 0;
+  }
+
+  /** The documents are the truth: a claim may have been committed although its answer was lost. */
+  #reconcile(partitions: readonly Partition[]): void {
+    const mine = partitions.filter(({ owner }) => owner === this.#params.ledger.memberId);
+    const ids = new Set(mine.map(({ _id }) => _id));
+    this.#lose([...this.#owned].filter((id) => !ids.has(id)));
+    this.#gain(mine.filter(({ _id }) => !this.#owned.has(_id)));
+  }
+
+  async #balance(members: readonly Member[], partitions: readonly Partition[]): Promise<void> {
+    const { store, ledger } = this.#params;
+    const ids = members.map(({ _id }) => _id);
+    const share = shareOf(ledger.memberId, ids, partitions.length);
+    const kept = [...this.#owned].filter((id) => !this.#drains.has(id));
+    if (kept.length > share) this.#drains.start(kept.slice(share));
+    if (kept.length >= share) return;
+    const unowned = partitions.filter(({ owner }) => owner === undefined || !ids.includes(owner)).map(({ _id }) => _id);
+    // Members that come at once begin at different places, so that their claims seldom meet.
+    const start = Math.floor((unowned.length * ids.indexOf(ledger.memberId)) / ids.length);
+    const wanted = [...unowned.slice(start), ...unowned.slice(0, start)].slice(0, share - kept.length);
+    if (wanted.length > 0) this.#gain(await store.claim(wanted));
+  }
+
+  #releaseDrained(): Promise<void> {
+    return this.#drains.release(async (drained) => {
+      const partitions = drained.filter((id) => this.#owned.has(id));
+      await this.#params.store.release(partitions, this.#params.position());
+      this.#lose(partitions);
+    });
+  }
+
+  async #drainWithin(graceMs: number): Promise<void> {
+    const { clock, drain, logger } = this.#params;
+    const partitions = [...this.#owned];
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(graceMs, () => {
+        logger.warn('leaving before everything was drained: what is in doubt is sent again with the same key', {
+          graceMs,
+        });
+        resolve();
+      });
+      drain(partitions)
+        .catch((error: unknown) => logger.warn('partitions could not be drained', { partitions, error }))
+        .finally(() => {
+          cancel();
+          resolve();
+        });
+    });
+  }
+
+  #gain(partitions: readonly Partition[]): void {
+    if (partitions.length === 0) return;
+    for (const { _id } of partitions) this.#owned.add(_id);
+    this.#params.instruments.partitionsOwned(this.#owned.size);
+    this.#params.onGained(partitions);
+  }
+
+  #lose(partitions: readonly number[]): void {
+    if (partitions.length === 0) return;
+    for (const id of partitions) this.#owned.delete(id);
+    this.#params.instruments.partitionsOwned(this.#owned.size);
+    this.#params.onLost(partitions);
+  }
+
+  /** Steps never overlap, whoever asks for them. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(step);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  #pause(signal: AbortSignal): Promise<void> {
+    const { clock, leaseTtlMs, random } = this.#params;
+    const ms = Math.min(longestTickMs, leaseTtlMs / 4) * (0.75 + random() / 4);
+    return new Promise((resolve) => {
+      if (signal.aborted) return resolve();
+      const done = (): void => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = clock.after(ms, done);
+      signal.addEventListener('abort', done);
+    });
+  }
+}

@@ -1,0 +1,75 @@
+import { asyncScheduler, Observable, type ObservableInput, from, type SchedulerLike } from 'rxjs';
+
+export interface BatchOptions {
+  /** Longest an input waits for company while nothing runs, ms. */
+  windowMs: number;
+  /** A batch of this many starts at once; larger ones are not formed. */
+  maxSize: number;
+  scheduler?: SchedulerLike;
+}
+
+/**
+ * Group commit: while `project` runs for one batch, what arrives collects; when it completes, what collected is the next
+ * batch. Idle, an input waits `windowMs` for company. Batches never overlap and keep the order of arrival. Inputs must be
+ * bounded by their sources: they are held here until their batch starts.
+ */
+export function batchWhileBusy<T, R>(
+  project: (batch: T[]) => ObservableInput<R>,
+  options: BatchOptions,
+): (source: Observable<T>) => Observable<R> {
+  const { windowMs, maxSize, scheduler = asyncScheduler } = options;
+  return (source) =>
+    new Observable<R>((subscriber) => {
+      let waiting: T[] = [];
+      let busy = false;
+      let ended = false;
+      let timer: { unsubscribe(): void } | undefined;
+
+      const stopTimer = (): void => {
+        timer?.unsubscribe();
+        timer = undefined;
+      };
+      const start = (): void => {
+        stopTimer();
+        const batch = waiting.splice(0, maxSize);
+        busy = true;
+        subscriber.add(
+          // the operator's own inner subscription, as in any flattening operator
+          from(project(batch))['subscribe']({
+            next: (value) => subscriber.next(value),
+            error: (error) => subscriber.error(error),
+            complete: () => {
+              busy = false;
+              next();
+            },
+          }),
+        );
+      };
+      const next = (): void => {
+        if (busy) return;
+        if (waiting.length > 0) start();
+        else if (ended) subscriber.complete();
+      };
+      const arrive = (value: T): void => {
+        waiting.push(value);
+        if (busy) return;
+        if (waiting.length >= maxSize || windowMs <= 0) start();
+        else timer ??= scheduler.schedule(start, windowMs);
+      };
+      subscriber.add(
+        source['subscribe']({
+          next: arrive,
+          error: (error) => subscriber.error(error),
+          complete: () => {
+            ended = true;
+            if (timer !== undefined) start();
+            else next();
+          },
+        }),
+      );
+      return () => {
+        stopTimer();
+        waiting = [];
+      };
+    });
+}

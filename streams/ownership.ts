@@ -1,0 +1,92 @@
+import type { Partition } from '../src/domain/model.ts';
+import type { ConversationStore, Logger } from '../src/domain/ports.ts';
+import type { Dispatch } from './dispatch.ts';
+
+export interface OwnershipParams {
+  store: Pick<ConversationStore, 'pendingMessages'>;
+  dispatch: Dispatch;
+  logger: Logger;
+  /** Partitions became workable: whatever waits in them is to be looked at. */
+  onActive: (partitions: readonly number[]) => void;
+}
+
+const page = 500;
+
+/**
+ * Which of the owned partitions this member works on. A gained partition becomes active once the rows its last owner left
+ * behind are adopted; one that is to be released is drained first.
+ */
+export class Ownership {
+  private readonly params: OwnershipParams;
+  private readonly activeSet = new Set<number>();
+  private activeList: readonly number[] = [];
+  private draining: { partitions: ReadonlySet<number>; done: () => void }[] = [];
+
+  constructor(params: OwnershipParams) {
+    this.params = params;
+  }
+
+  get active(): readonly number[] {
+    return this.activeList;
+  }
+
+  isActive(partition: number): boolean {
+    return this.activeSet.has(partition);
+  }
+
+  /** Adopts what is pending there, then works on them. */
+  async gained(partitions: readonly Partition[], signal: AbortSignal): Promise<void> {
+    const ids = partitions.map(({ _id }) => _id);
+    await this.adoptPending(ids, 'lost', signal);
+    if (signal.aborted) return;
+    for (const id of ids) this.activeSet.add(id);
+    this.changed();
+    this.params.onActive(ids);
+  }
+
+  /** Rows in status sending that are not in doubt here: of a lost sender, or (`held`) of a commit nobody heard of. */
+  async adoptPending(partitions: readonly number[], kind: 'lost' | 'held', signal: AbortSignal): Promise<void> {
+    const { store, dispatch, logger } = this.params;
+    let adopted = 0;
+    for (let after: string | undefined; !signal.aborted; ) {
+      const rows = await store.pendingMessages(partitions, after, page);
+      const last = rows.at(-1);
+      if (last === undefined) break;
+      const sending = rows.filter((row) => row.status === 'sending' && dispatch.entry(row.conversationId) === undefined);
+      dispatch.adopt(sending, kind);
+      adopted += sending.length;
+      after = last._id;
+    }
+    if (adopted > 0) logger.info('pending messages were adopted', { count: adopted, kind });
+  }
+
+  lost(partitions: readonly number[]): void {
+    for (const id of partitions) this.activeSet.delete(id);
+    this.changed();
+  }
+
+  /** No new work of these partitions; resolves when nothing of them is in doubt. */
+  drain(partitions: readonly number[]): Promise<void> {
+    this.lost(partitions);
+    return new Promise((done) => {
+      this.draining.push({ partitions: new Set(partitions), done });
+      this.check();
+    });
+  }
+
+  /** Called after every round. */
+  check(): void {
+    if (this.draining.length === 0) return;
+    const busy = new Set<number>();
+    for (const { row } of this.params.dispatch.entries()) busy.add(row.partition);
+    this.draining = this.draining.filter(({ partitions, done }) => {
+      if ([...partitions].some((partition) => busy.has(partition))) return true;
+      done();
+      return false;
+    });
+  }
+
+  private changed(): void {
+    this.activeList = [...this.activeSet].sort((a, b) => a - b);
+  }
+}

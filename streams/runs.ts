@@ -1,0 +1,132 @@
+import type { FlowContext } from '../src/domain/draft.ts';
+import { compileFlow } from '../src/domain/flow.ts';
+import { campaignKey } from '../src/domain/ids.ts';
+import type { Id, Run } from '../src/domain/model.ts';
+import type { CampaignStore, ChannelFacts, Logger } from '../src/domain/ports.ts';
+
+/** A run as one member knows it. */
+export interface KnownRun {
+  readonly key: string;
+  run: Run;
+  /** Absent when the pinned flow does not compile here: nothing of it is taken up by this member. */
+  context: FlowContext | undefined;
+  /** May messages leave? What the member saw last in `campaigns` and in the run: the stricter wins. */
+  state: 'running' | 'paused' | 'stopped';
+}
+
+export interface RunsParams {
+  campaigns: CampaignStore;
+  channels: ReadonlyMap<string, ChannelFacts>;
+  memberId: string;
+  logger: Logger;
+  /** Called with a run whose state or priority is news. */
+  onChanged: (known: KnownRun) => void;
+}
+
+/** Settled runs that are kept for late events, at most. */
+const settledLimit = 200;
+
+/** The runs this member knows: every open one, and settled ones as late events ask for them. */
+export class Runs {
+  private readonly params: RunsParams;
+  private readonly known = new Map<string, KnownRun>();
+
+  constructor(params: RunsParams) {
+    this.params = params;
+  }
+
+  get(campaignId: Id): KnownRun | undefined {
+    return this.known.get(campaignKey(campaignId));
+  }
+
+  all(): IterableIterator<KnownRun> {
+    return this.known.values();
+  }
+
+  /** Takes in what was read from the database. */
+  update(run: Run): KnownRun {
+    const key = campaignKey(run._id);
+    const state = stateOf(run);
+    const before = this.known.get(key);
+    const known: KnownRun = before ?? { key, run, context: this.contextOf(run), state };
+    known.run = run;
+    known.state = state;
+    if (known.context) known.context = withStop(known.context, run);
+    this.known.set(key, known);
+    if (run.settled) this.forgetSettled();
+    this.params.onChanged(known);
+    return known;
+  }
+
+  /** The status that `campaigns` shows right now (undefined: the document is gone): every member holds a lane the moment it sees `paused` or `cancelled`. */
+  seen(campaignId: Id, status: unknown): void {
+    const known = this.get(campaignId);
+    if (known === undefined || known.state === 'stopped') return;
+    const held = status === undefined || status === 'paused' || status === 'cancelled';
+    const state = held ? 'paused' : stateOf(known.run);
+    if (state === known.state) return;
+    known.state = state;
+    this.params.onChanged(known);
+  }
+
+  /** Known runs, the missing ones loaded; campaigns without a run are left out. */
+  async load(ids: readonly Id[]): Promise<void> {
+    const missing = ids.filter((id) => !this.known.has(campaignKey(id)));
+    if (missing.length === 0) return;
+    for (const run of await this.params.campaigns.runs(missing)) this.update(run);
+  }
+
+  async reload(id: Id): Promise<void> {
+    const run = await this.params.campaigns.run(id);
+    if (run) this.update(run);
+  }
+
+  private contextOf(run: Run): FlowContext | undefined {
+    const { channels, memberId, logger } = this.params;
+    const compiled = compileFlow(run.flow, { channels: withUnknown(run, channels), bulk: false, unsubscribe: true });
+    if (compiled.flow === undefined) {
+      logger.error('the pinned flow of a run does not compile here', { campaignId: run._id, faults: compiled.faults });
+      return undefined;
+    }
+    return {
+      campaignId: run._id,
+      flow: compiled.flow,
+      variables: run.variables,
+      campaign: run.campaign,
+      channels,
+      worker: memberId,
+    };
+  }
+
+  private forgetSettled(): void {
+    const settled = [...this.known.values()].filter(({ run }) => run.settled);
+    for (const { key } of settled.slice(0, Math.max(0, settled.length - settledLimit))) this.known.delete(key);
+  }
+}
+
+function stateOf(run: Run): KnownRun['state'] {
+  if (run.status === 'running') return 'running';
+  return run.status === 'cancelled' || run.status === 'completed' ? 'stopped' : 'paused';
+}
+
+function withStop(context: FlowContext, run: Run): FlowContext {
+  const stopped = run.status === 'cancelled' ? (run.endReason ?? 'campaign_cancelled') : undefined;
+  if (context.stopped === stopped) return context;
+  const { stopped: _, ...rest } = context;
+  return stopped === undefined ? rest : { ...rest, stopped };
+}
+
+/** A flow was checked when it started; a channel that only other members have must not keep it from compiling here. */
+function withUnknown(run: Run, channels: ReadonlyMap<string, ChannelFacts>): ReadonlyMap<string, ChannelFacts> {
+  const all = new Map(channels);
+  const add = (name: string | undefined): void => {
+    if (name !== undefined && !all.has(name))
+      all.set(name, { name, address: '', delivery: 'at-least-once', attempts: 1, giveUpMs: 0, needs: [] });
+  };
+  for (const stage of run.flow.stages) {
+    if (stage.type !== 'message') continue;
+    add(stage.channel);
+    for (const followUp of stage.followUps ?? []) add(followUp.channel);
+  }
+  return all;
+}

@@ -1,0 +1,239 @@
+import { Observable } from 'rxjs';
+import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
+import { campaignKey } from '../src/domain/ids.ts';
+import type { Conversation, Lane } from '../src/domain/model.ts';
+import type { Clock, ConversationStore } from '../src/domain/ports.ts';
+import type { KnownRun } from './runs.ts';
+
+interface LaneState {
+  readonly key: string;
+  readonly lane: Lane;
+  weight: number;
+  /** When something is next due, ms since the epoch; undefined: nothing is known to wait. */
+  dueAt: number | undefined;
+  /** The database is to be asked. */
+  unknown: boolean;
+  /** It had less than its share last time: what it leaves goes to the others. */
+  short: boolean;
+}
+
+export interface ScheduleParams {
+  store: Pick<ConversationStore, 'due' | 'nextDue'>;
+  clock: Clock;
+  /** Partitions owned and not being released. */
+  partitions: () => readonly number[];
+  /** Conversations that may be taken up for a channel ("-": for none) now; 0 passes its lanes over. */
+  room: (channel: string) => number;
+}
+
+/** Lanes looked at in one round, at most; the others come first in the next. */
+const lanesPerTake = 64;
+const looksAtOnce = 8;
+/** `setTimeout` takes 31 bits of milliseconds. */
+const longestTimerMs = 2 ** 31 - 1;
+
+const laneKey = (lane: Lane): string => `${lane.opening ? 'o' : 'c'}|${lane.channel}|${campaignKey(lane.campaignId)}`;
+
+/** The lane a conversation waits in; undefined when nothing is due for it. */
+export function laneOf(conversation: Conversation): { lane: Lane; at: number } | undefined {
+  const { campaignId, nextChannel, nextActionAt, opening } = conversation;
+  if (nextActionAt === undefined || nextChannel === undefined) return undefined;
+  return { lane: { campaignId, channel: nextChannel, opening: opening === true }, at: nextActionAt.getTime() };
+}
+
+/**
+ * Knows for each lane when something is next due: from our own writes, and from one indexed look where it does not know.
+ * Nothing is polled: a lane without a due time costs nothing.
+ */
+export class Schedule {
+  private readonly params: ScheduleParams;
+  private readonly lanes = new Map<string, LaneState>();
+  private readonly robin = new DeficitRoundRobin();
+  private readonly listeners = new Set<() => void>();
+  private cancelTimer: (() => void) | undefined;
+  private timerAt = Number.POSITIVE_INFINITY;
+  private turn = 0;
+
+  /** Emits when something is due or has to be looked up. Cold; asks for a round, says nothing more. */
+  readonly due$: Observable<void> = new Observable((subscriber) => {
+    const tell = (): void => subscriber.next();
+    this.listeners.add(tell);
+    this.arm();
+    return () => {
+      this.listeners.delete(tell);
+      this.cancelTimer?.();
+      this.cancelTimer = undefined;
+      this.timerAt = Number.POSITIVE_INFINITY;
+    };
+  });
+
+  constructor(params: ScheduleParams) {
+    this.params = params;
+  }
+
+  /** A run became known or changed: its lanes are those of its flow while it runs, none otherwise. */
+  setRun({ key, run, context, state }: KnownRun): void {
+    const wanted = new Map<string, Lane>();
+    if (state === 'running' && context !== undefined && !run.settled) {
+      const entry = context.flow.stages.get(context.flow.entry);
+      const add = (channel: string, opening: boolean): void => {
+        const lane = { campaignId: run._id, channel, opening };
+        wanted.set(laneKey(lane), lane);
+      };
+      add(entry?.type === 'message' ? entry.channel : '-', true);
+      for (const channel of context.flow.channels) add(channel, false);
+      add('-', false);
+    }
+    for (const lane of this.lanes.values())
+      if (campaignKey(lane.lane.campaignId) === key && !wanted.has(lane.key)) {
+        this.lanes.delete(lane.key);
+        this.robin.forget(lane.key);
+      }
+    for (const [laneId, lane] of wanted) {
+      const known = this.lanes.get(laneId);
+      if (known) known.weight = weightOf(run.priority);
+      else
+        this.lanes.set(laneId, {
+          key: laneId,
+          lane,
+          weight: weightOf(run.priority),
+          dueAt: undefined,
+          unknown: true,
+          short: false,
+        });
+    }
+    this.arm();
+  }
+
+  /** Conversations were inserted by somebody: the opening lane is looked at, unless it is known to be due anyway. */
+  wake(key: string): void {
+    for (const lane of this.lanes.values())
+      if (lane.lane.opening && campaignKey(lane.lane.campaignId) === key && !this.isDue(lane)) lane.unknown = true;
+    this.arm();
+  }
+
+  /** Partitions were gained, or the schedule may have missed something: every lane is looked at. */
+  lookAtAll(): void {
+    for (const lane of this.lanes.values()) lane.unknown = true;
+    this.arm();
+  }
+
+  /** A conversation of ours is due at `at`. */
+  notice(lane: Lane, at: number): void {
+    const known = this.lanes.get(laneKey(lane));
+    if (known && (known.dueAt === undefined || at < known.dueAt)) known.dueAt = at;
+  }
+
+  /** Wakes the pipeline when a lane is due, now or by a timer. Called after each round. */
+  arm(): void {
+    if (this.listeners.size === 0) return;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const lane of this.lanes.values()) {
+      if (lane.unknown) earliest = 0;
+      else if (lane.dueAt !== undefined && lane.dueAt < earliest && this.room(lane) > 0) earliest = lane.dueAt;
+    }
+    if (earliest === this.timerAt && this.cancelTimer !== undefined) return;
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    this.timerAt = earliest;
+    if (earliest === Number.POSITIVE_INFINITY) return;
+    const ms = Math.min(longestTimerMs, Math.max(0, earliest - this.params.clock.now()));
+    this.cancelTimer = this.params.clock.after(ms, () => {
+      this.cancelTimer = undefined;
+      this.timerAt = Number.POSITIVE_INFINITY;
+      for (const tell of this.listeners) tell();
+    });
+  }
+
+  /**
+   * Conversations that are due, shared out over the lanes by weight, at most `capacity`. `hidden` counts by lane key those
+   * that would be found and are not wanted (a row of theirs is in flight); `skip` says which.
+   */
+  async take(capacity: number, hidden: ReadonlyMap<string, number>, skip: (id: string) => boolean): Promise<Conversation[]> {
+    await this.look();
+    const due = this.dueLanes();
+    if (capacity <= 0 || due.length === 0) return [];
+    const first = due.filter((lane) => lane.short);
+    const second = due.filter((lane) => !lane.short);
+    const taken = await this.takeFrom(first, this.robin.shares(claimants(due), capacity), hidden, skip);
+    const left = capacity - taken.length;
+    if (second.length === 0 || left <= 0) return taken;
+    const shares = this.robin.shares(claimants(second), left);
+    return [...taken, ...(await this.takeFrom(second, shares, hidden, skip))];
+  }
+
+  private dueLanes(): LaneState[] {
+    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && this.room(lane) > 0);
+    if (due.length <= lanesPerTake) return due;
+    this.turn = (this.turn + lanesPerTake) % due.length;
+    return [...due.slice(this.turn), ...due.slice(0, this.turn)].slice(0, lanesPerTake);
+  }
+
+  private async takeFrom(
+    lanes: readonly LaneState[],
+    shares: ReadonlyMap<string, number>,
+    hidden: ReadonlyMap<string, number>,
+    skip: (id: string) => boolean,
+  ): Promise<Conversation[]> {
+    const partitions = this.params.partitions();
+    const now = this.params.clock.now();
+    const found = await Promise.all(
+      lanes.map(async (lane) => {
+        const share = Math.min(shares.get(lane.key) ?? 0, this.room(lane));
+        if (share <= 0) return [];
+        const covered = hidden.get(lane.key) ?? 0;
+        const all = await this.params.store.due(lane.lane, partitions, new Date(now), share + covered);
+        const wanted = all.filter(({ _id }) => !skip(_id)).slice(0, share);
+        lane.short = wanted.length < share;
+        if (all.length < share + covered) {
+          this.robin.forget(lane.key);
+          lane.dueAt = undefined;
+          const next = await this.params.store.nextDue(lane.lane, partitions, new Date(now));
+          if (next) this.notice(lane.lane, next.getTime());
+        }
+        return wanted;
+      }),
+    );
+    return found.flat();
+  }
+
+  private async look(): Promise<void> {
+    const partitions = this.params.partitions();
+    const unknown = [...this.lanes.values()].filter((lane) => lane.unknown);
+    const asker = async (): Promise<void> => {
+      for (let lane = unknown.pop(); lane !== undefined; lane = unknown.pop()) {
+        lane.unknown = false;
+        if (partitions.length === 0) continue;
+        try {
+          lane.dueAt = (await this.params.store.nextDue(lane.lane, partitions))?.getTime();
+        } catch (error) {
+          lane.unknown = true;
+          throw error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(looksAtOnce, unknown.length) }, asker));
+  }
+
+  private isDue(lane: LaneState): boolean {
+    return lane.dueAt !== undefined && lane.dueAt <= this.params.clock.now();
+  }
+
+  private room(lane: LaneState): number {
+    return this.params.room(lane.lane.channel);
+  }
+}
+
+/** Counts conversations by the lane they would be found in. */
+export function countByLane(conversations: Iterable<Conversation>, now: number): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const conversation of conversations) {
+    const waiting = laneOf(conversation);
+    if (waiting === undefined || waiting.at > now) continue;
+    const key = laneKey(waiting.lane);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return counts;
+}
+
+const claimants = (lanes: readonly LaneState[]) => lanes.map(({ key, weight }) => ({ key, weight }));

@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { ChannelConfig } from '../../../src/config.ts';
+import type { Channel, OutboundMessage } from '../../../src/domain/ports.ts';
+
+/** A channel over a real medium. */
+export interface Rig {
+  channel: Channel;
+  /** What arrived so far, in order, each as its recipient's side holds it (without the time it came). */
+  arrived(): string[] | Promise<string[]>;
+  /** Where the medium can hold and count: holds the next hand-overs until `count` are under way at once. */
+  gather?(count: number): void;
+  /** The most that were under way at once. */
+  peak?(): number;
+  /** From now on every hand-over fails before a byte left. */
+  breakMedium(): void | Promise<void>;
+  dispose(): Promise<void>;
+}
+
+export const config = (given: Partial<ChannelConfig> = {}): ChannelConfig => ({
+  name: 'email',
+  driver: 'console',
+  headers: {},
+  address: 'email',
+  concurrency: 64,
+  timeoutMs: 10_000,
+  attempts: 8,
+  giveUpMs: 86_400_000,
+  delivery: 'at-least-once',
+  ...given,
+});
+
+export const message = (n: number, given: Partial<OutboundMessage> = {}): OutboundMessage => ({
+  messageId: `spring:${n}/1`,
+  campaignId: 'spring',
+  conversationId: `spring:${n}`,
+  channel: 'email',
+  to: `contact${n}@example.com`,
+  content: { subject: 'Hello', text: `Number ${n}` },
+  stage: 'intro',
+  step: 0,
+  ...given,
+});
+
+export const never = (): AbortSignal => new AbortController().signal;
+
+/** What every channel promises, whatever its driver. */
+export function describeChannel(driver: string, make: (given?: Partial<ChannelConfig>) => Promise<Rig>): void {
+  describe(`every channel: ${driver}`, () => {
+    let rig: Rig;
+    const remake = async (given: Partial<ChannelConfig>): Promise<void> => {
+      await rig.dispose();
+      rig = await make(given);
+    };
+    beforeEach(async () => {
+      rig = await make();
+    });
+    afterEach(() => rig.dispose());
+
+    it('tells what it is configured to be', async () => {
+      await remake({
+        name: 'sms',
+        address: 'phone',
+        concurrency: 3,
+        attempts: 2,
+        giveUpMs: 5,
+        delivery: 'at-most-once',
+      });
+      expect(rig.channel).toMatchObject({
+        ...{ name: 'sms', address: 'phone', concurrency: 3, attempts: 2, giveUpMs: 5, delivery: 'at-most-once' },
+        needs: ['text', 'html', 'body'],
+      });
+    });
+
+    it('hands a message over once and says so', async () => {
+      expect(await rig.channel.send(message(1), never())).toMatchObject({ kind: 'sent' });
+      const arrived = await rig.arrived();
+      expect(arrived).toHaveLength(1);
+      for (const part of ['spring:1/1', 'contact1@example.com', 'Number 1', 'intro'])
+        expect(arrived[0]).toContain(part);
+    });
+
+    it('hands the same bytes over at every try of a message', async () => {
+      const odd = message(1, {
+        content: { subject: 'Grüße 👩‍🚀', text: 'two\nlines "quoted" \u2028 \ud800', body: { b: 1, a: [2] } },
+      });
+      await rig.channel.send(odd, never());
+      await rig.channel.send(structuredClone(odd), never());
+      const [first, second] = await rig.arrived();
+      expect(first).toContain('👩‍🚀');
+      expect(second).toBe(first);
+    });
+
+    it('takes more messages than it may have under way, each once and never too many at a time', async () => {
+      await remake({ concurrency: 4 });
+      rig.gather?.(4);
+      const results = await Promise.all(Array.from({ length: 40 }, (_, n) => rig.channel.send(message(n), never())));
+      expect(results.every(({ kind }) => kind === 'sent')).toBe(true);
+      const arrived = await rig.arrived();
+      expect(arrived).toHaveLength(40);
+      expect(new Set(arrived).size).toBe(40);
+      if (rig.peak !== undefined) expect(rig.peak()).toBe(4);
+    });
+
+    it('hands nothing over once the signal is aborted, and counts no attempt', async () => {
+      expect(await rig.channel.send(message(1), AbortSignal.abort())).toEqual({
+        kind: 'retry',
+        code: 'aborted',
+        message: expect.any(String),
+        counts: false,
+      });
+      expect(await rig.arrived()).toEqual([]);
+    });
+
+    it('stays usable after an abort', async () => {
+      const controller = new AbortController();
+      await rig.channel.send(message(1), controller.signal);
+      controller.abort();
+      expect(await rig.channel.send(message(2), never())).toMatchObject({ kind: 'sent' });
+      expect(await rig.arrived()).toHaveLength(2);
+    });
+
+    it('finally rejects, and never throws for, what cannot be written down', async () => {
+      const hopeless = { kind: 'rejected', code: 'message_invalid' };
+      const circular: Record<string, unknown> = {};
+      circular['self'] = circular;
+      expect(await rig.channel.send(message(1, { content: { body: circular } }), never())).toMatchObject(hopeless);
+      expect(await rig.channel.send(message(2, { content: { body: { big: 1n } } }), never())).toMatchObject(hopeless);
+      expect(await rig.channel.send(message(3), never())).toMatchObject({ kind: 'sent' });
+      expect(await rig.arrived()).toHaveLength(1);
+    });
+
+    it.each(['at-least-once', 'at-most-once'] as const)(
+      'asks for a retry when nothing could leave (%s)',
+      async (delivery) => {
+        await remake({ delivery });
+        await rig.breakMedium();
+        const results = await Promise.all([1, 2, 3].map((n) => rig.channel.send(message(n), never())));
+        for (const result of results) expect(result).toMatchObject({ kind: 'retry', counts: true });
+        expect(await rig.arrived()).toEqual([]);
+      },
+    );
+
+    it('closes once everything is out, any number of times, and takes nothing afterwards', async () => {
+      await remake({ concurrency: 8 });
+      const underWay = Array.from({ length: 8 }, (_, n) => rig.channel.send(message(n), never()));
+      await Promise.all([rig.channel.close(), rig.channel.close()]);
+      expect(await rig.arrived()).toHaveLength(8);
+      for (const result of await Promise.all(underWay)) expect(result).toMatchObject({ kind: 'sent' });
+      expect(await rig.channel.send(message(9), never())).toMatchObject({
+        kind: 'retry',
+        code: 'closed',
+        counts: false,
+      });
+      await rig.channel.close();
+      expect(await rig.arrived()).toHaveLength(8);
+    });
+
+    it('closes without ever having been used', async () => {
+      await rig.channel.close();
+      expect(await rig.arrived()).toEqual([]);
+    });
+
+    it('sends everything to the one recipient of a redirection', async () => {
+      await remake({ redirect: 'stage@example.com' });
+      await rig.channel.send(message(1), never());
+      const [arrived] = await rig.arrived();
+      expect(arrived).toContain('stage@example.com');
+      expect(arrived).not.toContain('contact1@');
+    });
+
+    it('rejects recipients that are not in the allow list, which is compared in the normal form', async () => {
+      await remake({ allow: ['Contact1@Example.com', '+49 (170) 123-45'] });
+      expect(await rig.channel.send(message(1), never())).toMatchObject({ kind: 'sent' });
+      expect(await rig.channel.send(message(2, { to: '+4917012345' }), never())).toMatchObject({ kind: 'sent' });
+      expect(await rig.channel.send(message(3), never())).toMatchObject({ kind: 'rejected', code: 'not_allowed' });
+      expect(await rig.arrived()).toHaveLength(2);
+    });
+
+    it('never reaches an address outside the allow list by a redirection', async () => {
+      await remake({ allow: ['contact1@example.com'], redirect: 'stage@example.com' });
+      expect(await rig.channel.send(message(1), never())).toMatchObject({ kind: 'rejected', code: 'not_allowed' });
+    });
+  });
+}

@@ -1,0 +1,145 @@
+import { isServiceError } from '../../../src/domain/errors.ts';
+import type { Conversation, ConversationChange, Id, Lane, Message, Unit } from '../../../src/domain/model.ts';
+import type { Clock, ConversationStore, RoundReceipt } from '../../../src/domain/ports.ts';
+import { compare } from './bson.ts';
+import { addCounters } from './counters.ts';
+import type { MemoryDatabase } from './database.ts';
+import type { MemoryLedger } from './ledger.ts';
+
+const historyLimit = 100;
+
+export interface MemoryStoreParams {
+  database: MemoryDatabase;
+  ledger: MemoryLedger;
+  clock: Clock;
+}
+
+export class MemoryConversations implements ConversationStore {
+  private readonly database: MemoryDatabase;
+  private readonly ledger: MemoryLedger;
+  private readonly clock: Clock;
+
+  constructor({ database, ledger, clock }: MemoryStoreParams) {
+    this.database = database;
+    this.ledger = ledger;
+    this.clock = clock;
+  }
+
+  async byIds(ids: readonly string[]): Promise<Conversation[]> {
+    await this.enter('byIds');
+    return ids.flatMap((id) => this.database.conversations.get(id) ?? []);
+  }
+
+  async due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
+    await this.enter('due');
+    return this.waiting(lane, partitions)
+      .filter(({ nextActionAt }) => nextActionAt !== undefined && nextActionAt <= now)
+      .slice(0, limit);
+  }
+
+  async nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined> {
+    await this.enter('nextDue');
+    const later = (at: Date | undefined): boolean => after === undefined || (at !== undefined && at > after);
+    return this.waiting(lane, partitions).find(({ nextActionAt }) => later(nextActionAt))?.nextActionAt;
+  }
+
+  async withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
+    await this.enter('withInbox');
+    const found = this.database.conversations.find(
+      ({ _id, inbox, partition }) => inbox.length > 0 && partitions.includes(partition) && behind(_id, after),
+    );
+    return found.slice(0, limit).map(({ _id }) => _id);
+  }
+
+  async pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]> {
+    await this.enter('pendingMessages');
+    const found = this.database.messages.find(
+      ({ _id, pending, partition }) => pending !== undefined && partitions.includes(partition) && behind(_id, after),
+    );
+    return found.slice(0, limit);
+  }
+
+  async messages(ids: readonly string[]): Promise<Message[]> {
+    await this.enter('messages');
+    return ids.flatMap((id) => this.database.messages.get(id) ?? []);
+  }
+
+  async activeOf(
+    campaignId: Id,
+    partitions: readonly number[],
+    after: string | undefined,
+    limit: number,
+  ): Promise<string[]> {
+    await this.enter('activeOf');
+    const found = this.database.conversations.find(
+      (one) =>
+        compare(one.campaignId, campaignId) === 0 &&
+        one.status === 'active' &&
+        partitions.includes(one.partition) &&
+        behind(one._id, after),
+    );
+    return found.slice(0, limit).map(({ _id }) => _id);
+  }
+
+  /** One transaction; a unit that throws is undone alone. */
+  commit(units: readonly Unit[]): Promise<RoundReceipt> {
+    const receipt: RoundReceipt = { missed: new Set(), poisoned: new Map() };
+    if (units.length === 0) return Promise.resolve(receipt);
+    return this.ledger.transact('round', () => {
+      for (const unit of units) {
+        try {
+          if (!this.database.atomically(() => this.write(unit))) receipt.missed.add(unit.conversationId);
+        } catch (error) {
+          if (isServiceError(error)) throw error;
+          receipt.poisoned.set(unit.conversationId, error as Error);
+        }
+      }
+      return receipt;
+    });
+  }
+
+  private write(unit: Unit): boolean {
+    const { database } = this;
+    if (unit.change && !this.change(unit.change)) return false;
+    for (const row of unit.inserts) database.messages.insert(row);
+    for (const { id, set, unset } of unit.rows)
+      if (database.messages.get(id)?.pending) database.messages.update(id, set, unset);
+    addCounters(database, this.ledger.memberId, unit.campaignId, unit.counters);
+    for (const letter of unit.deadLetters) {
+      const { conversationId, campaignId } = unit;
+      database.letter({ collection: 'conversation_states', conversationId, campaignId, at: this.now(), ...letter });
+    }
+    return true;
+  }
+
+  private change({ id, version, inboxSize, set, unset, history }: ConversationChange): boolean {
+    const found = this.database.conversations.get(id);
+    if (found === undefined || found.version !== version || found.inbox.length !== inboxSize) return false;
+    const kept = history.length === 0 ? {} : { history: [...found.history, ...history].slice(-historyLimit) };
+    const stamps = { version: version + 1, updatedAt: this.now() };
+    return this.database.conversations.update(id, { ...set, ...kept, ...stamps }, unset);
+  }
+
+  private waiting(lane: Lane, partitions: readonly number[]): Conversation[] {
+    return this.database.conversations
+      .find(
+        (one) =>
+          one.nextActionAt !== undefined &&
+          one.nextChannel === lane.channel &&
+          compare(one.campaignId, lane.campaignId) === 0 &&
+          (one.opening === true) === lane.opening &&
+          partitions.includes(one.partition),
+      )
+      .sort((a, b) => compare(a.nextActionAt, b.nextActionAt));
+  }
+
+  private now(): Date {
+    return new Date(this.clock.now());
+  }
+
+  private enter(operation: string): Promise<void> {
+    return this.database.enter(operation, this.ledger.memberId);
+  }
+}
+
+const behind = (id: string, after: string | undefined): boolean => after === undefined || compare(id, after) > 0;
