@@ -33,7 +33,9 @@ export class Changes {
   private expected = false;
   private heardAt: number | undefined;
   private openNow = false;
-  private resumedFrom: StreamPosition | undefined;
+  /** Raised by `rewind`: a stream opened in an earlier one is behind no longer the right position. */
+  private epoch = 0;
+  private openedIn = 0;
 
   readonly stream$: Observable<never>;
 
@@ -63,9 +65,18 @@ export class Changes {
     return this.heardAt === undefined ? undefined : this.params.clock.monotonic() - this.heardAt;
   }
 
-  /** The position went back (partitions were claimed): the stream is read again from there. */
+  /**
+   * The position went back (partitions were claimed): called inside the claim, maybe more than once. From here on nothing of
+   * what is being read moves the position; `reopen` then reads again from there.
+   */
+  rewind(position: StreamPosition | undefined): void {
+    this.epoch += 1;
+    this.params.tracker.rewind(position);
+  }
+
+  /** After `rewind`: does not wait for the batch that is being read. */
   async reopen(): Promise<void> {
-    if (!this.openNow || this.resumedFrom === this.params.tracker.done) return;
+    if (!this.openNow || this.openedIn === this.epoch) return;
     this.expected = true;
     await this.params.source.close();
   }
@@ -78,6 +89,7 @@ export class Changes {
   private async open(): Promise<void> {
     const { source, tracker, logger, instruments } = this.params;
     const from = tracker.done;
+    this.openedIn = this.epoch;
     tracker.rewind(from);
     this.previous = Promise.resolve();
     this.failure = undefined;
@@ -85,7 +97,7 @@ export class Changes {
     if (from !== undefined) {
       try {
         await source.open(from);
-        this.opened(from);
+        this.opened();
         return;
       } catch (error) {
         if (!isServiceError(error, 'position_lost')) throw error;
@@ -99,19 +111,22 @@ export class Changes {
       }
     }
     await source.open(undefined);
-    tracker.rewind(undefined);
+    if (this.openedIn === this.epoch) tracker.rewind(undefined);
     this.sweepDue = true;
-    this.opened(undefined);
+    this.opened();
   }
 
-  private opened(from: StreamPosition | undefined): void {
-    this.resumedFrom = from;
+  private opened(): void {
     this.openNow = true;
     this.heardAt = this.params.clock.monotonic();
   }
 
   private async accept(changes: readonly Change[], position: StreamPosition): Promise<void> {
     const { tracker, handle, clock, instruments } = this.params;
+    if (this.openedIn !== this.epoch) {
+      this.expected = true;
+      throw new Error('the position went back');
+    }
     const silence = this.silenceMs() ?? 0;
     this.heardAt = clock.monotonic();
     instruments.streamLag(silence);

@@ -10,6 +10,7 @@ import type { Dispatch, InDoubt } from './dispatch.ts';
 import { quarantineUnit } from './quarantine.ts';
 import type { Runs } from './runs.ts';
 import { countByLane, laneOf, type Schedule } from './schedule.ts';
+import { pause } from './waker.ts';
 
 /** What wakes a round. */
 export type RoundInput =
@@ -275,18 +276,4 @@ function campaignsOf(candidates: Iterable<Candidate>): Id[] {
   const ids = new Map<string, Id>();
   for (const { conversation } of candidates) ids.set(campaignKey(conversation.campaignId), conversation.campaignId);
   return [...ids.values()];
-}
-
-/** Waits, or ends at once with the signal. */
-export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = (): void => {
-      cancel();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const cancel = clock.after(ms, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

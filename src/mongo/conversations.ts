@@ -98,14 +98,14 @@ export class MongoConversations implements ConversationStore {
 
   async withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
     const found = await this.conversations
-      .find(conversationQueries.withInbox(partitions, after), { projection: { _id: 1 }, sort: { _id: 1 }, limit })
+      .find(conversationQueries.withInbox(partitions, after), { projection: { _id: 1 }, sort: { _id: 1 }, limit, hint: 'inbox' })
       .toArray();
     return found.map((conversation) => conversation._id);
   }
 
   pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]> {
     return this.rows
-      .find(conversationQueries.pendingMessages(partitions, after), { sort: { _id: 1 }, limit })
+      .find(conversationQueries.pendingMessages(partitions, after), { sort: { _id: 1 }, limit, hint: 'pending' })
       .toArray();
   }
 
@@ -136,8 +136,7 @@ export class MongoConversations implements ConversationStore {
     while (parts.length > 0) {
       const part = parts.shift() ?? [];
       try {
-        for (const id of await this.ledger.transact('round', (session) => this.write(part, session)))
-          receipt.missed.add(id);
+        for (const id of await this.writePart(part)) receipt.missed.add(id);
         written = true;
       } catch (error) {
         if (isServiceError(error)) throw error;
@@ -152,6 +151,36 @@ export class MongoConversations implements ConversationStore {
     return receipt;
   }
 
+  /** Written as if every guard held, which is nearly always so; else once more, without those whose guard misses. */
+  private async writePart(part: readonly Unit[]): Promise<Set<string>> {
+    try {
+      await this.ledger.transact('round', (session) => this.write(part, session));
+      return new Set();
+    } catch (error) {
+      if (!(error instanceof GuardMissed)) throw error;
+    }
+    return this.ledger.transact('round', async (session) => {
+      const missed = await this.missing(part, session);
+      const units = part.filter(({ conversationId }) => !missed.has(conversationId));
+      if (units.length > 0) await this.write(units, session);
+      return missed;
+    });
+  }
+
+  /** Conversations that are no longer as their unit read them, in the snapshot of the transaction. */
+  private async missing(part: readonly Unit[], session: ClientSession): Promise<Set<string>> {
+    const changes = new Map(part.flatMap(({ change }) => (change ? [[change.id, change] as const] : [])));
+    const found = await this.conversations
+      .find({ _id: { $in: [...changes.keys()] } }, { session, projection: { version: 1, inbox: 1 } })
+      .toArray();
+    const missed = new Set(changes.keys());
+    for (const { _id, version, inbox } of found) {
+      const change = changes.get(_id);
+      if (change?.version === version && Array.isArray(inbox) && inbox.length === change.inboxSize) missed.delete(_id);
+    }
+    return missed;
+  }
+
   private bisect(part: Unit[], error: Error, receipt: RoundReceipt): Unit[][] {
     const [first, ...others] = part;
     if (first === undefined) throw error;
@@ -164,17 +193,16 @@ export class MongoConversations implements ConversationStore {
     return [part.slice(0, middle), part.slice(middle)];
   }
 
-  private async write(units: readonly Unit[], session: ClientSession): Promise<Set<string>> {
+  private async write(units: readonly Unit[], session: ClientSession): Promise<void> {
     const now = new Date(this.clock.now());
-    const missed = await this.writeConversations(units, now, session);
+    await this.writeConversations(units, now, session);
     const inserts: Message[] = [];
     const deadLetters: DeadLetter[] = [];
     const rowChanges = new Map<string, { ids: string[]; update: Record<string, unknown> }>();
     const deltas = new Map<string, { campaignId: Id; delta: CounterDelta }>();
     for (const unit of units) {
-      if (missed.has(unit.conversationId)) continue;
       for (const row of unit.inserts) inserts.push(row);
-      for (const row of unit.rows) group(rowChanges, row.id, { $set: row.set, ...unsetOf(row.unset) }, '');
+      for (const row of unit.rows) group(rowChanges, row.id, row.set, { $set: row.set, ...unsetOf(row.unset) }, '');
       for (const letter of unit.deadLetters)
         deadLetters.push({
           collection: 'conversation_states',
@@ -192,27 +220,26 @@ export class MongoConversations implements ConversationStore {
       }));
       await this.rows.bulkWrite(ops as AnyBulkWriteOperation<Message>[], { session, ordered: false });
     }
-    if (deltas.size > 0)
-      await this.counters.bulkWrite(counterUpdates(this.memberId, deltas), { session, ordered: false });
+    const counters = counterUpdates(this.memberId, deltas);
+    if (counters.length > 0) await this.counters.bulkWrite(counters, { session, ordered: false });
     if (deadLetters.length > 0) await this.deadLetters.insertMany(deadLetters, { session, ordered: false });
-    return missed;
   }
 
   /** Conversations that take the same step go as one `updateMany`; the guard is part of its filter. */
-  private async writeConversations(units: readonly Unit[], now: Date, session: ClientSession): Promise<Set<string>> {
+  private async writeConversations(units: readonly Unit[], now: Date, session: ClientSession): Promise<void> {
     const groups = new Map<string, { ids: string[]; update: Record<string, unknown>; change: ConversationChange }>();
-    const versions = new Map<string, number>();
+    let expected = 0;
     for (const { change } of units) {
       if (change === undefined) continue;
-      versions.set(change.id, change.version);
+      expected += 1;
       const update = {
         $set: { ...change.set, version: change.version + 1, updatedAt: now },
         ...unsetOf(change.unset),
         ...(change.history.length > 0 ? { $push: { history: { $each: change.history, $slice: -historyLimit } } } : {}),
       };
-      group(groups, change.id, update, `${change.inboxSize}`, { change });
+      group(groups, change.id, change.set, update, `${change.inboxSize}`, { change });
     }
-    if (groups.size === 0) return new Set();
+    if (groups.size === 0) return;
     const ops = [...groups.values()].map(({ ids, update, change }) => ({
       updateMany: {
         filter: {
@@ -227,15 +254,17 @@ export class MongoConversations implements ConversationStore {
       session,
       ordered: false,
     });
-    if (matchedCount === versions.size) return new Set();
-    const written = await this.conversations
-      .find({ _id: { $in: [...versions.keys()] } }, { session, projection: { version: 1 } })
-      .toArray();
-    const missed = new Set(versions.keys());
-    for (const { _id, version } of written) if (version === (versions.get(_id) ?? 0) + 1) missed.delete(_id);
-    return missed;
+    if (matchedCount !== expected) throw new GuardMissed();
   }
 }
+
+class GuardMissed extends Error {}
+
+/** Fields whose values have one type each, so that equal JSON means equal values. Changes of any other field go alone. */
+const comparable: ReadonlySet<string> = new Set([
+  ...['status', 'stage', 'step', 'nextActionAt', 'nextChannel', 'opening', 'delayed', 'sequence', 'awaiting'],
+  ...['outcome', 'reason', 'repliedAt', 'attempts', 'worker', 'sentAt', 'handedAt', 'providerMessageId'],
+]);
 
 const unsetOf = (fields: readonly string[]): { $unset?: Record<string, ''> } =>
   fields.length > 0 ? { $unset: Object.fromEntries(fields.map((field) => [field, ''])) } : {};
@@ -243,11 +272,13 @@ const unsetOf = (fields: readonly string[]): { $unset?: Record<string, ''> } =>
 function group<T extends object>(
   groups: Map<string, { ids: string[]; update: Record<string, unknown> } & T>,
   id: string,
+  set: object,
   update: Record<string, unknown>,
   guard: string,
   extra: T = {} as T,
 ): void {
-  const key = `${guard}|${JSON.stringify(update)}`;
+  const alone = Object.keys(set).some((field) => !comparable.has(field));
+  const key = alone ? `#${id}` : `${guard}|${JSON.stringify(update)}`;
   const existing = groups.get(key);
   if (existing) existing.ids.push(id);
   else groups.set(key, { ids: [id], update, ...extra });

@@ -92,13 +92,18 @@ export class MongoLedger implements Ledger {
         return result;
       } catch (error) {
         const again =
-          hasLabel(error, 'TransientTransactionError') && !isServiceError(error) && this.leaseRemaining() > 0;
+          hasLabel(error, 'TransientTransactionError') && !isServiceError(error) && this.mayTryAgain(attempt);
         instruments.transaction(again ? 'retried' : 'failed');
         if (!again) throw error;
         logger.debug('transaction is tried again', { transaction: name, attempt, error });
         await this.pause(attempt);
       }
     }
+  }
+
+  /** No transaction is retried past the lease; before the first fence there is none to pass. */
+  private mayTryAgain(attempt: number): boolean {
+    return this.lastFence === undefined ? attempt < 10 : this.leaseRemaining() > 0;
   }
 
   private async once<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
