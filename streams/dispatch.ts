@@ -2,7 +2,15 @@ import { Observable } from 'rxjs';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Id, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
-import type { CampaignStore, Channel, Clock, Instruments, Ledger, Logger, OutboundMessage } from '../src/domain/ports.ts';
+import type {
+  CampaignStore,
+  Channel,
+  Clock,
+  Instruments,
+  Ledger,
+  Logger,
+  OutboundMessage,
+} from '../src/domain/ports.ts';
 
 /** A row in doubt: committed `sending`, its result not yet committed. */
 export interface InDoubt {
@@ -179,8 +187,7 @@ export class Dispatch {
 
   private pump(lane: Lane): void {
     while (!this.stopped && lane.active < lane.channel.concurrency && lane.head < lane.queue.length) {
-      if (this.params.ledger.leaseRemaining() <= 0) return this.waitForLease();
-      if (this.params.clock.monotonic() > this.freshUntil) return this.refresh();
+      if (!this.mayHand()) return;
       const entry = lane.queue[lane.head++];
       if (lane.head > 1024 && lane.head * 2 > lane.queue.length) {
         lane.queue.splice(0, lane.head);
@@ -188,11 +195,25 @@ export class Dispatch {
       }
       if (entry === undefined) continue;
       if (this.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
-        this.tell({ row: entry.row, outcome: { kind: 'held' }, decidedAt: entry.decidedAt, answeredAt: this.params.clock.now() });
+        this.tell({
+          row: entry.row,
+          outcome: { kind: 'held' },
+          decidedAt: entry.decidedAt,
+          answeredAt: this.params.clock.now(),
+        });
       } else {
         void this.hand(lane, entry);
       }
     }
+  }
+
+  /** The gate's first half: the lease holds and what is known is fresh. If not, the lanes are pumped again once it is so. */
+  private mayHand(): boolean {
+    const { ledger, clock } = this.params;
+    if (ledger.leaseRemaining() <= 0) this.waitForLease();
+    else if (clock.monotonic() > this.freshUntil) this.refresh();
+    else return true;
+    return false;
   }
 
   private async hand(lane: Lane, { row, decidedAt }: InDoubt): Promise<void> {

@@ -52,7 +52,9 @@ export class Ownership {
       const rows = await store.pendingMessages(partitions, after, page);
       const last = rows.at(-1);
       if (last === undefined) break;
-      const sending = rows.filter((row) => row.status === 'sending' && dispatch.entry(row.conversationId) === undefined);
+      const sending = rows.filter(
+        (row) => row.status === 'sending' && dispatch.entry(row.conversationId) === undefined,
+      );
       dispatch.adopt(sending, kind);
       adopted += sending.length;
       after = last._id;

@@ -7,12 +7,20 @@ export function quarantineUnit(conversation: Conversation, results: readonly Row
   const active = conversation.status === 'active';
   const rows = results.map(({ row, outcome, answeredAt }) =>
     outcome.kind === 'sent'
-      ? { id: row._id, channel: row.channel, set: { status: 'sent' as const, sentAt: new Date(answeredAt) }, unset: ['pending' as const] }
-      : { id: row._id, channel: row.channel, set: { status: 'failed' as const, error: reason }, unset: ['pending' as const] },
+      ? {
+          id: row._id,
+          channel: row.channel,
+          set: { status: 'sent' as const, sentAt: new Date(answeredAt) },
+          unset: ['pending' as const],
+        }
+      : {
+          id: row._id,
+          channel: row.channel,
+          set: { status: 'failed' as const, error: reason },
+          unset: ['pending' as const],
+        },
   );
-  const counters: Record<string, number> = active
-    ? { active: -1, failed: 1, 'outcomes.failed': 1 }
-    : {};
+  const counters: Record<string, number> = active ? { active: -1, failed: 1, 'outcomes.failed': 1 } : {};
   for (const { row, outcome } of results) {
     counters['pending'] = (counters['pending'] ?? 0) - 1;
     const sent = outcome.kind === 'sent';
@@ -36,7 +44,14 @@ export function quarantineUnit(conversation: Conversation, results: readonly Row
     rows: [
       ...rows,
       ...(active && conversation.awaiting !== undefined
-        ? [{ id: conversation.awaiting, channel: conversation.nextChannel ?? '-', set: { status: 'skipped' as const, reason: 'stopped' as const }, unset: ['pending' as const] }]
+        ? [
+            {
+              id: conversation.awaiting,
+              channel: conversation.nextChannel ?? '-',
+              set: { status: 'skipped' as const, reason: 'stopped' as const },
+              unset: ['pending' as const],
+            },
+          ]
         : []),
     ],
     counters:

@@ -93,7 +93,11 @@ export class Round {
     }
   }
 
-  private async attempt(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<RoundReport> {
+  private async attempt(
+    results: readonly RowResult[],
+    hints: ReadonlySet<string>,
+    fresh: boolean,
+  ): Promise<RoundReport> {
     const { clock, instruments, schedule } = this.params;
     const began = clock.monotonic();
     const candidates = await this.load(results, hints, fresh);
@@ -108,7 +112,11 @@ export class Round {
   }
 
   /** Conversations of results and hints. What is in doubt is known as we wrote it; everything else is read. */
-  private async load(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<Map<string, Candidate>> {
+  private async load(
+    results: readonly RowResult[],
+    hints: ReadonlySet<string>,
+    fresh: boolean,
+  ): Promise<Map<string, Candidate>> {
     const { dispatch, store, owns } = this.params;
     const candidates = new Map<string, Candidate>();
     const byConversation = new Map<string, RowResult[]>();
@@ -118,7 +126,8 @@ export class Round {
       byConversation.set(id, [...(byConversation.get(id) ?? []), result]);
       const known = fresh ? undefined : dispatch.entry(id)?.conversation;
       if (known === undefined) wanted.add(id);
-      else if (!wanted.has(id)) candidates.set(id, { conversation: known, results: byConversation.get(id) ?? [], slot: false });
+      else if (!wanted.has(id))
+        candidates.set(id, { conversation: known, results: byConversation.get(id) ?? [], slot: false });
     }
     for (const id of this.untouchable) wanted.delete(id);
     if (wanted.size > 0) {
@@ -142,7 +151,8 @@ export class Round {
     for (const conversation of await schedule.take(capacity, hidden, skip)) {
       const known = candidates.get(conversation._id);
       candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true });
-      if (conversation.nextActionAt) instruments.lateness(Math.max(0, clock.now() - conversation.nextActionAt.getTime()));
+      if (conversation.nextActionAt)
+        instruments.lateness(Math.max(0, clock.now() - conversation.nextActionAt.getTime()));
     }
   }
 
@@ -189,7 +199,12 @@ export class Round {
       return undefined;
     }
     const inFlight = dispatch.entry(conversation._id) !== undefined && results.length === 0;
-    return decide(context, { conversation, results, slot: slot && known.state === 'running', inFlight, awaited }, now, random);
+    return decide(
+      context,
+      { conversation, results, slot: slot && known.state === 'running', inFlight, awaited },
+      now,
+      random,
+    );
   }
 
   /** Effects outside the database, once the unit is committed. */
@@ -215,7 +230,10 @@ export class Round {
     return new Map((await this.params.store.messages(ids)).map((row) => [row._id, row]));
   }
 
-  private async reloadMissed(candidates: Map<string, Candidate>, missed: ReadonlySet<string>): Promise<Map<string, Candidate>> {
+  private async reloadMissed(
+    candidates: Map<string, Candidate>,
+    missed: ReadonlySet<string>,
+  ): Promise<Map<string, Candidate>> {
     const again = new Map<string, Candidate>();
     if (missed.size === 0) return again;
     for (const conversation of await this.params.store.byIds([...missed])) {
@@ -236,7 +254,11 @@ export class Round {
     hint([...pending.keys()]);
   }
 
-  private async quarantine(candidates: Map<string, Candidate>, receipt: RoundReceipt, report: RoundReport): Promise<void> {
+  private async quarantine(
+    candidates: Map<string, Candidate>,
+    receipt: RoundReceipt,
+    report: RoundReport,
+  ): Promise<void> {
     for (const [id, error] of receipt.poisoned) {
       const candidate = candidates.get(id);
       if (candidate === undefined) continue;

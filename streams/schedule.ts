@@ -149,7 +149,11 @@ export class Schedule {
    * Conversations that are due, shared out over the lanes by weight, at most `capacity`. `hidden` counts by lane key those
    * that would be found and are not wanted (a row of theirs is in flight); `skip` says which.
    */
-  async take(capacity: number, hidden: ReadonlyMap<string, number>, skip: (id: string) => boolean): Promise<Conversation[]> {
+  async take(
+    capacity: number,
+    hidden: ReadonlyMap<string, number>,
+    skip: (id: string) => boolean,
+  ): Promise<Conversation[]> {
     await this.look();
     const due = this.dueLanes();
     if (capacity <= 0 || due.length === 0) return [];

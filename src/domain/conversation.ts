@@ -134,7 +134,8 @@ function act(draft: Draft, input: DecideInput): void {
   const mayLeave = input.slot && !input.inFlight;
   for (let places = 0; places < placesPerDecision && draft.send === undefined; places++) {
     const { state } = draft;
-    if (state.status !== 'active' || state.nextActionAt === undefined || state.nextActionAt.getTime() > draft.now) return;
+    if (state.status !== 'active' || state.nextActionAt === undefined || state.nextActionAt.getTime() > draft.now)
+      return;
     const stage = flow.stages.get(state.stage);
     if (stage === undefined) {
       const message = `the flow has no stage ${state.stage}`;

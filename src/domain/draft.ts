@@ -1,7 +1,16 @@
 /** What one decision collects: facts, rows, counters. `decide` (conversation.ts) and `recordResult` (outbox.ts) fill it. */
 import { changeOf, evolve, type Fact, historyOf } from './evolve.ts';
 import type { CompiledFlow } from './flow.ts';
-import type { Conversation, CounterDelta, HistoryEntry, Id, Message, MessageChange, SkipReason, Unit } from './model.ts';
+import type {
+  Conversation,
+  CounterDelta,
+  HistoryEntry,
+  Id,
+  Message,
+  MessageChange,
+  SkipReason,
+  Unit,
+} from './model.ts';
 import type { ChannelFacts } from './ports.ts';
 import { arriveAt, leave, type Place, targetOf } from './stages.ts';
 
@@ -68,7 +77,11 @@ export class Draft {
   }
 
   /** Changes of one row in one decision add up. */
-  changeRow({ _id, channel }: Pick<Message, '_id' | 'channel'>, set: Partial<Message>, unset: (keyof Message)[] = []): void {
+  changeRow(
+    { _id, channel }: Pick<Message, '_id' | 'channel'>,
+    set: Partial<Message>,
+    unset: (keyof Message)[] = [],
+  ): void {
     const change = this.rows.get(_id);
     this.rows.set(_id, {
       channel,
@@ -82,7 +95,8 @@ export class Draft {
   }
 
   moveTo(place: Place): void {
-    if (place.stage !== this.state.stage || (place.step === 0 && this.state.step > 0)) this.count(`stages.${place.stage}.entered`);
+    if (place.stage !== this.state.stage || (place.step === 0 && this.state.step > 0))
+      this.count(`stages.${place.stage}.entered`);
     this.apply({ type: 'moved', place });
   }
 
@@ -140,7 +154,12 @@ export function goOn(draft: Draft, stageId: string, at: number): void {
 }
 
 /** A message that failed for good: where its author leads it, else the conversation failed. */
-export function fail(draft: Draft, stageId: string, reason: SkipReason, error: { code: string; message: string }): void {
+export function fail(
+  draft: Draft,
+  stageId: string,
+  reason: SkipReason,
+  error: { code: string; message: string },
+): void {
   const { flow } = draft.context;
   const target = targetOf(flow.stages.get(stageId), 'failed');
   const place = target === undefined ? undefined : arriveAt(flow, target, draft.now);

@@ -75,7 +75,12 @@ export function historyOf(before: Conversation, after: Conversation, fact: Fact,
         ...(auto === true ? { auto } : {}),
         ...(machine === true ? { machine } : {}),
       };
-      return { at: now, stage: before.stage, event: fact.event.type, ...(Object.keys(detail).length > 0 ? { detail } : {}) };
+      return {
+        at: now,
+        stage: before.stage,
+        event: fact.event.type,
+        ...(Object.keys(detail).length > 0 ? { detail } : {}),
+      };
     }
     case 'unreadable':
       return { at: now, stage: before.stage, event: 'unreadable_event' };

@@ -128,7 +128,10 @@ function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { k
 function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, cause: 'retry' | 'held'): void {
   const { state, context } = draft;
   if (state.status !== 'active') {
-    draft.skipRow(row, state.status === 'cancelled' ? (context.stopped ?? 'campaign_cancelled') : skipReason(state.outcome));
+    draft.skipRow(
+      row,
+      state.status === 'cancelled' ? (context.stopped ?? 'campaign_cancelled') : skipReason(state.outcome),
+    );
   } else if (isCurrent(draft, row)) {
     draft.changeRow(row, { ...set, status: 'queued' });
     draft.apply({ type: 'postponed', messageId: row._id, at, channel: row.channel, cause });
@@ -138,4 +141,8 @@ function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, 
 }
 
 const skipReason = (outcome: string | undefined): SkipReason =>
-  outcome === 'replied' ? 'replied' : outcome === 'unsubscribed' || outcome === 'bounced' || outcome === 'complained' ? 'suppressed' : 'stopped';
+  outcome === 'replied'
+    ? 'replied'
+    : outcome === 'unsubscribed' || outcome === 'bounced' || outcome === 'complained'
+      ? 'suppressed'
+      : 'stopped';

@@ -67,7 +67,10 @@ export function targetOf(stage: CompiledStage | undefined, event: string): strin
 }
 
 /** Content and channel of the `step`-th message of a stage. */
-export function messageOf(stage: CompiledMessage, step: number): Pick<CompiledMessage, 'content' | 'channel'> | undefined {
+export function messageOf(
+  stage: CompiledMessage,
+  step: number,
+): Pick<CompiledMessage, 'content' | 'channel'> | undefined {
   return step === 0 ? stage : stage.followUps[step - 1];
 }
 

@@ -98,7 +98,12 @@ export class MongoConversations implements ConversationStore {
 
   async withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
     const found = await this.conversations
-      .find(conversationQueries.withInbox(partitions, after), { projection: { _id: 1 }, sort: { _id: 1 }, limit, hint: 'inbox' })
+      .find(conversationQueries.withInbox(partitions, after), {
+        projection: { _id: 1 },
+        sort: { _id: 1 },
+        limit,
+        hint: 'inbox',
+      })
       .toArray();
     return found.map((conversation) => conversation._id);
   }

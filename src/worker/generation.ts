@@ -111,7 +111,14 @@ export class Generation {
     });
     const bytes = traceRandom();
     this.campaigns = new Campaigns({
-      ...{ campaigns: this.campaignStore, channels, partitions, reservedCollections: ownCollections, signal, ...common },
+      ...{
+        campaigns: this.campaignStore,
+        channels,
+        partitions,
+        reservedCollections: ownCollections,
+        signal,
+        ...common,
+      },
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
       onRunChanged: (run) => this.wakeFor(this.runs.update(run)),

@@ -121,9 +121,12 @@ class Member implements RunningMember {
         if (this.stopping) return;
         const fenced = isServiceError(error, 'fenced');
         if (fenced) instruments.event('fenced');
-        logger[fenced ? 'warn' : 'error'](fenced ? 'the member was fenced; it rejoins' : 'the member failed; it rejoins', {
-          error,
-        });
+        logger[fenced ? 'warn' : 'error'](
+          fenced ? 'the member was fenced; it rejoins' : 'the member failed; it rejoins',
+          {
+            error,
+          },
+        );
         await this.generation?.abandon();
         this.generation = undefined;
         current = undefined;

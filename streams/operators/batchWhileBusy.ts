@@ -1,4 +1,4 @@
-import { asyncScheduler, Observable, type ObservableInput, from, type SchedulerLike } from 'rxjs';
+import { asyncScheduler, from, Observable, type ObservableInput, type SchedulerLike } from 'rxjs';
 
 export interface BatchOptions {
   /** Longest an input waits for company while nothing runs, ms. */

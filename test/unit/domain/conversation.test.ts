@@ -44,7 +44,9 @@ describe('a message stage', () => {
   });
 
   test('when it was sent as planned, then only the row is written', () => {
-    const story = given([intro, { ...tips, delay: 'PT2S' }]).due(0).answer(0.5, { kind: 'sent', providerMessageId: 'p1' });
+    const story = given([intro, { ...tips, delay: 'PT2S' }])
+      .due(0)
+      .answer(0.5, { kind: 'sent', providerMessageId: 'p1' });
     expect(story.decision.unit?.change).toBeUndefined();
     expect(story.rows.get('spring:anna/1')).toMatchObject({
       status: 'sent',
@@ -56,7 +58,9 @@ describe('a message stage', () => {
   });
 
   test('when the answer took long, then the next clock starts when it was really sent', () => {
-    const story = given([intro, { ...tips, delay: 'PT10S' }]).due(0).answer(5, sent);
+    const story = given([intro, { ...tips, delay: 'PT10S' }])
+      .due(0)
+      .answer(5, sent);
     expect(story.conversation.nextActionAt).toEqual(new Date(seconds(15)));
   });
 
@@ -80,7 +84,11 @@ describe('a message stage', () => {
     const story = given([intro, tips]).due(0).due(3);
     expect(story.decision.unit).toBeUndefined();
     story.answer(4, sent).due(4);
-    expect(story.decision.send).toMatchObject({ _id: 'spring:anna/2', stage: 'tips', content: { text: 'Tips for Compass' } });
+    expect(story.decision.send).toMatchObject({
+      _id: 'spring:anna/2',
+      stage: 'tips',
+      content: { text: 'Tips for Compass' },
+    });
   });
 
   test('without a slot a due message waits for its lane', () => {
@@ -92,7 +100,10 @@ describe('a message stage', () => {
 describe('follow-ups and silence', () => {
   const asking = {
     ...intro,
-    followUps: [{ after: 'PT10S', content: text('Still there?') }, { after: 'PT20S', channel: 'push' }],
+    followUps: [
+      { after: 'PT10S', content: text('Still there?') },
+      { after: 'PT20S', channel: 'push' },
+    ],
     waitForReply: 'PT30S',
     on: { reply: 'thanks', noReply: 'bye' },
   };
@@ -131,7 +142,9 @@ describe('follow-ups and silence', () => {
   });
 
   test('a reply stored with a due follow-up comes first', () => {
-    const story = given([{ ...asking, on: {} }, thanks]).due(0).answer(0, sent);
+    const story = given([{ ...asking, on: {} }, thanks])
+      .due(0)
+      .answer(0, sent);
     story.conversation = { ...story.conversation, inbox: [{ type: 'reply' }] };
     story.due(10);
     expect(story.decision.send).toBeUndefined();
@@ -148,7 +161,9 @@ describe('events', () => {
   const waiting = [{ ...intro, waitForReply: 'PT1H', on: { bounce: 'thanks', purchased: 'thanks' } }, thanks];
 
   test('each is consumed once by its id, in order; without an id each push counts', () => {
-    const story = given([{ ...intro, waitForReply: 'PT1H', on: { purchased: 'intro' } }]).due(0).answer(0, sent);
+    const story = given([{ ...intro, waitForReply: 'PT1H', on: { purchased: 'intro' } }])
+      .due(0)
+      .answer(0, sent);
     story.events(1, { id: 'a', type: 'opened' }, { id: 'a', type: 'opened' }, { type: 'clicked' }, { type: 'clicked' });
     expect(story.conversation.consumed).toEqual(['a']);
     expect(story.conversation.history.length + (story.decision.unit?.change?.history.length ?? 0)).toBeGreaterThan(0);
@@ -167,19 +182,27 @@ describe('events', () => {
 
   test('numbers and ObjectIds are ids too', () => {
     const objectId = { _bsontype: 'ObjectId', toHexString: () => 'aa' };
-    const story = given(waiting).due(0).answer(0, sent).events(1, { id: 7, type: 'opened' }, { id: objectId, type: 'opened' });
+    const story = given(waiting)
+      .due(0)
+      .answer(0, sent)
+      .events(1, { id: 7, type: 'opened' }, { id: objectId, type: 'opened' });
     expect(story.conversation.consumed).toEqual(['#7', 'aa']);
   });
 
   test('an automatic answer is no reply, a machine moves nothing', () => {
     const story = given(waiting).due(0).answer(0, sent);
-    story.events(1, { type: 'reply', auto: true }, { type: 'reply', machine: true }, { type: 'purchased', machine: true });
+    story.events(
+      1,
+      { type: 'reply', auto: true },
+      { type: 'reply', machine: true },
+      { type: 'purchased', machine: true },
+    );
     expect(story.conversation).toMatchObject({ status: 'active', stage: 'intro' });
     expect(story.counters).not.toHaveProperty('replied');
     expect(story.decision.unit?.change?.history[0]).toMatchObject({ event: 'reply', detail: { auto: true } });
   });
 
-  test("a word of the author leads where he said; unknown words only stand in the history", () => {
+  test('a word of the author leads where he said; unknown words only stand in the history', () => {
     const story = given(waiting).due(0).answer(0, sent).events(1, { type: 'whatever' });
     expect(story.conversation.stage).toBe('intro');
     story.events(2, { type: 'purchased' });
@@ -190,39 +213,62 @@ describe('events', () => {
     ['complaint', 'complained'],
     ['unsubscribe', 'unsubscribed'],
   ])('%s suppresses, whatever the author says', (type, outcome) => {
-    const story = given([{ ...intro, waitForReply: 'PT1H', on: { [type]: 'thanks' } }, thanks]).due(0).answer(0, sent);
+    const story = given([{ ...intro, waitForReply: 'PT1H', on: { [type]: 'thanks' } }, thanks])
+      .due(0)
+      .answer(0, sent);
     story.events(1, { type });
     expect(story.conversation).toMatchObject({ status: 'suppressed', outcome, reason: 'suppressed' });
   });
 
   test('a bounce suppresses unless on.bounce leads on', () => {
-    expect(given([{ ...intro, waitForReply: 'PT1H' }]).due(0).answer(0, sent).events(1, { type: 'bounce' }).conversation.status).toBe('suppressed');
+    expect(
+      given([{ ...intro, waitForReply: 'PT1H' }])
+        .due(0)
+        .answer(0, sent)
+        .events(1, { type: 'bounce' }).conversation.status,
+    ).toBe('suppressed');
     expect(given(waiting).due(0).answer(0, sent).events(1, { type: 'bounce' }).conversation.stage).toBe('thanks');
   });
 
   test('after the end events are consumed and change nothing', () => {
     const story = given([intro]).due(0).answer(0, sent).events(5, { id: 'late', type: 'reply' });
-    expect(story.conversation).toMatchObject({ status: 'completed', outcome: 'finished', consumed: ['late'], inbox: [] });
+    expect(story.conversation).toMatchObject({
+      status: 'completed',
+      outcome: 'finished',
+      consumed: ['late'],
+      inbox: [],
+    });
     expect(story.counters).not.toHaveProperty('replied');
   });
 
   test('what is no event goes to the dead letters and stops nothing', () => {
-    const story = given(waiting).due(0).answer(0, sent).events(1, 'hello', null, { text: 'no type' }, { type: 'reply' });
-    expect(story.decision.unit?.deadLetters.map(({ document }) => document)).toEqual(['hello', null, { text: 'no type' }]);
+    const story = given(waiting)
+      .due(0)
+      .answer(0, sent)
+      .events(1, 'hello', null, { text: 'no type' }, { type: 'reply' });
+    expect(story.decision.unit?.deadLetters.map(({ document }) => document)).toEqual([
+      'hello',
+      null,
+      { text: 'no type' },
+    ]);
     expect(story.conversation).toMatchObject({ status: 'completed', outcome: 'replied', inbox: [] });
   });
 });
 
 describe('wait and end', () => {
   test('a wait pauses and goes on in the round that takes it', () => {
-    const story = given([intro, { id: 'pause', type: 'wait', for: 'PT1M' }, tips]).due(0).answer(0, sent);
+    const story = given([intro, { id: 'pause', type: 'wait', for: 'PT1M' }, tips])
+      .due(0)
+      .answer(0, sent);
     expect(story.conversation).toMatchObject({ stage: 'pause', nextActionAt: new Date(seconds(60)), nextChannel: '-' });
     story.due(60);
     expect(story.decision.send).toMatchObject({ stage: 'tips', _id: 'spring:anna/2' });
   });
 
   test('a wait that is over does not go on while a row is in flight', () => {
-    const story = given([intro, { id: 'pause', type: 'wait', for: 'PT1S' }, tips]).due(0).due(2);
+    const story = given([intro, { id: 'pause', type: 'wait', for: 'PT1S' }, tips])
+      .due(0)
+      .due(2);
     expect(story.decision.unit).toBeUndefined();
   });
 
@@ -245,7 +291,10 @@ describe('wait and end', () => {
 
 describe('what cannot be sent', () => {
   test('no address: the message is skipped and the flow goes on as silence does', () => {
-    const story = given([{ ...intro, channel: 'push', followUps: [{ after: 'PT1S' }] }, tips], { id: 'bob', phone: '+492' }).due(0);
+    const story = given([{ ...intro, channel: 'push', followUps: [{ after: 'PT1S' }] }, tips], {
+      id: 'bob',
+      phone: '+492',
+    }).due(0);
     expect(story.rows.get('spring:bob/1')).toMatchObject({ status: 'skipped', reason: 'address_missing', attempts: 0 });
     expect(story.decision.send).toMatchObject({ _id: 'spring:bob/2', stage: 'tips' });
     expect(story.counters).toMatchObject({ 'messages.skipped': 1, 'reasons.address_missing': 1, pending: 1 });
@@ -255,7 +304,11 @@ describe('what cannot be sent', () => {
     const story = given([{ ...intro, content: text('Hi {{ contact.attributes.first }}') }]).due(0);
     expect(story.decision.send).toBeUndefined();
     expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'failed', reason: 'template_variable_missing' });
-    expect(story.conversation).toMatchObject({ status: 'failed', outcome: 'failed', reason: 'template_variable_missing' });
+    expect(story.conversation).toMatchObject({
+      status: 'failed',
+      outcome: 'failed',
+      reason: 'template_variable_missing',
+    });
     expect(story.conversation.error?.message).toContain('first');
   });
 
@@ -279,9 +332,21 @@ describe('what cannot be sent', () => {
 
 describe('answers of channels', () => {
   test('a retry keeps the bytes, waits, and starts the next clock anew', () => {
-    const story = given([intro, { ...tips, delay: 'PT10S' }]).due(0).answer(1, retry);
-    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', attempts: 1, pending: true, error: { code: 'http_503' } });
-    expect(story.conversation).toMatchObject({ awaiting: 'spring:anna/1', delayed: 'retry', nextChannel: 'sms', stage: 'tips' });
+    const story = given([intro, { ...tips, delay: 'PT10S' }])
+      .due(0)
+      .answer(1, retry);
+    expect(story.rows.get('spring:anna/1')).toMatchObject({
+      status: 'queued',
+      attempts: 1,
+      pending: true,
+      error: { code: 'http_503' },
+    });
+    expect(story.conversation).toMatchObject({
+      awaiting: 'spring:anna/1',
+      delayed: 'retry',
+      nextChannel: 'sms',
+      stage: 'tips',
+    });
     const at = (story.conversation.nextActionAt?.getTime() ?? 0) / 1000 - seconds(0) / 1000;
     story.due(at);
     expect(story.decision.send).toMatchObject({ _id: 'spring:anna/1', attempts: 2, content: { text: 'Hello Anna' } });
@@ -293,7 +358,9 @@ describe('answers of channels', () => {
   });
 
   test('Retry-After is honoured', () => {
-    const story = given([intro]).due(0).answer(1, { ...retry, retryAfterMs: 42_000 });
+    const story = given([intro])
+      .due(0)
+      .answer(1, { ...retry, retryAfterMs: 42_000 });
     expect(story.conversation.nextActionAt).toEqual(new Date(seconds(43)));
   });
 
@@ -306,22 +373,41 @@ describe('answers of channels', () => {
   test('after the last attempt the row failed, and the conversation with it', () => {
     const story = given([intro]);
     for (const n of [0, 10, 100]) story.due(n).answer(n, { ...retry, retryAfterMs: 0 });
-    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'failed', reason: 'retries_exhausted', attempts: 3 });
+    expect(story.rows.get('spring:anna/1')).toMatchObject({
+      status: 'failed',
+      reason: 'retries_exhausted',
+      attempts: 3,
+    });
     expect(story.conversation).toMatchObject({ status: 'failed', reason: 'retries_exhausted' });
   });
 
   test('given up when the next try would come too late', () => {
-    const story = given([intro]).due(0).answer(1, { ...retry, retryAfterMs: 3_600_001 });
+    const story = given([intro])
+      .due(0)
+      .answer(1, { ...retry, retryAfterMs: 3_600_001 });
     expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'failed', reason: 'retries_exhausted' });
   });
 
   test('rejected: failed at once, with the reason of the provider', () => {
-    const story = given([intro, { ...tips, delay: 'PT1H' }]).due(0).answer(1, rejected);
-    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'failed', reason: 'provider_rejected', error: { code: 'http_422' } });
+    const story = given([intro, { ...tips, delay: 'PT1H' }])
+      .due(0)
+      .answer(1, rejected);
+    expect(story.rows.get('spring:anna/1')).toMatchObject({
+      status: 'failed',
+      reason: 'provider_rejected',
+      error: { code: 'http_422' },
+    });
     expect(story.conversation).toMatchObject({ status: 'failed', reason: 'provider_rejected' });
-    const led = given([{ ...intro, on: { failed: 'thanks' } }, tips, thanks]).due(0).answer(1, rejected);
+    const led = given([{ ...intro, on: { failed: 'thanks' } }, tips, thanks])
+      .due(0)
+      .answer(1, rejected);
     expect(led.conversation).toMatchObject({ status: 'active', stage: 'thanks' });
-    expect(given([intro]).due(0).answer(1, { ...rejected, code: 'not_allowed' }).rows.get('spring:anna/1')?.reason).toBe('not_allowed');
+    expect(
+      given([intro])
+        .due(0)
+        .answer(1, { ...rejected, code: 'not_allowed' })
+        .rows.get('spring:anna/1')?.reason,
+    ).toBe('not_allowed');
   });
 
   test('unknown on an at-most-once channel is uncertain and moves the flow as sent', () => {
@@ -353,16 +439,24 @@ describe('answers of channels', () => {
     ['replied', { type: 'reply' }],
     ['suppressed', { type: 'complaint' }],
   ])('a conversation that ended needs no further try: skipped as %s', (reason, event) => {
-    const waiting = given([{ ...intro, waitForReply: 'PT1H' }]).due(0).answer(1, retry).events(2, event);
+    const waiting = given([{ ...intro, waitForReply: 'PT1H' }])
+      .due(0)
+      .answer(1, retry)
+      .events(2, event);
     expect(waiting.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
     expect(waiting.conversation).not.toHaveProperty('awaiting');
-    const inFlight = given([{ ...intro, waitForReply: 'PT1H' }]).due(0).events(1, event).answer(2, retry);
+    const inFlight = given([{ ...intro, waitForReply: 'PT1H' }])
+      .due(0)
+      .events(1, event)
+      .answer(2, retry);
     expect(inFlight.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
     expect(inFlight.counters).not.toHaveProperty('pending');
   });
 
   test('an awaited row that is gone is passed over', () => {
-    const story = given([intro, { ...tips, delay: 'PT1S' }]).due(0).answer(1, { ...retry, retryAfterMs: 0 });
+    const story = given([intro, { ...tips, delay: 'PT1S' }])
+      .due(0)
+      .answer(1, { ...retry, retryAfterMs: 0 });
     story.rows.clear();
     story.due(5);
     expect(story.conversation).toMatchObject({ stage: 'tips', nextActionAt: new Date(seconds(6)) });
@@ -371,15 +465,18 @@ describe('answers of channels', () => {
 });
 
 describe('the end of a campaign', () => {
-  test.each(['campaign_cancelled', 'campaign_ended'] as const)('%s ends what is active and skips what waits', (reason) => {
-    const story = given([intro, tips]).due(0).answer(1, retry).stop(2, reason);
-    expect(story.conversation).toMatchObject({ status: 'cancelled', outcome: 'cancelled', reason });
-    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
-    expect(story.counters).toMatchObject({ cancelled: 1, 'messages.skipped': 1 });
-    expect(story.counters).not.toHaveProperty('active');
-    const held = given([intro, tips]).due(0).stop(1, reason).answer(2, { kind: 'held' });
-    expect(held.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
-  });
+  test.each(['campaign_cancelled', 'campaign_ended'] as const)(
+    '%s ends what is active and skips what waits',
+    (reason) => {
+      const story = given([intro, tips]).due(0).answer(1, retry).stop(2, reason);
+      expect(story.conversation).toMatchObject({ status: 'cancelled', outcome: 'cancelled', reason });
+      expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
+      expect(story.counters).toMatchObject({ cancelled: 1, 'messages.skipped': 1 });
+      expect(story.counters).not.toHaveProperty('active');
+      const held = given([intro, tips]).due(0).stop(1, reason).answer(2, { kind: 'held' });
+      expect(held.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
+    },
+  );
 
   test('what was decided in other ways stays so', () => {
     const story = given([intro]).due(0).answer(1, sent).stop(2, 'campaign_cancelled');

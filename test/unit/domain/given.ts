@@ -77,7 +77,14 @@ export class Story {
 
   answer(second: number, outcome: RowOutcome, more: Partial<RowResult> = {}): this {
     if (this.row === undefined) throw new Error('no row is in flight');
-    const result = { row: this.row, outcome, decidedAt: this.now, handedAt: seconds(second), answeredAt: seconds(second), ...more };
+    const result = {
+      row: this.row,
+      outcome,
+      decidedAt: this.now,
+      handedAt: seconds(second),
+      answeredAt: seconds(second),
+      ...more,
+    };
     this.row = undefined;
     return this.decide(second, { results: [result] });
   }

@@ -1,0 +1,42 @@
+/** Real worker processes, as an operator runs them. `npm test` builds `dist` first. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { TestDatabase } from './mongo.ts';
+
+export interface WorkerProcess {
+  readonly child: ChildProcess;
+  /** Lines of its log so far. */
+  readonly log: string[];
+  /** Resolves with the exit code, null after a signal. */
+  readonly gone: Promise<number | null>;
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+export function startWorker(database: TestDatabase, env: Record<string, string>): WorkerProcess {
+  const bin = new URL('../../bin/communication-base.js', import.meta.url).pathname;
+  const child = spawn(process.execPath, [bin, 'worker'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      MONGODB_URI: database.uri,
+      MONGODB_DATABASE: database.name,
+      HEALTH_PORT: '0',
+      LEASE_TTL_MS: '2000',
+      LOG_LEVEL: 'info',
+      ...env,
+    },
+  });
+  const log: string[] = [];
+  let rest = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n');
+    rest = lines.pop() ?? '';
+    log.push(...lines);
+  });
+  const gone = once(child, 'exit').then(([code]) => code as number | null);
+  const kill = (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    return gone;
+  };
+  return { child, log, gone, kill };
+}
