@@ -1,8 +1,8 @@
 /** The driver's values and errors for layers that do not know the driver. */
-import { BSON, type Collection, type Db, MongoError, MongoServerError, ObjectId } from 'mongodb';
+import { BSON, type Collection, type Db, type MongoClient, MongoError, MongoServerError, ObjectId } from 'mongodb';
 import type { ObjectIdLike } from '../domain/model.ts';
 
-export type { Collection, Db };
+export type { Collection, Db, MongoClient };
 
 /** The ObjectId of 24 hex digits; undefined for any other text. */
 export const objectIdOf = (text: string): ObjectIdLike | undefined =>

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { Db, MongoClient } from 'mongodb';
 import { EMPTY, type Observable } from 'rxjs';
 import { Campaigns } from '../../streams/campaigns.ts';
 import { Changes } from '../../streams/changes.ts';
@@ -26,6 +25,7 @@ import { ownCollections } from '../mongo/collections.ts';
 import { MongoConversations } from '../mongo/conversations.ts';
 import { isDatabaseAway, MongoLedger } from '../mongo/ledger.ts';
 import { MongoMembership } from '../mongo/membership.ts';
+import type { Db, MongoClient } from '../mongo/values.ts';
 import { traceRandom } from '../telemetry/tracing.ts';
 import type { MemberStatus } from './protocol.ts';
 import { version } from './version.ts';

@@ -1,7 +1,6 @@
 /** One member of the cluster put together: the only place where the pipelines are subscribed to. */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { MongoClient } from 'mongodb';
 import { merge, type Subscription } from 'rxjs';
 import { createChannels } from '../channels/index.ts';
 import { backoffMs } from '../domain/backoff.ts';
@@ -9,6 +8,7 @@ import { isServiceError, ServiceError } from '../domain/errors.ts';
 import type { Channel } from '../domain/ports.ts';
 import { connect, replicaSetId } from '../mongo/client.ts';
 import { initDatabase, readCluster } from '../mongo/collections.ts';
+import type { MongoClient } from '../mongo/values.ts';
 import { Generation } from './generation.ts';
 import type { MemberDeps, MemberStatus, RunningMember } from './protocol.ts';
 
