@@ -71,12 +71,12 @@ export async function plans(db, { conversationQueries, campaignQueries, audience
   const ids = { sort: { _id: 1 }, projection: { _id: 1 }, limit: 100 };
   const source = { collection: 'contacts', filter: { country: 'DE' } };
   const cursors = {
-    due: states.find(due(lane, allPartitions, now), { ...byDue, limit }),
+    due: states.find(due(lane, allPartitions, now), { hint: 'due', limit }),
     'due (opening)': states.find(due({ ...lane, campaignId: 'c1', opening: true }, allPartitions, now), {
-      ...byDue,
+      hint: 'due',
       limit,
     }),
-    'due (nothing)': states.find(due({ ...lane, campaignId: 'old3' }, allPartitions, now), { ...byDue, limit }),
+    'due (nothing)': states.find(due({ ...lane, campaignId: 'old3' }, allPartitions, now), { hint: 'due', limit }),
     nextDue: states.find(nextDue(lane, allPartitions), { ...byDue, limit: 1 }),
     'nextDue (after)': states.find(nextDue({ ...lane, campaignId: 'c2' }, allPartitions, now), { ...byDue, limit: 1 }),
     withInbox: states.find(withInbox(allPartitions, undefined), ids),

@@ -2,6 +2,7 @@
 // Reads jest's report and prints failing tests, then a last line `passed failed` for .ci/run to add up.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 const [file] = process.argv.slice(2);
 let report;
@@ -11,8 +12,7 @@ try {
   process.stdout.write('the tests left no report\n0 1\n');
   process.exit(0);
 }
-const plain = (text) => text.replaceAll(/\u001b\[[0-9;]*m/g, '');
-const briefly = (text) => plain(text).split('\n').slice(0, 12).join('\n      ');
+const briefly = (text) => stripVTControlCharacters(text).split('\n').slice(0, 12).join('\n      ');
 let brokenSuites = 0;
 for (const suite of report.testResults) {
   const path = relative(process.cwd(), suite.name);

@@ -11,7 +11,12 @@ export interface ConversationsParams {
   round: (inputs: readonly RoundInput[]) => Promise<RoundReport>;
   batchSize: number;
   windowMs: number;
+  /** Rows whose answers are still to come or to be recorded: with half of them a round is worth starting. */
+  inDoubt: () => number;
 }
+
+/** Fewer inputs than this wait for company even when nothing else is on its way. */
+const smallRound = 64;
 
 /** Answers of channels, hints of the change stream and of sweeps, and what is due: collected while a round runs, then the next round. */
 export function conversations$(params: ConversationsParams): Observable<RoundReport> {
@@ -20,7 +25,11 @@ export function conversations$(params: ConversationsParams): Observable<RoundRep
     params.hints.inputs$,
     params.due$.pipe(map((): RoundInput => ({ kind: 'due' }))),
   ).pipe(
-    batchWhileBusy((inputs) => from(params.round(inputs)), { windowMs: params.windowMs, maxSize: params.batchSize }),
+    batchWhileBusy((inputs) => from(params.round(inputs)), {
+      windowMs: params.windowMs,
+      maxSize: params.batchSize,
+      enough: () => Math.max(smallRound, params.inDoubt() >> 1),
+    }),
   );
 }
 

@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { DueTimes } from '../src/domain/dueTimes.ts';
 import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
@@ -9,10 +10,15 @@ interface LaneState {
   readonly key: string;
   readonly lane: Lane;
   weight: number;
-  /** When something is next due, ms since the epoch; undefined: nothing is known to wait. */
-  dueAt: number | undefined;
+  readonly due: DueTimes;
   /** The database is to be asked. */
   unknown: boolean;
+  /** Conversations that others insert may be due later than now: the flow begins with a pause. */
+  delayedEntry: boolean;
+  /** Others inserted conversations since it was last taken from. */
+  woken: boolean;
+  /** Partition to begin with: under a backlog each has its turn. */
+  from: number;
   /** It had less than its share last time: what it leaves goes to the others. */
   short: boolean;
 }
@@ -74,8 +80,10 @@ export class Schedule {
   /** A run became known or changed: its lanes are those of its flow while it runs, none otherwise. */
   setRun({ key, run, context, state }: KnownRun): void {
     const wanted = new Map<string, Lane>();
+    let delayedEntry = false;
     if (state === 'running' && context !== undefined && !run.settled) {
       const entry = context.flow.stages.get(context.flow.entry);
+      delayedEntry = entry?.type === 'wait' || (entry?.type === 'message' && entry.delay !== undefined);
       const add = (channel: string, opening: boolean): void => {
         const lane = { campaignId: run._id, channel, opening };
         wanted.set(laneKey(lane), lane);
@@ -97,18 +105,25 @@ export class Schedule {
           key: laneId,
           lane,
           weight: weightOf(run.priority),
-          dueAt: undefined,
-          unknown: true,
+          due: new DueTimes(),
+          // a run that has inserted nothing yet has nothing to look for
+          unknown: run.expansion.expanded > 0,
+          delayedEntry: lane.opening && delayedEntry,
+          woken: false,
+          from: 0,
           short: false,
         });
     }
     this.arm();
   }
 
-  /** Conversations were inserted by somebody: the opening lane is looked at, unless it is known to be due anyway. */
+  /** Conversations were inserted by somebody: the opening lane is due. */
   wake(key: string): void {
-    for (const lane of this.lanes.values())
-      if (lane.lane.opening && campaignKey(lane.lane.campaignId) === key && !this.isDue(lane)) lane.unknown = true;
+    for (const lane of this.lanes.values()) {
+      if (!lane.lane.opening || campaignKey(lane.lane.campaignId) !== key) continue;
+      lane.woken = true;
+      lane.due.note(this.params.clock.now());
+    }
     this.arm();
   }
 
@@ -120,8 +135,7 @@ export class Schedule {
 
   /** A conversation of ours is due at `at`. */
   notice(lane: Lane, at: number): void {
-    const known = this.lanes.get(laneKey(lane));
-    if (known && (known.dueAt === undefined || at < known.dueAt)) known.dueAt = at;
+    this.lanes.get(laneKey(lane))?.due.note(at);
   }
 
   /** Wakes the pipeline when a lane is due, now or by a timer. Called after each round. */
@@ -129,8 +143,9 @@ export class Schedule {
     if (this.listeners.size === 0) return;
     let earliest = Number.POSITIVE_INFINITY;
     for (const lane of this.lanes.values()) {
+      const next = lane.due.next ?? earliest;
       if (lane.unknown) earliest = 0;
-      else if (lane.dueAt !== undefined && lane.dueAt < earliest && this.room(lane) > 0) earliest = lane.dueAt;
+      else if (next < earliest && this.room(lane) > 0) earliest = next;
     }
     if (earliest === this.timerAt && this.cancelTimer !== undefined) return;
     this.cancelTimer?.();
@@ -179,26 +194,37 @@ export class Schedule {
     hidden: ReadonlyMap<string, number>,
     skip: (id: string) => boolean,
   ): Promise<Conversation[]> {
-    const partitions = this.params.partitions();
-    const now = this.params.clock.now();
     const found = await Promise.all(
-      lanes.map(async (lane) => {
+      lanes.map((lane) => {
         const share = Math.min(shares.get(lane.key) ?? 0, this.room(lane));
-        if (share <= 0) return [];
-        const covered = hidden.get(lane.key) ?? 0;
-        const all = await this.params.store.due(lane.lane, partitions, new Date(now), share + covered);
-        const wanted = all.filter(({ _id }) => !skip(_id)).slice(0, share);
-        lane.short = wanted.length < share;
-        if (all.length < share + covered) {
-          this.robin.forget(lane.key);
-          lane.dueAt = undefined;
-          const next = await this.params.store.nextDue(lane.lane, partitions, new Date(now));
-          if (next) this.notice(lane.lane, next.getTime());
-        }
-        return wanted;
+        return share <= 0 ? [] : this.takeFromLane(lane, share, hidden.get(lane.key) ?? 0, skip);
       }),
     );
     return found.flat();
+  }
+
+  private async takeFromLane(
+    lane: LaneState,
+    share: number,
+    covered: number,
+    skip: (id: string) => boolean,
+  ): Promise<Conversation[]> {
+    const { store, clock, partitions } = this.params;
+    const now = clock.now();
+    const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), share + covered);
+    const wanted = all.filter(({ _id }) => !skip(_id)).slice(0, share);
+    lane.short = wanted.length < share;
+    lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
+    // what is in flight and due is noticed again when it is answered
+    if (all.length < share + covered) {
+      this.robin.forget(lane.key);
+      lane.due.taken(now);
+      const { woken } = lane;
+      lane.woken = false;
+      if (lane.due.needsLook(now) || (woken && lane.delayedEntry))
+        lane.due.lookedUp((await store.nextDue(lane.lane, partitions(), new Date(now)))?.getTime());
+    }
+    return wanted;
   }
 
   private async look(): Promise<void> {
@@ -209,7 +235,7 @@ export class Schedule {
         lane.unknown = false;
         if (partitions.length === 0) continue;
         try {
-          lane.dueAt = (await this.params.store.nextDue(lane.lane, partitions))?.getTime();
+          lane.due.lookedUp((await this.params.store.nextDue(lane.lane, partitions))?.getTime());
         } catch (error) {
           lane.unknown = true;
           throw error;
@@ -220,7 +246,8 @@ export class Schedule {
   }
 
   private isDue(lane: LaneState): boolean {
-    return lane.dueAt !== undefined && lane.dueAt <= this.params.clock.now();
+    const { next } = lane.due;
+    return next !== undefined && next <= this.params.clock.now();
   }
 
   private room(lane: LaneState): number {
@@ -238,6 +265,12 @@ export function countByLane(conversations: Iterable<Conversation>, now: number):
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
+}
+
+/** The same partitions in ascending order from `first` on, then the others. */
+function beginningAt(partitions: readonly number[], first: number): readonly number[] {
+  const at = partitions.findIndex((partition) => partition >= first);
+  return at <= 0 ? partitions : [...partitions.slice(at), ...partitions.slice(0, at)];
 }
 
 const claimants = (lanes: readonly LaneState[]) => lanes.map(({ key, weight }) => ({ key, weight }));

@@ -208,7 +208,7 @@ function produce(draft: Draft, stage: CompiledMessage, step: number): boolean {
   const sending: Message = { ...row, to, content: rendered.content, status: 'sending', attempts: 1, pending: true };
   draft.insert(sending);
   draft.count('pending');
-  draft.moveTo(afterMessage(context.flow, stage, step, now));
+  draft.moveTo(afterMessage(context.flow, stage, step, now), true);
   draft.send = sending;
   return true;
 }

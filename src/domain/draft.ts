@@ -94,10 +94,10 @@ export class Draft {
     this.deadLetters.push({ reason, error: { code: reason, message, path: 'inbox' }, document });
   }
 
-  moveTo(place: Place): void {
+  moveTo(place: Place, planned = false): void {
     if (place.stage !== this.state.stage || (place.step === 0 && this.state.step > 0))
       this.count(`stages.${place.stage}.entered`);
-    this.apply({ type: 'moved', place });
+    this.apply({ type: 'moved', place, planned });
   }
 
   /** Ends the conversation; a row that still waits for another try is skipped for `rowReason`. */

@@ -8,7 +8,8 @@ export type Fact =
   | { type: 'repeated' }
   | { type: 'unreadable' }
   | { type: 'replied'; at: number }
-  | { type: 'moved'; place: Place }
+  /** `planned`: where a message that was just decided leads by itself; its own entry in the history says so. */
+  | { type: 'moved'; place: Place; planned?: boolean }
   | { type: 'message'; step: number }
   /** The row waits for another try. */
   | { type: 'postponed'; messageId: string; at: number; channel: string; cause: 'retry' | 'held' }
@@ -85,7 +86,8 @@ export function historyOf(before: Conversation, after: Conversation, fact: Fact,
     case 'unreadable':
       return { at: now, stage: before.stage, event: 'unreadable_event' };
     case 'moved':
-      return after.stage === before.stage ? undefined : { at: now, stage: after.stage, event: 'entered' };
+      if (after.stage === before.stage || fact.planned === true) return undefined;
+      return { at: now, stage: after.stage, event: 'entered' };
     case 'message':
       return {
         at: now,

@@ -82,10 +82,23 @@ export class MongoConversations implements ConversationStore {
     return this.conversations.find({ _id: { $in: [...ids] } }).toArray();
   }
 
-  due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
-    return this.conversations
-      .find(conversationQueries.due(lane, partitions, now), { sort: { nextActionAt: 1 }, limit, batchSize: limit + 1 })
-      .toArray();
+  /**
+   * The index gives the order by itself: one scan with a range for each partition. A sort by due time over all of them would
+   * merge as many scans, whose planning alone costs more than the answer.
+   */
+  async due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
+    const found: Conversation[] = [];
+    for (const part of ascendingRuns(partitions)) {
+      const left = limit - found.length;
+      if (left <= 0) break;
+      const cursor = this.conversations.find(conversationQueries.due(lane, part, now), {
+        hint: 'due',
+        limit: left,
+        batchSize: left + 1,
+      });
+      for (const conversation of await cursor.toArray()) found.push(conversation);
+    }
+    return found;
   }
 
   async nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined> {
@@ -207,7 +220,7 @@ export class MongoConversations implements ConversationStore {
     const deltas = new Map<string, { campaignId: Id; delta: CounterDelta }>();
     for (const unit of units) {
       for (const row of unit.inserts) inserts.push(row);
-      for (const row of unit.rows) group(rowChanges, row.id, row.set, { $set: row.set, ...unsetOf(row.unset) }, '');
+      for (const row of unit.rows) group(rowChanges, row.id, row.set, { $set: row.set, ...unsetOf(row.unset) });
       for (const letter of unit.deadLetters)
         deadLetters.push({
           collection: 'conversation_states',
@@ -242,7 +255,7 @@ export class MongoConversations implements ConversationStore {
         ...unsetOf(change.unset),
         ...(change.history.length > 0 ? { $push: { history: { $each: change.history, $slice: -historyLimit } } } : {}),
       };
-      group(groups, change.id, change.set, update, `${change.inboxSize}`, { change });
+      group(groups, change.id, change.set, update, { change }, `${change.inboxSize}|`);
     }
     if (groups.size === 0) return;
     const ops = [...groups.values()].map(({ ids, update, change }) => ({
@@ -263,6 +276,17 @@ export class MongoConversations implements ConversationStore {
   }
 }
 
+function ascendingRuns(numbers: readonly number[]): number[][] {
+  const runs: number[][] = [];
+  let previous = Number.POSITIVE_INFINITY;
+  for (const number of numbers) {
+    if (number <= previous) runs.push([]);
+    runs.at(-1)?.push(number);
+    previous = number;
+  }
+  return runs;
+}
+
 class GuardMissed extends Error {}
 
 /** Fields whose values have one type each, so that equal JSON means equal values. Changes of any other field go alone. */
@@ -274,16 +298,33 @@ const comparable: ReadonlySet<string> = new Set([
 const unsetOf = (fields: readonly string[]): { $unset?: Record<string, ''> } =>
   fields.length > 0 ? { $unset: Object.fromEntries(fields.map((field) => [field, ''])) } : {};
 
+/** Equal for updates that do the same; undefined for one that has to go alone. By hand: it is asked for every unit. */
+function groupKey(set: object, update: Record<string, unknown>): string | undefined {
+  let key = '';
+  for (const [field, value] of Object.entries(set)) {
+    if (!comparable.has(field)) return undefined;
+    key += `${field}=${value instanceof Date ? value.getTime() : value};`;
+  }
+  const { $unset, $push, $set } = update as {
+    $unset?: object;
+    $push?: { history: { $each: unknown[] } };
+    $set: { version?: number };
+  };
+  if ($unset) key += `-${Object.keys($unset).join()}`;
+  if ($push) key += JSON.stringify($push.history.$each);
+  return `${$set.version ?? ''}|${key}`;
+}
+
 function group<T extends object>(
   groups: Map<string, { ids: string[]; update: Record<string, unknown> } & T>,
   id: string,
   set: object,
   update: Record<string, unknown>,
-  guard: string,
   extra: T = {} as T,
+  guard = '',
 ): void {
-  const alone = Object.keys(set).some((field) => !comparable.has(field));
-  const key = alone ? `#${id}` : `${guard}|${JSON.stringify(update)}`;
+  const same = groupKey(set, update);
+  const key = same === undefined ? `#${id}` : guard + same;
   const existing = groups.get(key);
   if (existing) existing.ids.push(id);
   else groups.set(key, { ids: [id], update, ...extra });

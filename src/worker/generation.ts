@@ -144,7 +144,7 @@ export class Generation {
       ...{ leaseTtlMs: config.leaseTtlMs, position, ...common },
       drain: (leaving) => this.ownership.drain(leaving),
       onGained: (gained) => void this.gained(gained),
-      onLost: (lost) => this.ownership.lost(lost),
+      onLost: (lost) => this.lost(lost),
     });
   }
 
@@ -158,7 +158,7 @@ export class Generation {
         this.ownership.check();
         return report;
       },
-      ...{ batchSize: config.batchSize, windowMs: config.batchWindowMs },
+      ...{ batchSize: config.batchSize, windowMs: config.batchWindowMs, inDoubt: () => this.dispatch.inDoubt },
     });
     return [rounds$, this.changes.stream$, this.campaigns.run$(EMPTY)];
   }
@@ -176,6 +176,7 @@ export class Generation {
     for (const run of await this.campaignStore.openRuns()) this.runs.update(run);
     await this.membership.tick();
     this.joined = true;
+    this.params.logger.info('member joined', { channels: [...this.params.channels.keys()] });
     this.guardLease();
     this.membership.run(this.abort.signal).catch((error: unknown) => this.fail(error));
   }
@@ -199,6 +200,7 @@ export class Generation {
     this.joined = false;
     try {
       await this.membership.leave(graceMs);
+      this.params.logger.info('member left; its partitions are handed over');
     } finally {
       await this.close();
     }
@@ -231,7 +233,13 @@ export class Generation {
 
   // ---------------------------------------------------------------- ownership
 
+  private lost(partitions: readonly number[]): void {
+    this.params.logger.info('partitions were given up', { count: partitions.length });
+    this.ownership.lost(partitions);
+  }
+
   private async gained(partitions: readonly Partition[]): Promise<void> {
+    this.params.logger.info('partitions were gained', { count: partitions.length });
     void this.changes.reopen();
     await this.untilDone('gained partitions are taken up', async () => {
       await this.loadRuns();

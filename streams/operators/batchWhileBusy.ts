@@ -5,19 +5,21 @@ export interface BatchOptions {
   windowMs: number;
   /** A batch of this many starts at once; larger ones are not formed. */
   maxSize: number;
+  /** A batch of this many starts without waiting for more; default `maxSize`. */
+  enough?: () => number;
   scheduler?: SchedulerLike;
 }
 
 /**
  * Group commit: while `project` runs for one batch, what arrives collects; when it completes, what collected is the next
- * batch. Idle, an input waits `windowMs` for company. Batches never overlap and keep the order of arrival. Inputs must be
+ * batch, at once if there is `enough`; else it waits for company, `windowMs` at most. Batches never overlap and keep the order of arrival. Inputs must be
  * bounded by their sources: they are held here until their batch starts.
  */
 export function batchWhileBusy<T, R>(
   project: (batch: T[]) => ObservableInput<R>,
   options: BatchOptions,
 ): (source: Observable<T>) => Observable<R> {
-  const { windowMs, maxSize, scheduler = asyncScheduler } = options;
+  const { windowMs, maxSize, enough = () => maxSize, scheduler = asyncScheduler } = options;
   return (source) =>
     new Observable<R>((subscriber) => {
       let waiting: T[] = [];
@@ -45,16 +47,18 @@ export function batchWhileBusy<T, R>(
           }),
         );
       };
+      /** At once when there is enough, or no company to wait for; else within the window. */
+      const consider = (): void => {
+        if (ended || windowMs <= 0 || waiting.length >= Math.min(maxSize, enough())) start();
+        else timer ??= scheduler.schedule(start, windowMs);
+      };
       const next = (): void => {
-        if (busy) return;
-        if (waiting.length > 0) start();
+        if (waiting.length > 0) consider();
         else if (ended) subscriber.complete();
       };
       const arrive = (value: T): void => {
         waiting.push(value);
-        if (busy) return;
-        if (waiting.length >= maxSize || windowMs <= 0) start();
-        else timer ??= scheduler.schedule(start, windowMs);
+        if (!busy) consider();
       };
       subscriber.add(
         source['subscribe']({
@@ -62,8 +66,7 @@ export function batchWhileBusy<T, R>(
           error: (error) => subscriber.error(error),
           complete: () => {
             ended = true;
-            if (timer !== undefined) start();
-            else next();
+            if (!busy) next();
           },
         }),
       );

@@ -76,7 +76,9 @@ function describeConversationStore(name: string, make: Make): void {
       const all = [1, 2, 3].map((partition) => conversation('c', `p${partition}`, due(-partition, { partition })));
       await harness.insert(states, all);
       const found = await harness.conversations.due(lane, [1, 3], at(0), 10);
-      expect(found.map(({ partition }) => partition)).toEqual([3, 1]);
+      expect(found.map(({ partition }) => partition)).toEqual([1, 3]);
+      const turned = await harness.conversations.due(lane, [2, 3, 1], at(0), 2);
+      expect(turned.map(({ partition }) => partition)).toEqual([2, 3]);
       expect(await harness.conversations.nextDue(lane, [1, 2])).toEqual(at(-2));
       expect(await harness.conversations.due(lane, [], at(0), 10)).toEqual([]);
     });

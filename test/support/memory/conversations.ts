@@ -34,6 +34,7 @@ export class MemoryConversations implements ConversationStore {
     await this.enter('due');
     return this.waiting(lane, partitions)
       .filter(({ nextActionAt }) => nextActionAt !== undefined && nextActionAt <= now)
+      .sort((a, b) => partitions.indexOf(a.partition) - partitions.indexOf(b.partition))
       .slice(0, limit);
   }
 
