@@ -193,7 +193,10 @@ function produce(draft: Draft, stage: CompiledMessage, step: number): boolean {
     draft.insert({ ...row, reason: 'address_missing' });
     draft.count('messages.skipped');
     draft.count('reasons.address_missing');
-    goOn(draft, stage.id, now);
+    // as silence does, with the pauses of the stage: a flow may loop because it has them
+    const place = afterMessage(context.flow, stage, step, now);
+    if (place.dueAt === undefined) goOn(draft, stage.id, now);
+    else draft.moveTo(place);
     return true;
   }
   const rendered = renderContent(message.content, scopeOf(context, state), state.contact.locale);

@@ -97,8 +97,8 @@ export class CampaignWriter {
         const run = await this.of.runs.findOne({ _id: campaignId }, { session });
         if (run === null || !isEnding(run)) return false;
         const found = await this.head(campaignId, session);
-        const cancelled = run.status === 'cancelled';
-        if (!cancelled && found && holdsBack(found.status, run)) return false;
+        const cancelled = endsCancelled(run, found?.status);
+        if (run.status !== 'cancelled' && found && holdsBack(found.status, run)) return false;
         const documents = await this.of.counters.find({ campaignId }, { session }).toArray();
         const { metrics, pending } = foldCounters(documents, this.now());
         if (metrics.active !== 0 || pending !== 0) return false;
@@ -166,6 +166,10 @@ const isEnding = (run: Run): boolean =>
 const holdsBack = (campaignStatus: unknown, run: Run): boolean =>
   campaignStatus === 'cancelled' ||
   (run.endReason === undefined && (campaignStatus === 'paused' || run.status === 'paused'));
+
+/** A campaign that came to its `endAt` is completed, unless its author cancels it while it is being ended. */
+const endsCancelled = ({ status, endReason }: Run, campaignStatus: unknown): boolean =>
+  status === 'cancelled' && (endReason !== 'campaign_ended' || campaignStatus === 'cancelled');
 
 const copyOf = ({ expanded, skipped, done }: Run['expansion']): Record<string, unknown> => ({
   expanded,

@@ -26,6 +26,7 @@ function describeConversationStore(name: string, make: Make): void {
     const due = (minutes: number, over: Partial<Conversation> = {}): Partial<Conversation> => ({
       nextActionAt: at(minutes),
       nextChannel: 'console',
+      partition: 1,
       ...over,
     });
 

@@ -52,6 +52,10 @@ const twoStages = {
   ],
 };
 
+const waitsLong = {
+  stages: [{ id: 'ask', type: 'message', channel: 'phone', content: text('Coming?'), waitForReply: 'P1D' }],
+};
+
 async function people(count: number): Promise<void> {
   const documents = Array.from({ length: count }, (_, n) => ({
     // ids of several types, as grown collections have them
@@ -259,6 +263,21 @@ describe('what its author does while it runs', () => {
     await expectExact('spring');
     expect((await stored('spring'))?.['status']).toBe('cancelled');
   });
+});
+
+test('at endAt nothing new goes out, the rest is cancelled, and the campaign is completed', async () => {
+  await people(200);
+  await template();
+  start();
+  const endAt = new Date(Date.now() + 5000);
+  const { templateId: _, ...short } = campaign('short', { schedule: { endAt }, flow: waitsLong });
+  await put(short);
+  await completed('short');
+  await expectExact('short');
+  const document = await stored('short');
+  expect(document?.['error']).toBeUndefined();
+  expect(document?.['metrics'].cancelled).toBeGreaterThan(0);
+  expect(Date.now()).toBeGreaterThan(endAt.getTime());
 });
 
 test('documents of any shape beside a good one: each fails with a path, the good one runs', async () => {

@@ -157,7 +157,8 @@ export class MemoryCampaigns implements CampaignStore {
       if (run === undefined || !maySettle(run, found?.status)) return false;
       const { metrics, pending } = this.folded(campaignId);
       if (metrics.active !== 0 || pending !== 0) return false;
-      const status = run.status === 'cancelled' ? 'cancelled' : 'completed';
+      const byAuthor = run.endReason !== 'campaign_ended' || found?.status === 'cancelled';
+      const status = run.status === 'cancelled' && byAuthor ? 'cancelled' : 'completed';
       const ended = { status, completedAt: this.now(), metrics } as const;
       runs.update(campaignId, { ...ended, settled: true, updatedAt: this.now() });
       const copies = { expansion: copyOf(run.expansion), results: results(run, metrics, this.now()) };

@@ -296,8 +296,11 @@ describe('what cannot be sent', () => {
       phone: '+492',
     }).due(0);
     expect(story.rows.get('spring:bob/1')).toMatchObject({ status: 'skipped', reason: 'address_missing', attempts: 0 });
-    expect(story.decision.send).toMatchObject({ _id: 'spring:bob/2', stage: 'tips' });
-    expect(story.counters).toMatchObject({ 'messages.skipped': 1, 'reasons.address_missing': 1, pending: 1 });
+    expect(story.conversation).toMatchObject({ stage: 'intro', step: 1, nextActionAt: new Date(seconds(1)) });
+    story.due(1);
+    expect(story.rows.get('spring:bob/2')).toMatchObject({ step: 1, status: 'skipped' });
+    expect(story.decision.send).toMatchObject({ _id: 'spring:bob/3', stage: 'tips' });
+    expect(story.counters).toMatchObject({ 'messages.skipped': 2, 'reasons.address_missing': 2, pending: 1 });
   });
 
   test('a missing variable: nothing half-filled leaves', () => {
@@ -366,7 +369,7 @@ describe('answers of channels', () => {
 
   test('429 is no attempt; the limit counts attempts', () => {
     const story = given([intro]);
-    for (let n = 0; n < 10; n++) story.due(n * 1000).answer(n * 1000, { ...retry, counts: false, retryAfterMs: 0 });
+    for (let n = 0; n < 10; n++) story.due(n * 100).answer(n * 100, { ...retry, counts: false, retryAfterMs: 0 });
     expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', attempts: 0 });
   });
 
