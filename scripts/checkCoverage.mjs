@@ -4,7 +4,14 @@ import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 const [file] = process.argv.slice(2);
-const { total, ...files } = JSON.parse(readFileSync(file, 'utf8'));
+let text;
+try {
+  text = readFileSync(file, 'utf8');
+} catch {
+  process.stderr.write('the tests left no coverage report\n');
+  process.exit(1);
+}
+const { total, ...files } = JSON.parse(text);
 const kinds = ['lines', 'statements', 'functions', 'branches'];
 const missing = Object.entries(files).flatMap(([path, summary]) =>
   kinds

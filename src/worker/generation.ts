@@ -67,6 +67,8 @@ export class Generation {
   private readonly hints = new HintQueue();
   private readonly round: Round;
   private readonly sweeping = new Map<string, Promise<void>>();
+  /** `wake` of each run as it was last answered. */
+  private readonly wakes = new Map<string, number>();
   private fail: (error: unknown) => void = () => {};
   private end: () => void = () => {};
   private joined = false;
@@ -288,8 +290,12 @@ export class Generation {
     this.sweepStopped(known, this.ownership.active);
   }
 
-  private wakeFor(known: KnownRun): void {
-    if (known.state === 'running') this.schedule.wake(known.key);
+  /** A run changes for many reasons; only inserted conversations are worth a look at its opening lane. */
+  private wakeFor({ key, run, state }: KnownRun): void {
+    if (run.settled) this.wakes.delete(key);
+    if (state !== 'running' || this.wakes.get(key) === run.wake) return;
+    this.wakes.set(key, run.wake);
+    this.schedule.wake(key);
   }
 
   /** A campaign that ended: its waiting conversations in these partitions end too. */
