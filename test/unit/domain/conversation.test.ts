@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { anna, channels, contextOf, facts, given, Story, seconds } from './given.ts';
+import { newConversation } from '../../../src/domain/conversation.ts';
+import { anna, channels, contextOf, given, Story, seconds } from './given.ts';
 
 const text = (value = 'Hello {{ contact.name }}') => ({ text: value });
 const intro = { id: 'intro', type: 'message', channel: 'sms', content: text() };
@@ -166,7 +167,6 @@ describe('events', () => {
       .answer(0, sent);
     story.events(1, { id: 'a', type: 'opened' }, { id: 'a', type: 'opened' }, { type: 'clicked' }, { type: 'clicked' });
     expect(story.conversation.consumed).toEqual(['a']);
-    expect(story.conversation.history.length + (story.decision.unit?.change?.history.length ?? 0)).toBeGreaterThan(0);
     expect(story.decision.unit?.change?.history.map(({ event }) => event)).toEqual(['opened', 'clicked', 'clicked']);
     story.events(2, { id: 'a', type: 'reply' });
     expect(story.conversation.status).toBe('active');
@@ -496,8 +496,63 @@ test('a chain of skips longer than one decision goes on in the next round', () =
   expect(story.conversation).toMatchObject({ status: 'completed', sequence: 120 });
 });
 
-test('tenant and trace go from the run to the conversation', () => {
-  expect(facts('x', 'phone')).toMatchObject({ name: 'x' });
-  expect(channels.size).toBe(2);
-  expect(anna.id).toBe('anna');
+test('the first document of a conversation: tenant, trace, and where it stands', () => {
+  const { flow } = contextOf([{ ...intro, delay: 'PT5S' }]);
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const input = { flow, contact: anna, now: seconds(0), partitions: 64, traceparent };
+  const { conversation, counters } = newConversation({ ...input, run: { _id: 'spring', tenant: 'acme' } });
+  expect(conversation).toMatchObject({
+    _id: 'spring:anna',
+    tenant: 'acme',
+    version: 1,
+    opening: true,
+    stage: 'intro',
+    step: 0,
+    nextActionAt: new Date(seconds(5)),
+    nextChannel: 'sms',
+    trace: { traceparent },
+  });
+  expect(counters).toEqual({ total: 1, active: 1, 'stages.intro.entered': 1 });
+});
+
+describe('a row whose sender was lost', () => {
+  const flow = [{ ...intro, waitForReply: 'PT1H', on: { reply: 'thanks' } }, thanks];
+
+  test('is sent again with the same key and bytes', () => {
+    const story = given(flow).due(0).answer(1, { kind: 'lost' });
+    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', attempts: 1 });
+    story.due(1);
+    expect(story.decision.send).toMatchObject({ _id: 'spring:anna/1', attempts: 2, content: { text: 'Hello Anna' } });
+  });
+
+  test('is uncertain where it may not leave twice', () => {
+    const context = contextOf(flow);
+    const once = new Map(
+      [...channels].map(([name, channel]) => [name, { ...channel, delivery: 'at-most-once' as const }]),
+    );
+    const story = new Story({ ...context, channels: once }).due(0).answer(1, { kind: 'lost' });
+    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'uncertain', error: { code: 'sender_lost' } });
+    expect(story.conversation).toMatchObject({ status: 'active', stage: 'intro' });
+  });
+
+  test('is uncertain when the conversation went on, or ended, without it', () => {
+    const moved = given(flow).due(0).events(1, { type: 'reply' }).answer(2, { kind: 'lost' });
+    expect(moved.rows.get('spring:anna/1')).toMatchObject({ status: 'uncertain' });
+    expect(moved.conversation).toMatchObject({ status: 'active', stage: 'thanks' });
+    const ended = given([{ ...intro, waitForReply: 'PT1H' }])
+      .due(0)
+      .events(1, { type: 'reply' })
+      .answer(2, { kind: 'lost' });
+    expect(ended.rows.get('spring:anna/1')).toMatchObject({ status: 'uncertain' });
+    expect(ended.conversation).toMatchObject({ status: 'completed', outcome: 'replied' });
+  });
+});
+
+test('a row of an ended campaign that was held is skipped for the reason of the end', () => {
+  const story = given([{ ...intro, waitForReply: 'PT1H' }])
+    .due(0)
+    .stop(1, 'campaign_ended');
+  story.context = { ...story.context };
+  story.answer(2, { kind: 'held' });
+  expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason: 'campaign_ended' });
 });
