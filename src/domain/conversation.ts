@@ -1,7 +1,8 @@
 /** The one pure function that decides what a conversation does: `decide(context, input, now)`. No clock, no driver. */
 import { renderContent } from './content.ts';
 import { type Decision, Draft, type FlowContext, fail, goOn } from './draft.ts';
-import type { CompiledFlow, CompiledMessage } from './flow.ts';
+import { evolve } from './evolve.ts';
+import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
 import { conversationId, isObjectId, messageId, partitionOf } from './ids.ts';
 import type { Contact, Conversation, CounterDelta, InboxEvent, Message, Run } from './model.ts';
 import { type RowResult, recordResult } from './outbox.ts';
@@ -32,28 +33,27 @@ export function newConversation(input: {
   const { run, flow, contact, partitions } = input;
   const now = new Date(input.now);
   const place: Place = arriveAt(flow, flow.entry, input.now) ?? { stage: flow.entry, step: 0 };
+  const conversation: Conversation = {
+    _id: conversationId(run._id, contact.id),
+    campaignId: run._id,
+    ...(run.tenant === undefined ? {} : { tenant: run.tenant }),
+    contact,
+    partition: partitionOf(run._id, contact.id, partitions),
+    version: 1,
+    status: 'active',
+    stage: place.stage,
+    step: place.step,
+    opening: true,
+    sequence: 0,
+    inbox: [],
+    consumed: [],
+    history: [{ at: now, stage: place.stage, event: 'entered' }],
+    trace: { traceparent: input.traceparent },
+    createdAt: now,
+    updatedAt: now,
+  };
   return {
-    conversation: {
-      _id: conversationId(run._id, contact.id),
-      campaignId: run._id,
-      ...(run.tenant === undefined ? {} : { tenant: run.tenant }),
-      contact,
-      partition: partitionOf(run._id, contact.id, partitions),
-      version: 1,
-      status: 'active',
-      stage: place.stage,
-      step: place.step,
-      nextActionAt: new Date(place.dueAt ?? input.now),
-      nextChannel: place.channel ?? '-',
-      opening: true,
-      sequence: 0,
-      inbox: [],
-      consumed: [],
-      history: [{ at: now, stage: place.stage, event: 'entered' }],
-      trace: { traceparent: input.traceparent },
-      createdAt: now,
-      updatedAt: now,
-    },
+    conversation: evolve(conversation, { type: 'moved', place }),
     counters: { total: 1, active: 1, [`stages.${place.stage}.entered`]: 1 },
   };
 }
@@ -96,11 +96,11 @@ function takeEvent(draft: Draft, raw: unknown): void {
 }
 
 /** Events that suppress where the author has no other way for them. */
-const suppressing: Readonly<Record<string, string>> = {
-  bounce: 'bounced',
-  complaint: 'complained',
-  unsubscribe: 'unsubscribed',
-};
+const suppressing: ReadonlyMap<string, string> = new Map([
+  ['bounce', 'bounced'],
+  ['complaint', 'complained'],
+  ['unsubscribe', 'unsubscribed'],
+]);
 
 function follow(draft: Draft, event: InboxEvent): void {
   const { flow } = draft.context;
@@ -119,8 +119,9 @@ function follow(draft: Draft, event: InboxEvent): void {
     draft.moveTo(place);
   } else if (event.type === 'reply') {
     draft.end({ status: 'completed', outcome: 'replied' }, 'replied');
-  } else if (Object.hasOwn(suppressing, event.type)) {
-    draft.end({ status: 'suppressed', outcome: suppressing[event.type] ?? '', reason: 'suppressed' }, 'suppressed');
+  } else {
+    const outcome = suppressing.get(event.type);
+    if (outcome !== undefined) draft.end({ status: 'suppressed', outcome, reason: 'suppressed' }, 'suppressed');
   }
 }
 
@@ -142,24 +143,23 @@ function act(draft: Draft, input: DecideInput): void {
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
     } else if (state.awaiting !== undefined) {
       if (!mayLeave) return;
-      resend(draft, state.awaiting, input.awaited);
+      resend(draft, stage, state.awaiting, input.awaited);
     } else if (stage.type === 'message' && state.step < silenceStep(stage)) {
-      if (!mayLeave || !produce(draft, stage, state.step)) return;
+      if (!mayLeave || !produce(draft, stage, state.step, state.nextActionAt)) return;
     } else if (stage.type === 'end') {
       draft.end({ status: 'completed', outcome: stage.outcome }, 'stopped');
     } else {
       if (input.inFlight) return;
-      goOn(draft, stage.id, draft.now);
+      goOn(draft, stage, draft.now);
     }
   }
 }
 
 /** Another try of a row that waited, with the same bytes. */
-function resend(draft: Draft, awaiting: string, row: Message | undefined): void {
-  const { flow, worker } = draft.context;
+function resend(draft: Draft, stage: CompiledStage, awaiting: string, row: Message | undefined): void {
+  const { worker } = draft.context;
   draft.apply({ type: 'resumed' });
-  const stage = flow.stages.get(draft.state.stage);
-  if (stage) draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now) });
+  draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now) });
   if (row === undefined || row._id !== awaiting) return;
   const change = { status: 'sending', attempts: row.attempts + 1, worker } as const;
   draft.changeRow(row, change);
@@ -167,7 +167,7 @@ function resend(draft: Draft, awaiting: string, row: Message | undefined): void 
 }
 
 /** Writes the next message of a stage. False when this member has no such channel: it stays due for one that has. */
-function produce(draft: Draft, stage: CompiledMessage, step: number): boolean {
+function produce(draft: Draft, stage: CompiledMessage, step: number, dueAt: Date): boolean {
   const { context, state, now } = draft;
   const message = messageOf(stage, step);
   const channel = message && context.channels.get(message.channel);
@@ -182,7 +182,7 @@ function produce(draft: Draft, stage: CompiledMessage, step: number): boolean {
     channel: channel.name,
     status: 'skipped',
     attempts: 0,
-    dueAt: state.nextActionAt ?? new Date(now),
+    dueAt,
     queuedAt: new Date(now),
     worker: context.worker,
     ...(state.trace ? { trace: state.trace } : {}),
@@ -195,7 +195,7 @@ function produce(draft: Draft, stage: CompiledMessage, step: number): boolean {
     draft.count('reasons.address_missing');
     // as silence does, with the pauses of the stage: a flow may loop because it has them
     const place = afterMessage(context.flow, stage, step, now);
-    if (place.dueAt === undefined) goOn(draft, stage.id, now);
+    if (place.dueAt === undefined) goOn(draft, stage, now);
     else draft.moveTo(place);
     return true;
   }

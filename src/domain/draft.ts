@@ -12,7 +12,7 @@ import type {
   Unit,
 } from './model.ts';
 import type { ChannelFacts } from './ports.ts';
-import { arriveAt, leave, type Place, targetOf } from './stages.ts';
+import { arriveAt, type LeftStage, leave, type Place, targetOf } from './stages.ts';
 
 /** What is the same for every conversation of a campaign on one member. */
 export interface FlowContext {
@@ -145,10 +145,8 @@ export class Draft {
 }
 
 /** Leaves a stage as silence does. */
-export function goOn(draft: Draft, stageId: string, at: number): void {
-  const { flow } = draft.context;
-  const stage = flow.stages.get(stageId);
-  const destination = stage ? leave(flow, stage, at) : ({ finished: true } as const);
+export function goOn(draft: Draft, stage: LeftStage, at: number): void {
+  const destination = leave(draft.context.flow, stage, at);
   if ('finished' in destination) draft.end({ status: 'completed', outcome: 'finished' }, 'stopped');
   else draft.moveTo(destination);
 }

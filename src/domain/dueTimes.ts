@@ -31,7 +31,7 @@ export class DueTimes {
     const index = lowerBound(times, time);
     if (times[index] === time) return;
     times.splice(index, 0, time);
-    if (times.length > kept) this.lookTime = Math.min(this.lookTime, times.pop() ?? Number.POSITIVE_INFINITY);
+    this.lookTime = Math.min(this.lookTime, ...times.splice(kept));
   }
 
   /** The database says that nothing it knows is due before `at`; undefined: nothing at all waits. */
@@ -51,7 +51,7 @@ function lowerBound(sorted: readonly number[], value: number): number {
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((sorted[middle] ?? 0) < value) low = middle + 1;
+    if (Number(sorted[middle]) < value) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -15,27 +15,23 @@ export class DeficitRoundRobin {
 
   /** Whole shares that add up to at most `capacity`; what a fraction leaves is carried over. */
   shares(claimants: readonly Claimant[], capacity: number): Map<string, number> {
-    const shares = new Map<string, number>();
     const total = claimants.reduce((sum, { weight }) => sum + weight, 0);
-    if (capacity <= 0 || total <= 0) return shares;
+    if (capacity <= 0 || total <= 0) return new Map();
     let left = capacity;
-    const byDeficit: { key: string; deficit: number }[] = [];
-    for (const { key, weight } of claimants) {
+    const parts = claimants.map(({ key, weight }) => {
       const credit = (this.deficits.get(key) ?? 0) + (capacity * weight) / total;
       const share = Math.min(left, Math.max(0, Math.floor(credit)));
       left -= share;
-      shares.set(key, share);
-      this.deficits.set(key, credit - share);
-      byDeficit.push({ key, deficit: credit - share });
-    }
-    byDeficit.sort((a, b) => b.deficit - a.deficit);
-    for (const { key } of byDeficit) {
+      return { key, share, deficit: credit - share };
+    });
+    for (const part of parts.toSorted((a, b) => b.deficit - a.deficit)) {
       if (left <= 0) break;
-      shares.set(key, (shares.get(key) ?? 0) + 1);
-      this.deficits.set(key, (this.deficits.get(key) ?? 0) - 1);
+      part.share += 1;
+      part.deficit -= 1;
       left -= 1;
     }
-    return shares;
+    for (const { key, deficit } of parts) this.deficits.set(key, deficit);
+    return new Map(parts.map(({ key, share }) => [key, share]));
   }
 
   /** A claimant that had nothing more to send keeps no credit, else it could save up a burst. */

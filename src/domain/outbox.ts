@@ -1,6 +1,7 @@
 /** What the answer of a channel does to the row and to its conversation. */
 import { backoffMs } from './backoff.ts';
 import { type Draft, fail, goOn } from './draft.ts';
+import type { CompiledStage } from './flow.ts';
 import { sequenceOf } from './ids.ts';
 import type { Message, SkipReason } from './model.ts';
 import type { SendResult } from './ports.ts';
@@ -58,26 +59,31 @@ export function recordResult(draft: Draft, result: RowResult): void {
 
 const errorOf = ({ code, message }: { code: string; message: string }) => ({ code, message: message.slice(0, 500) });
 
-/** Whether the conversation still stands where this row left it: nothing that came meanwhile moved it. */
-function isCurrent(draft: Draft, row: Message): boolean {
+/** The stage the conversation stands in, if that is where this row left it: nothing that came meanwhile moved it. */
+function stageAfter(draft: Draft, row: Message): CompiledStage | undefined {
   const { state, context } = draft;
-  if (state.status !== 'active' || state.sequence !== sequenceOf(row._id)) return false;
+  if (state.status !== 'active' || state.sequence !== sequenceOf(row._id)) return undefined;
   const stage = context.flow.stages.get(row.stage);
-  if (stage?.type !== 'message') return false;
+  if (stage?.type !== 'message') return undefined;
   const place = afterMessage(context.flow, stage, row.step, draft.now);
-  return place.stage === state.stage && place.step === state.step;
+  return place.stage === state.stage && place.step === state.step ? context.flow.stages.get(place.stage) : undefined;
+}
+
+/** The row's last change: nothing of it is pending any more. */
+function finish(draft: Draft, { row, handedAt }: RowResult, set: Partial<Message>): void {
+  draft.changeRow(row, handedAt === undefined ? set : { ...set, handedAt: new Date(handedAt) }, ['pending']);
+  draft.count('pending', -1);
 }
 
 function arrived(draft: Draft, result: RowResult, set: Partial<Message>): void {
-  const { row, handedAt, answeredAt, decidedAt } = result;
-  draft.changeRow(row, handedAt === undefined ? set : { ...set, handedAt: new Date(handedAt) }, ['pending']);
-  draft.count('pending', -1);
-  if (!isCurrent(draft, row)) return;
-  if (draft.state.nextActionAt === undefined) {
-    goOn(draft, row.stage, answeredAt);
+  const { row, answeredAt, decidedAt } = result;
+  finish(draft, result, set);
+  const stage = stageAfter(draft, row);
+  if (stage === undefined) return;
+  if (draft.state.nextActionAt === undefined && stage.type !== 'end') {
+    goOn(draft, stage, answeredAt);
   } else if (answeredAt - decidedAt > clockToleranceMs) {
-    const stage = draft.context.flow.stages.get(draft.state.stage);
-    if (stage) draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, answeredAt) });
+    draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, answeredAt) });
   }
 }
 
@@ -90,27 +96,18 @@ function uncertain(draft: Draft, result: RowResult, error: { code: string; messa
 /** Sent again with the same key, unless that may not be (`at-most-once`) or need not be (the conversation went on without it). */
 function lost(draft: Draft, result: RowResult): void {
   const { row } = result;
-  const again = draft.context.channels.get(row.channel)?.delivery !== 'at-most-once' && isCurrent(draft, row);
+  const again =
+    draft.context.channels.get(row.channel)?.delivery !== 'at-most-once' && stageAfter(draft, row) !== undefined;
   if (again) requeue(draft, row, {}, draft.now, 'held');
   else uncertain(draft, result, { code: 'sender_lost', message: 'its sender was lost before an answer was recorded' });
 }
 
 function gaveUp(draft: Draft, result: RowResult, reason: SkipReason, error: { code: string; message: string }): void {
-  const { row, handedAt } = result;
-  const current = isCurrent(draft, row);
-  draft.changeRow(
-    row,
-    {
-      status: 'failed',
-      reason,
-      error: errorOf(error),
-      ...(handedAt === undefined ? {} : { handedAt: new Date(handedAt) }),
-    },
-    ['pending'],
-  );
+  const { row } = result;
+  const current = stageAfter(draft, row) !== undefined;
+  finish(draft, result, { status: 'failed', reason, error: errorOf(error) });
   draft.count('messages.failed');
   draft.count(`reasons.${reason}`);
-  draft.count('pending', -1);
   if (current) fail(draft, row.stage, reason, errorOf(error));
 }
 
@@ -132,7 +129,7 @@ function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, 
       row,
       state.status === 'cancelled' ? (context.stopped ?? 'campaign_cancelled') : skipReason(state.outcome),
     );
-  } else if (isCurrent(draft, row)) {
+  } else if (stageAfter(draft, row) !== undefined) {
     draft.changeRow(row, { ...set, status: 'queued' });
     draft.apply({ type: 'postponed', messageId: row._id, at, channel: row.channel, cause });
   } else {

@@ -1,5 +1,5 @@
 /** Where a conversation stands in its flow and when something is due there. Pure arithmetic over a compiled flow. */
-import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
+import type { CompiledFlow, CompiledMessage, CompiledStage, CompiledWait } from './flow.ts';
 import type { Contact } from './model.ts';
 import { addDuration } from './timing.ts';
 
@@ -12,6 +12,9 @@ export interface Place {
   /** Channel the next action needs, "-" for none. Set exactly when `dueAt` is. */
   channel?: string;
 }
+
+/** Stages that silence can leave: an end is not left. */
+export type LeftStage = CompiledMessage | CompiledWait;
 
 /** Leaving the last stage: there is no place to go. */
 export type Destination = Place | { finished: true };
@@ -39,7 +42,7 @@ export function arriveAt(flow: CompiledFlow, stageId: string, at: number): Place
 }
 
 /** Where silence leads from a stage. */
-export function leave(flow: CompiledFlow, stage: CompiledStage, at: number): Destination {
+export function leave(flow: CompiledFlow, stage: LeftStage, at: number): Destination {
   const target = silenceTarget(stage);
   return (target === undefined ? undefined : arriveAt(flow, target, at)) ?? { finished: true };
 }
@@ -56,8 +59,7 @@ export function afterMessage(flow: CompiledFlow, stage: CompiledMessage, step: n
   return follower === undefined || follower.type === 'end' ? next : placeAt(follower, 0, at);
 }
 
-function silenceTarget(stage: CompiledStage): string | undefined {
-  if (stage.type === 'end') return undefined;
+function silenceTarget(stage: LeftStage): string | undefined {
   return stage.type === 'message' ? (targetOf(stage, 'noReply') ?? stage.next) : stage.next;
 }
 

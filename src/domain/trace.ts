@@ -5,7 +5,7 @@ function hexId(bytes: Uint8Array, from: number, length: number): string {
   let id = '';
   let bits = 0;
   for (let at = from; at < from + length; at += 1) {
-    const byte = bytes[at] ?? 0;
+    const byte = Number(bytes[at]);
     bits |= byte;
     id += hex[byte];
   }

@@ -552,7 +552,68 @@ test('a row of an ended campaign that was held is skipped for the reason of the 
   const story = given([{ ...intro, waitForReply: 'PT1H' }])
     .due(0)
     .stop(1, 'campaign_ended');
-  story.context = { ...story.context };
   story.answer(2, { kind: 'held' });
   expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason: 'campaign_ended' });
+});
+
+describe('corners', () => {
+  test('a second reply counts for its stage, not for the conversation', () => {
+    const asking = { ...intro, waitForReply: 'PT1H', on: { reply: 'again' } };
+    const again = { ...thanks, id: 'again', waitForReply: 'PT1H', on: { reply: 'again' } };
+    const story = given([asking, again]).due(0).answer(0, sent).events(1, { type: 'reply' });
+    story.due(1).answer(1, sent).events(2, { type: 'reply' });
+    expect(story.counters).toMatchObject({ replied: 1, 'stages.intro.replied': 1, 'stages.again.replied': 1 });
+    expect(story.conversation.repliedAt).toEqual(new Date(seconds(1)));
+    expect(story.counters['stages.again.entered']).toBe(2);
+  });
+
+  test('coming back to the place one stands at enters nothing', () => {
+    const story = given([{ ...intro, delay: 'PT1H', on: { reply: 'intro' } }]).events(1, { type: 'reply' });
+    expect(story.counters['stages.intro.entered']).toBe(1);
+    expect(story.conversation.nextActionAt).toEqual(new Date(seconds(3601)));
+  });
+
+  test('a conversation without a trace', () => {
+    const story = given([intro]);
+    const { trace: _, ...rest } = story.conversation;
+    story.conversation = rest;
+    expect(story.due(0).decision.send).not.toHaveProperty('trace');
+  });
+
+  test('a flow whose entry is gone fails with the name of the stage', () => {
+    const context = contextOf([intro]);
+    const story = new Story({ ...context, flow: { ...context.flow, entry: 'gone' } });
+    expect(story.conversation).not.toHaveProperty('nextActionAt');
+  });
+
+  test('the answer to a row of a stage that is gone is recorded and moves nothing', () => {
+    const story = given([intro]).due(0);
+    story.context = contextOf([tips]);
+    story.answer(1, sent);
+    expect(story.rows.get('spring:anna/1')?.status).toBe('sent');
+    expect(story.conversation.status).toBe('active');
+  });
+
+  test.each([
+    ['suppressed', { type: 'bounce' }],
+    ['suppressed', { type: 'unsubscribe' }],
+    ['stopped', { type: 'purchased' }],
+  ])('in flight when the conversation ended, then to be tried again: skipped as %s', (reason, event) => {
+    const flow = [
+      { ...intro, waitForReply: 'PT1H', on: { purchased: 'out' } },
+      { id: 'out', type: 'end', outcome: 'bought' },
+    ];
+    const story = given(flow).due(0).events(1, event).answer(2, retry);
+    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason });
+  });
+
+  test('cancelled, then the run is gone from memory: the held row is skipped all the same', () => {
+    const story = given([{ ...intro, waitForReply: 'PT1H' }])
+      .due(0)
+      .stop(1, 'campaign_cancelled');
+    const { stopped: _, ...context } = story.context;
+    story.context = context;
+    story.answer(2, { kind: 'held' });
+    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason: 'campaign_cancelled' });
+  });
 });

@@ -81,7 +81,7 @@ export class Story {
       row: this.row,
       outcome,
       decidedAt: this.now,
-      handedAt: seconds(second),
+      ...(outcome.kind === 'lost' || outcome.kind === 'held' ? {} : { handedAt: seconds(second) }),
       answeredAt: seconds(second),
       ...more,
     };
