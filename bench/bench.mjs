@@ -12,7 +12,7 @@ const usage = `node bench/bench.mjs [options]
   --rate N          conversations a second of the trickle run (50)
   --members N       worker processes (1)
   --threads N       WORKER_THREADS of each (1)
-  --concurrency N   connections to the provider, of each thread (64)
+  --concurrency N   connections to the provider, of each thread (256)
   --no-ceiling      leave the bare loop out
   --profile         CPU profile of the bulk run, its ten busiest functions
   --json            one JSON document instead of tables`;
@@ -25,7 +25,7 @@ const { values } = parseArgs({
     rate: number(50),
     members: number(1),
     threads: number(1),
-    concurrency: number(64),
+    concurrency: number(256),
     'no-ceiling': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
