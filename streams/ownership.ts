@@ -19,6 +19,8 @@ const page = 500;
 export class Ownership {
   private readonly params: OwnershipParams;
   private readonly activeSet = new Set<number>();
+  private readonly gaining = new Set<number>();
+  private rounding = false;
   private activeList: readonly number[] = [];
   private draining: { partitions: ReadonlySet<number>; done: () => void }[] = [];
 
@@ -37,11 +39,14 @@ export class Ownership {
   /** Adopts what is pending there, then works on them. */
   async gained(partitions: readonly Partition[], signal: AbortSignal): Promise<void> {
     const ids = partitions.map(({ _id }) => _id);
+    for (const id of ids) this.gaining.add(id);
     await this.adoptPending(ids, 'lost', signal);
     if (signal.aborted) return;
-    for (const id of ids) this.activeSet.add(id);
+    // some may have been given up meanwhile
+    const still = ids.filter((id) => this.gaining.delete(id));
+    for (const id of still) this.activeSet.add(id);
     this.changed();
-    this.params.onActive(ids);
+    this.params.onActive(still);
   }
 
   /** Rows in status sending that are not in doubt here: of a lost sender, or (`held`) of a commit nobody heard of. */
@@ -63,7 +68,10 @@ export class Ownership {
   }
 
   lost(partitions: readonly number[]): void {
-    for (const id of partitions) this.activeSet.delete(id);
+    for (const id of partitions) {
+      this.activeSet.delete(id);
+      this.gaining.delete(id);
+    }
     this.changed();
   }
 
@@ -76,9 +84,19 @@ export class Ownership {
     });
   }
 
-  /** Called after every round. */
-  check(): void {
-    if (this.draining.length === 0) return;
+  /** A round may hold conversations whose rows are not in doubt yet: no drain ends in the middle of one. */
+  async during<T>(round: () => Promise<T>): Promise<T> {
+    this.rounding = true;
+    try {
+      return await round();
+    } finally {
+      this.rounding = false;
+      this.check();
+    }
+  }
+
+  private check(): void {
+    if (this.rounding || this.draining.length === 0) return;
     const busy = new Set<number>();
     for (const { row } of this.params.dispatch.entries()) busy.add(row.partition);
     this.draining = this.draining.filter(({ partitions, done }) => {

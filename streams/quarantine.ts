@@ -35,7 +35,7 @@ export function quarantineUnit(conversation: Conversation, results: readonly Row
     change: {
       id: conversation._id,
       version: conversation.version,
-      inboxSize: conversation.inbox.length,
+      inboxSize: Array.isArray(conversation.inbox) ? conversation.inbox.length : 0,
       set: { inbox: [], ...(active ? { status: 'failed', outcome: 'failed', error: reason } : {}) },
       unset: active ? ['nextActionAt', 'nextChannel', 'opening', 'delayed', 'awaiting'] : [],
       history: [],

@@ -74,6 +74,8 @@ export class Round {
     const hints = new Set(inputs.flatMap((input) => (input.kind === 'hints' ? input.ids : [])));
     for (let attempt = 1; ; attempt++) {
       try {
+        // an earlier try may have committed before it failed
+        if (attempt > 1) results = await this.stillPending(results);
         const report = await this.attempt(results, hints, attempt > 1);
         for (const input of inputs) if (input.kind === 'hints') input.done();
         return report;
@@ -82,7 +84,6 @@ export class Round {
         schedule.lookAtAll();
         if (isServiceError(error, 'commit_unknown')) {
           await this.params.afterUnknownCommit();
-          results = await this.stillPending(results);
         } else if (isDatabaseAway(error)) {
           logger.warn('a round waits for the database', { attempt, error });
           await pause(clock, backoffMs(attempt, random, { baseMs: 50, capMs: 2000 }), signal);
@@ -163,14 +164,23 @@ export class Round {
     const awaited = await this.awaitedRows(candidates.values());
     const decisions = new Map<string, Decision>();
     const units: Unit[] = [];
+    /** Documents that nobody can decide about: they must not take the others down with them. */
+    const undecided = new Map<string, Error>();
     const now = clock.now();
     for (const [id, candidate] of candidates) {
-      const decision = this.decide(candidate, awaited.get(candidate.conversation.awaiting ?? ''), now, random);
+      let decision: Decision | undefined;
+      try {
+        decision = this.decide(candidate, awaited.get(candidate.conversation.awaiting ?? ''), now, random);
+      } catch (error) {
+        undecided.set(id, error instanceof Error ? error : new Error(String(error)));
+      }
       if (decision === undefined) continue;
       decisions.set(id, decision);
       if (decision.unit) units.push(decision.unit);
     }
-    const receipt = units.length > 0 ? await store.commit(units) : { missed: new Set<string>(), poisoned: new Map() };
+    const receipt: RoundReceipt =
+      units.length > 0 ? await store.commit(units) : { missed: new Set(), poisoned: new Map() };
+    for (const [id, error] of undecided) receipt.poisoned.set(id, error);
     const sends: InDoubt[] = [];
     for (const [id, decision] of decisions) {
       if (receipt.missed.has(id) || receipt.poisoned.has(id)) continue;
@@ -239,6 +249,10 @@ export class Round {
     for (const conversation of await this.params.store.byIds([...missed])) {
       const candidate = candidates.get(conversation._id);
       if (candidate) again.set(conversation._id, { ...candidate, conversation });
+    }
+    for (const id of missed) {
+      if (again.has(id)) continue;
+      for (const { row } of candidates.get(id)?.results ?? []) this.forget(row, 'the conversation of a result is gone');
     }
     return again;
   }

@@ -13,8 +13,6 @@ interface LaneState {
   readonly due: DueTimes;
   /** The database is to be asked. */
   unknown: boolean;
-  /** Conversations that others insert may be due later than now: the flow begins with a pause. */
-  delayedEntry: boolean;
   /** Others inserted conversations since it was last taken from. */
   woken: boolean;
   /** Partition to begin with: under a backlog each has its turn. */
@@ -80,10 +78,8 @@ export class Schedule {
   /** A run became known or changed: its lanes are those of its flow while it runs, none otherwise. */
   setRun({ key, run, context, state }: KnownRun): void {
     const wanted = new Map<string, Lane>();
-    let delayedEntry = false;
     if (state === 'running' && context !== undefined && !run.settled) {
       const entry = context.flow.stages.get(context.flow.entry);
-      delayedEntry = entry?.type === 'wait' || (entry?.type === 'message' && entry.delay !== undefined);
       const add = (channel: string, opening: boolean): void => {
         const lane = { campaignId: run._id, channel, opening };
         wanted.set(laneKey(lane), lane);
@@ -108,7 +104,6 @@ export class Schedule {
           due: new DueTimes(),
           // a run that has inserted nothing yet has nothing to look for
           unknown: run.expansion.expanded > 0,
-          delayedEntry: lane.opening && delayedEntry,
           woken: false,
           from: 0,
           short: false,
@@ -221,18 +216,20 @@ export class Schedule {
       lane.due.taken(now);
       const { woken } = lane;
       lane.woken = false;
-      if (lane.due.needsLook(now) || (woken && lane.delayedEntry))
+      // what others inserted may be due later: the flow begins with a pause, or their clock is ahead
+      if (lane.due.needsLook(now) || woken)
         lane.due.lookedUp((await store.nextDue(lane.lane, partitions(), new Date(now)))?.getTime());
     }
     return wanted;
   }
 
   private async look(): Promise<void> {
-    const partitions = this.params.partitions();
     const unknown = [...this.lanes.values()].filter((lane) => lane.unknown);
     const asker = async (): Promise<void> => {
       for (let lane = unknown.pop(); lane !== undefined; lane = unknown.pop()) {
         lane.unknown = false;
+        // read anew for each lane: partitions may be gained while another one is asked about
+        const partitions = this.params.partitions();
         if (partitions.length === 0) continue;
         try {
           lane.due.lookedUp((await this.params.store.nextDue(lane.lane, partitions))?.getTime());

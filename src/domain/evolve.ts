@@ -32,8 +32,13 @@ export function evolve(state: Conversation, fact: Fact): Conversation {
       return { ...state, inbox: state.inbox.slice(1) };
     case 'replied':
       return state.repliedAt ? state : { ...state, repliedAt: new Date(fact.at) };
-    case 'moved':
-      return at({ ...state, stage: fact.place.stage, step: fact.place.step }, fact.place.dueAt, fact.place.channel);
+    case 'moved': {
+      const { stage, step, dueAt, channel } = fact.place;
+      const { opening, ...rest } = state;
+      // only the entry is served by the opening lane
+      const opens = opening === true && stage === state.stage;
+      return at({ ...rest, ...(opens ? { opening } : {}), stage, step }, dueAt, channel);
+    }
     case 'message': {
       const { opening: _, ...rest } = state;
       return { ...rest, sequence: state.sequence + 1 };

@@ -155,11 +155,7 @@ export class Generation {
     const { config } = this.params;
     const rounds$ = conversations$({
       ...{ results$: this.dispatch.results$, due$: this.schedule.due$, hints: this.hints },
-      round: async (inputs) => {
-        const report = await this.round.run(inputs);
-        this.ownership.check();
-        return report;
-      },
+      round: (inputs) => this.ownership.during(() => this.round.run(inputs)),
       ...{ batchSize: config.batchSize, windowMs: config.batchWindowMs, inDoubt: () => this.dispatch.inDoubt },
     });
     return [rounds$, this.changes.stream$, this.campaigns.run$(EMPTY)];
@@ -279,7 +275,7 @@ export class Generation {
     const { signal } = this.abort;
     await this.untilDone('an unknown commit is cleared up', async () => {
       await this.ledger.beat();
-      await this.ownership.adoptPending(this.ownership.active, 'held', signal);
+      await this.ownership.adoptPending([...this.membership.owned], 'held', signal);
     });
   }
 

@@ -107,8 +107,14 @@ class Member implements RunningMember {
     });
     failed.catch(() => {});
     generation.onEnd(() => subscription?.unsubscribe());
-    await generation.join();
     this.generation = generation;
+    try {
+      await generation.join();
+    } catch (error) {
+      await generation.abandon();
+      this.generation = undefined;
+      throw error;
+    }
     return { failed };
   }
 

@@ -617,3 +617,18 @@ describe('corners', () => {
     expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'skipped', reason: 'campaign_cancelled' });
   });
 });
+
+test('opening belongs to the entry: whoever left it before the first message continues', () => {
+  const waited = given([
+    { id: 'pause', type: 'wait', for: 'PT1S' },
+    { ...intro, delay: 'PT1H' },
+  ]).due(1);
+  expect(waited.conversation).toMatchObject({ stage: 'intro', nextChannel: 'sms' });
+  expect(waited.conversation).not.toHaveProperty('opening');
+  expect(waited.decision.unit?.change?.unset).toContain('opening');
+  const led = given([
+    { ...intro, delay: 'PT1H', on: { reply: 'other' } },
+    { ...thanks, id: 'other', channel: 'push' },
+  ]);
+  expect(led.events(1, { type: 'reply' }).conversation).not.toHaveProperty('opening');
+});

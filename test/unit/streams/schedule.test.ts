@@ -1,0 +1,95 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Conversation, Lane, Run } from '../../../src/domain/model.ts';
+import type { KnownRun } from '../../../streams/runs.ts';
+import { Schedule } from '../../../streams/schedule.ts';
+import { manualClock } from '../../support/clock.ts';
+import { contextOf } from '../domain/given.ts';
+
+const text = { text: 'Hello' };
+
+function known(id: string): KnownRun {
+  const context = contextOf([{ id: 'intro', type: 'message', channel: 'sms', content: text }]);
+  const run = {
+    _id: id,
+    priority: 5,
+    settled: false,
+    expansion: { expanded: 1, skipped: {}, done: true },
+  } as unknown as Run;
+  return { key: id, run, context, state: 'running' };
+}
+
+/** A store that knows when each campaign's next conversation is due, by partition. */
+function fixture(dueAt: (lane: Lane, partitions: readonly number[]) => number | undefined) {
+  const clock = manualClock();
+  let partitions: readonly number[] = [];
+  const store = {
+    due: async (lane: Lane, asked: readonly number[], now: Date): Promise<Conversation[]> => {
+      const at = dueAt(lane, asked);
+      if (at === undefined || at > now.getTime()) return [];
+      return [
+        { _id: `${String(lane.campaignId)}:a`, partition: asked[0] ?? 0, nextActionAt: new Date(at) } as Conversation,
+      ];
+    },
+    nextDue: async (lane: Lane, asked: readonly number[], after?: Date): Promise<Date | undefined> => {
+      const at = dueAt(lane, asked);
+      return at === undefined || (after !== undefined && at <= after.getTime()) ? undefined : new Date(at);
+    },
+  };
+  const schedule = new Schedule({ store, clock, partitions: () => partitions, room: () => 100 });
+  const take = async () => (await schedule.take(100, new Map(), () => false)).map(({ _id }) => _id);
+  const own = (...ids: number[]): void => {
+    partitions = ids;
+  };
+  return { clock, schedule, take, own, store };
+}
+
+describe('Schedule', () => {
+  test('what others inserted with a clock that is ahead of ours is taken when it is due here', async () => {
+    let inserted: number | undefined;
+    const { clock, schedule, take, own } = fixture((lane) => (lane.opening ? inserted : undefined));
+    own(1);
+    schedule.setRun(known('spring'));
+    expect(await take()).toEqual([]);
+    inserted = clock.now() + 300;
+    schedule.wake('spring');
+    expect(await take()).toEqual([]);
+    clock.advance(310);
+    expect(await take()).toEqual(['spring:a']);
+  });
+
+  test('partitions gained while lanes are looked at are not forgotten', async () => {
+    const { clock, schedule, take, own, store } = fixture((lane, partitions) =>
+      !lane.opening && lane.channel === 'sms' && partitions.includes(2) ? clock.now() - 1 : undefined,
+    );
+    own(1);
+    const names = Array.from({ length: 12 }, (_, n) => `c${n}`);
+    for (const name of names) schedule.setRun(known(name));
+    const { nextDue } = store;
+    let asked = 0;
+    store.nextDue = (lane, partitions, after) => {
+      asked += 1;
+      if (asked === 3) {
+        own(1, 2);
+        schedule.lookAtAll();
+      }
+      return nextDue(lane, partitions, after);
+    };
+    const found = new Set<string>();
+    for (let turn = 0; turn < 3; turn++) for (const id of await take()) found.add(id);
+    expect([...found].sort()).toEqual(names.map((name) => `${name}:a`).sort());
+  });
+
+  test('without a due time nothing is asked and no timer runs', async () => {
+    const { schedule, take, own, store } = fixture(() => undefined);
+    own(1);
+    schedule.setRun(known('spring'));
+    await take();
+    let asked = 0;
+    store.due = async () => {
+      asked += 1;
+      return [];
+    };
+    expect(await take()).toEqual([]);
+    expect(asked).toBe(0);
+  });
+});
