@@ -1,5 +1,5 @@
+import { compilePinned } from '../src/domain/campaign.ts';
 import type { FlowContext } from '../src/domain/draft.ts';
-import { compileFlow } from '../src/domain/flow.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Run } from '../src/domain/model.ts';
 import type { CampaignStore, ChannelFacts, Logger } from '../src/domain/ports.ts';
@@ -83,7 +83,7 @@ export class Runs {
 
   private contextOf(run: Run): FlowContext | undefined {
     const { channels, memberId, logger } = this.params;
-    const compiled = compileFlow(run.flow, { channels: withUnknown(run, channels), bulk: false, unsubscribe: true });
+    const compiled = compilePinned(run, channels);
     if (compiled.flow === undefined) {
       logger.error('the pinned flow of a run does not compile here', { campaignId: run._id, faults: compiled.faults });
       return undefined;
@@ -114,19 +114,4 @@ function withStop(context: FlowContext, run: Run): FlowContext {
   if (context.stopped === stopped) return context;
   const { stopped: _, ...rest } = context;
   return stopped === undefined ? rest : { ...rest, stopped };
-}
-
-/** A flow was checked when it started; a channel that only other members have must not keep it from compiling here. */
-function withUnknown(run: Run, channels: ReadonlyMap<string, ChannelFacts>): ReadonlyMap<string, ChannelFacts> {
-  const all = new Map(channels);
-  const add = (name: string | undefined): void => {
-    if (name !== undefined && !all.has(name))
-      all.set(name, { name, address: '', delivery: 'at-least-once', attempts: 1, giveUpMs: 0, needs: [] });
-  };
-  for (const stage of run.flow.stages) {
-    if (stage.type !== 'message') continue;
-    add(stage.channel);
-    for (const followUp of stage.followUps ?? []) add(followUp.channel);
-  }
-  return all;
 }

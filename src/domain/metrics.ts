@@ -15,7 +15,7 @@ const stageCounts = ['entered', 'sent', 'replied'] as const;
 
 export const emptyMetrics = (now: Date): Metrics => foldCounters([], now).metrics;
 
-/** Sums the counters of all members. What is no finite number counts as nothing. */
+/** Sums the counters of all members. What is no finite number, or would make the sum none, counts as nothing. */
 export function foldCounters(list: readonly StoredCounters[], now: Date): { metrics: Metrics; pending: number } {
   const all = list.map((counters) => normalise(counters));
   const counts = all.map((counters) => child(counters, 'counts'));
@@ -36,7 +36,10 @@ export function foldCounters(list: readonly StoredCounters[], now: Date): { metr
 const child = (value: unknown, field: string): unknown => (isPlain(value) ? own(value, field) : undefined);
 
 const total = (values: readonly unknown[]): number =>
-  values.reduce<number>((sum, value) => sum + (typeof value === 'number' && Number.isFinite(value) ? value : 0), 0);
+  values.reduce<number>(
+    (sum, value) => (typeof value === 'number' && Number.isFinite(sum + value) ? sum + value : sum),
+    0,
+  );
 
 function sums<Name extends string>(counts: readonly unknown[], names: readonly Name[]): Record<Name, number> {
   const entries = names.map((name) => [name, total(counts.map((count) => child(count, name)))]);

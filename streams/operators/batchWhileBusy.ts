@@ -36,8 +36,8 @@ export function batchWhileBusy<T, R>(
         const batch = waiting.splice(0, maxSize);
         busy = true;
         subscriber.add(
-          // the operator's own inner subscription, as in any flattening operator
-          from(project(batch))['subscribe']({
+          // biome-ignore lint/plugin: the operator's own inner subscription, as in any flattening operator
+          from(project(batch)).subscribe({
             next: (value) => subscriber.next(value),
             error: (error) => subscriber.error(error),
             complete: () => {
@@ -61,7 +61,8 @@ export function batchWhileBusy<T, R>(
         if (!busy) consider();
       };
       subscriber.add(
-        source['subscribe']({
+        // biome-ignore lint/plugin: the operator's own subscription to what it operates on, torn down with it
+        source.subscribe({
           next: arrive,
           error: (error) => subscriber.error(error),
           complete: () => {

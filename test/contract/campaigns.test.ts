@@ -391,22 +391,25 @@ function describeCampaignStore(name: string, make: Make): void {
       return undefined;
     });
 
-    test.each([['cancelled'], ['pending']])(
-      'a cancelled run settles as cancelled, the document says %s',
-      async (status) => {
-        await given([campaign({ status })], [run('c', { status: 'cancelled', endReason: 'campaign_cancelled' })]);
-        await counted({ total: 3, cancelled: 2, active: 1 });
-        expect(await harness.campaigns.settle('c')).toBe(false);
-        await counted({ active: -1, cancelled: 1 });
-        expect(await harness.campaigns.settle('c')).toBe(true);
-        expect(await stored()).toMatchObject({
-          status: 'cancelled',
-          metrics: { total: 3, cancelled: 3 },
-          completedAt: now(),
-        });
-        expect(await harness.campaigns.run('c')).toMatchObject({ status: 'cancelled', settled: true });
-      },
-    );
+    const ofAuthor: Partial<Run> = { status: 'cancelled', endReason: 'campaign_cancelled' };
+    const atItsEnd: Partial<Run> = { status: 'cancelled', endReason: 'campaign_ended' };
+    test.each<[string, Partial<Run>, unknown, 'cancelled' | 'completed']>([
+      ['by its author', ofAuthor, 'cancelled', 'cancelled'],
+      ['by its author, the document says pending', ofAuthor, 'pending', 'cancelled'],
+      ['without a reason', { status: 'cancelled' }, 'cancelled', 'cancelled'],
+      ['at its endAt', atItsEnd, 'running', 'completed'],
+      ['at its endAt in a pause', atItsEnd, 'paused', 'completed'],
+      ['at its endAt, and its author cancelled meanwhile', atItsEnd, 'cancelled', 'cancelled'],
+    ])('a run that was cancelled %s settles once nothing is active', async (_, over, status, final) => {
+      await given([campaign({ status })], [run('c', over)]);
+      await counted({ total: 3, cancelled: 2, active: 1 });
+      expect(await harness.campaigns.settle('c')).toBe(false);
+      await counted({ active: -1, cancelled: 1 });
+      expect(await harness.campaigns.settle('c')).toBe(true);
+      const metrics = expect.objectContaining({ total: 3, active: 0, cancelled: 3 });
+      expect(await stored()).toMatchObject({ status: final, metrics, completedAt: now() });
+      expect(await harness.campaigns.run('c')).toMatchObject({ status: final, settled: true, metrics });
+    });
 
     test('a deleted campaign keeps its metrics in the run; without a run nothing settles', async () => {
       await given([], [run('c', { status: 'cancelled' })]);

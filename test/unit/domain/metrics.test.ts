@@ -89,6 +89,12 @@ describe('foldCounters', () => {
     );
     expect(foldCounters([{ pending: Number.NaN, counts: { total: 'x', stages: 7 } }], now).metrics.total).toBe(0);
   });
+
+  test('given numbers too large for their sum, then the sum stays a number', () => {
+    const huge = { pending: Number.MAX_VALUE, counts: { total: Number.MAX_VALUE } };
+    const { metrics, pending } = foldCounters([huge, huge], now);
+    expect([pending, metrics.total]).toEqual([Number.MAX_VALUE, Number.MAX_VALUE]);
+  });
 });
 
 describe('results', () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ErrorObject } from 'ajv';
 import { Decimal128, Long, ObjectId } from 'bson';
 import fc from 'fast-check';
+import { parseDuration } from '../../../src/domain/timing.ts';
 import { faultsOf } from '../../../src/domain/validation.ts';
 import { explain } from '../../../src/domain/validationFaults.ts';
 
@@ -93,6 +94,34 @@ describe('stages', () => {
       'flow.stages[2].type': 'type: was 7; it has to be one of "message", "wait", "end"',
       'flow.stages[3]': 'type: was "d"; it has to be an object',
     });
+  });
+
+  test.each([
+    ['PT0.5S', true],
+    ['P1W1D', true],
+    ['P3D', true],
+    ['P1Y2M3DT4H5M6S', true],
+    ['P', false],
+    ['PT', false],
+    ['-P1D', false],
+    ['P0.5D', false],
+    ['1 day', false],
+  ])('a duration is what can be counted with, and nothing else: %s', (duration, fits) => {
+    expect(parseDuration(duration) !== undefined).toBe(fits);
+    const found = Object.keys(
+      faults(
+        stages(
+          message({
+            delay: duration,
+            followUps: [{ after: duration, content: { text: 'Hi?' } }],
+            waitForReply: duration,
+          }),
+          { id: 'rest', type: 'wait', for: duration },
+        ),
+      ),
+    ).sort();
+    const fields = ['[0].delay', '[0].followUps[0].after', '[0].waitForReply', '[1].for'];
+    expect(found).toEqual(fits ? [] : fields.map((field) => `flow.stages${field}`));
   });
 
   test('given a message with faults, then each has its path and none is said twice', () => {
