@@ -8,7 +8,7 @@ import { MongoClient } from 'mongodb';
 import { audienceQuery } from '../dist/src/mongo/audience.js';
 import { campaignQueries } from '../dist/src/mongo/campaigns.js';
 import { initDatabase } from '../dist/src/mongo/collections.js';
-import { conversationQueries } from '../dist/src/mongo/conversations.js';
+import { conversationQueries } from '../dist/src/mongo/conversationQueries.js';
 import { plans, seed, seeks } from './plans.mjs';
 import { startReplicaSet } from './replicaSet.mjs';
 

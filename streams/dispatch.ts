@@ -28,7 +28,7 @@ export interface DispatchParams {
   ledger: Pick<Ledger, 'leaseRemaining'>;
   campaigns: Pick<CampaignStore, 'statuses' | 'sending'>;
   /** What the member sees of a campaign meanwhile; told the statuses that were re-read. */
-  seen: (campaignId: Id, status: unknown) => void;
+  seen: (campaignId: Id, status: unknown, askedAt: number) => void;
   maySend: (campaignId: Id) => boolean;
   /** Called after each re-read: what was held back may go on. */
   onFresh: () => void;
@@ -62,7 +62,9 @@ export class Dispatch {
   private readonly early: RowResult[] = [];
   private abort = new AbortController();
   private stopped = false;
-  private freshUntil = Number.NEGATIVE_INFINITY;
+  /** By campaign: until when (monotonic ms) what was read of it, and of the stop switch, is fresh. */
+  private readonly fresh = new Map<string, number>();
+  private cancelRefresh: (() => void) | undefined;
   private refreshing = false;
   private sendingStopped = false;
   private waitingForLease = false;
@@ -113,8 +115,11 @@ export class Dispatch {
     const touched = new Set<Lane>();
     for (const entry of entries) {
       const lane = this.lanes.get(entry.row.channel);
-      if (lane === undefined) continue;
       this.admit(entry);
+      if (lane === undefined) {
+        this.hold(entry);
+        continue;
+      }
       lane.queue.push(entry);
       touched.add(lane);
     }
@@ -156,7 +161,7 @@ export class Dispatch {
 
   /** The stop switch was touched, or a campaign changed: the next row waits for a fresh look. */
   expire(): void {
-    this.freshUntil = Number.NEGATIVE_INFINITY;
+    this.fresh.clear();
     this.refresh();
   }
 
@@ -187,20 +192,15 @@ export class Dispatch {
 
   private pump(lane: Lane): void {
     while (!this.stopped && lane.active < lane.channel.concurrency && lane.head < lane.queue.length) {
-      if (!this.mayHand()) return;
-      const entry = lane.queue[lane.head++];
-      if (lane.head > 1024 && lane.head * 2 > lane.queue.length) {
+      const entry = lane.queue[lane.head];
+      if (entry === undefined || !this.mayHand(entry.row)) return;
+      lane.head += 1;
+      if (lane.head === lane.queue.length || lane.head > 1024) {
         lane.queue.splice(0, lane.head);
         lane.head = 0;
       }
-      if (entry === undefined) continue;
       if (this.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
-        this.tell({
-          row: entry.row,
-          outcome: { kind: 'held' },
-          decidedAt: entry.decidedAt,
-          answeredAt: this.params.clock.now(),
-        });
+        this.hold(entry);
       } else {
         void this.hand(lane, entry);
       }
@@ -208,10 +208,10 @@ export class Dispatch {
   }
 
   /** The gate's first half: the lease holds and what is known is fresh. If not, the lanes are pumped again once it is so. */
-  private mayHand(): boolean {
+  private mayHand({ campaignId }: Message): boolean {
     const { ledger, clock } = this.params;
     if (ledger.leaseRemaining() <= 0) this.waitForLease();
-    else if (clock.monotonic() > this.freshUntil) this.refresh();
+    else if (clock.monotonic() > (this.fresh.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY)) this.refresh();
     else return true;
     return false;
   }
@@ -226,6 +226,10 @@ export class Dispatch {
     instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
     this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     this.pump(lane);
+  }
+
+  private hold({ row, decidedAt }: InDoubt): void {
+    this.tell({ row, outcome: { kind: 'held' }, decidedAt, answeredAt: this.params.clock.now() });
   }
 
   private tell(result: RowResult): void {
@@ -246,9 +250,12 @@ export class Dispatch {
   private refresh(): void {
     if (this.refreshing || this.stopped) return;
     this.refreshing = true;
+    this.cancelRefresh?.();
+    this.cancelRefresh = undefined;
     void this.reread().then((ok) => {
       this.refreshing = false;
-      if (!ok || this.sendingStopped) this.params.clock.after(ok ? freshMs : leasePollMs * 4, () => this.refresh());
+      if (!ok || this.sendingStopped)
+        this.cancelRefresh = this.params.clock.after(ok ? freshMs : leasePollMs * 4, () => this.refresh());
       if (!ok) return;
       for (const lane of this.lanes.values()) this.pump(lane);
       this.params.onFresh();
@@ -265,9 +272,12 @@ export class Dispatch {
         this.params.campaigns.statuses([...ids.values()]),
         this.params.campaigns.sending(),
       ]);
-      for (const [key, id] of ids) this.params.seen(id, statuses.get(key));
+      for (const [key, until] of this.fresh) if (until < asked) this.fresh.delete(key);
+      for (const [key, id] of ids) {
+        this.params.seen(id, statuses.get(key), asked);
+        this.fresh.set(key, asked + freshMs);
+      }
       this.sendingStopped = sending === 'stopped';
-      this.freshUntil = asked + freshMs;
       return true;
     } catch (error) {
       this.params.logger.warn('the gate cannot read what it has to know; rows wait', { error });

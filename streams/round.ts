@@ -7,7 +7,7 @@ import type { Conversation, Id, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, ConversationStore, Instruments, Logger, RoundReceipt } from '../src/domain/ports.ts';
 import type { Dispatch, InDoubt } from './dispatch.ts';
-import { quarantineUnit } from './quarantine.ts';
+import { orphanUnit, quarantineUnit } from './quarantine.ts';
 import type { Runs } from './runs.ts';
 import { countByLane, laneOf, type Schedule } from './schedule.ts';
 import { pause } from './waker.ts';
@@ -138,8 +138,7 @@ export class Round {
         candidates.set(conversation._id, { conversation, results: own, slot: false });
       }
     }
-    for (const [id, own] of byConversation)
-      if (!candidates.has(id)) for (const { row } of own) this.forget(row, 'the conversation of a result is gone');
+    for (const [id, own] of byConversation) if (!candidates.has(id)) await this.recordOrphans(id, own);
     return candidates;
   }
 
@@ -250,10 +249,7 @@ export class Round {
       const candidate = candidates.get(conversation._id);
       if (candidate) again.set(conversation._id, { ...candidate, conversation });
     }
-    for (const id of missed) {
-      if (again.has(id)) continue;
-      for (const { row } of candidates.get(id)?.results ?? []) this.forget(row, 'the conversation of a result is gone');
-    }
+    for (const id of missed) if (!again.has(id)) await this.recordOrphans(id, candidates.get(id)?.results ?? []);
     return again;
   }
 
@@ -286,14 +282,21 @@ export class Round {
         error,
       });
       const again = await this.params.store.commit([quarantineUnit(conversation, results, error)]);
-      if (again.poisoned.size > 0 || again.missed.size > 0) this.untouchable.add(id);
+      if (again.poisoned.size > 0 || again.missed.size > 0) {
+        this.untouchable.add(id);
+        await this.recordOrphans(id, results);
+      }
       for (const { row } of results) this.params.dispatch.settled(row);
     }
   }
 
-  private forget(row: RowResult['row'], why: string): void {
-    this.params.logger.warn(why, { conversationId: row.conversationId, messageId: row._id });
-    this.params.dispatch.settled(row);
+  /** Answers whose conversation is gone: somebody deleted it. The rows end all the same, else the campaign never would. */
+  private async recordOrphans(conversationId: string, results: readonly RowResult[]): Promise<void> {
+    const [first, ...others] = results;
+    if (first === undefined) return;
+    this.params.logger.warn('the conversation of a result is gone', { conversationId, messageId: first.row._id });
+    await this.params.store.commit([orphanUnit(conversationId, [first, ...others])]);
+    for (const { row } of results) this.params.dispatch.settled(row);
   }
 
   /** After a commit of unknown outcome: results whose rows are no longer pending were recorded by it. */

@@ -12,6 +12,10 @@ export interface KnownRun {
   context: FlowContext | undefined;
   /** May messages leave? What the member saw last in `campaigns` and in the run: the stricter wins. */
   state: 'running' | 'paused' | 'stopped';
+  /** `campaigns` showed `paused`, `cancelled` or nothing at all, and the run may not know yet. */
+  held: boolean;
+  /** Monotonic ms of the question whose answer `held` is: an older one that comes later counts for nothing. */
+  askedAt: number;
 }
 
 export interface RunsParams {
@@ -46,11 +50,12 @@ export class Runs {
   /** Takes in what was read from the database. */
   update(run: Run): KnownRun {
     const key = campaignKey(run._id);
-    const state = stateOf(run);
-    const before = this.known.get(key);
-    const known: KnownRun = before ?? { key, run, context: this.contextOf(run), state };
+    const known: KnownRun = this.known.get(key) ?? {
+      ...{ key, run, context: this.contextOf(run), state: 'paused' },
+      ...{ held: false, askedAt: Number.NEGATIVE_INFINITY },
+    };
     known.run = run;
-    known.state = state;
+    known.state = stateOf(known);
     if (known.context) known.context = withStop(known.context, run);
     this.known.set(key, known);
     if (run.settled) this.forgetSettled();
@@ -58,12 +63,13 @@ export class Runs {
     return known;
   }
 
-  /** The status that `campaigns` shows right now (undefined: the document is gone): every member holds a lane the moment it sees `paused` or `cancelled`. */
-  seen(campaignId: Id, status: unknown): void {
+  /** The status that `campaigns` shows right now (undefined: the document is gone): every member holds a lane the moment it sees `paused` or `cancelled`. `askedAt`: monotonic ms when it was asked for. */
+  seen(campaignId: Id, status: unknown, askedAt: number): void {
     const known = this.get(campaignId);
-    if (known === undefined || known.state === 'stopped') return;
-    const held = status === undefined || status === 'paused' || status === 'cancelled';
-    const state = held ? 'paused' : stateOf(known.run);
+    if (known === undefined || askedAt < known.askedAt) return;
+    known.askedAt = askedAt;
+    known.held = status === undefined || status === 'paused' || status === 'cancelled';
+    const state = stateOf(known);
     if (state === known.state) return;
     known.state = state;
     this.params.onChanged(known);
@@ -104,8 +110,9 @@ export class Runs {
   }
 }
 
-function stateOf(run: Run): KnownRun['state'] {
-  if (run.status === 'running') return 'running';
+/** Of what `campaigns` shows and what the run says, the stricter wins. */
+function stateOf({ run, held }: KnownRun): KnownRun['state'] {
+  if (run.status === 'running') return held ? 'paused' : 'running';
   return run.status === 'cancelled' || run.status === 'completed' ? 'stopped' : 'paused';
 }
 

@@ -207,11 +207,12 @@ export class Schedule {
     const { store, clock, partitions } = this.params;
     const now = clock.now();
     const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), share + covered);
-    const wanted = all.filter(({ _id }) => !skip(_id)).slice(0, share);
+    const open = all.filter(({ _id }) => !skip(_id));
+    const wanted = open.slice(0, share);
     lane.short = wanted.length < share;
     lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
     // what is in flight and due is noticed again when it is answered
-    if (all.length < share + covered) {
+    if (all.length < share + covered && open.length <= share) {
       this.robin.forget(lane.key);
       lane.due.taken(now);
       const { woken } = lane;

@@ -58,8 +58,13 @@ export function newConversation(input: {
   };
 }
 
-/** In this order: answers of channels, events in the order of the inbox, the end of the campaign, what is due. */
+/**
+ * In this order: answers of channels, events in the order of the inbox, the end of the campaign, what is due.
+ * @throws TypeError when `inbox` is no array: nobody can decide about such a document.
+ */
 export function decide(context: FlowContext, input: DecideInput, now: number, random: () => number): Decision {
+  if (!Array.isArray(input.conversation.inbox))
+    throw new TypeError('`inbox` of a conversation is an array, whatever else was written to it');
   const draft = new Draft(context, input.conversation, now, random);
   for (const result of input.results) recordResult(draft, result);
   for (const event of input.conversation.inbox) takeEvent(draft, event);

@@ -92,7 +92,7 @@ export interface ConversationChange {
   id: string;
   /** `version` as read: the guard, together with `inboxSize`. */
   version: number;
-  /** Length of `inbox` as read, so that an event stored before the commit wins over the change. */
+  /** Length of `inbox` as read, so that an event stored before the commit wins over the change; -1: it was no array. */
   inboxSize: number;
   /** Fields to set; never `version`, `updatedAt` or `history`, which the store writes itself. */
   set: Partial<Conversation>;

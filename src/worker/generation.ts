@@ -1,22 +1,18 @@
 import { hostname } from 'node:os';
 import { EMPTY, type Observable } from 'rxjs';
+import { Attention } from '../../streams/attention.ts';
 import { Campaigns } from '../../streams/campaigns.ts';
 import { Changes } from '../../streams/changes.ts';
-import { conversations$, HintQueue, sweep } from '../../streams/conversations.ts';
+import { conversations$, HintQueue } from '../../streams/conversations.ts';
 import { Dispatch } from '../../streams/dispatch.ts';
 import { Membership } from '../../streams/membership.ts';
 import { Ownership } from '../../streams/ownership.ts';
 import { Round } from '../../streams/round.ts';
-import { type KnownRun, Runs } from '../../streams/runs.ts';
+import { Runs } from '../../streams/runs.ts';
 import { Schedule } from '../../streams/schedule.ts';
-import { pause } from '../../streams/waker.ts';
 import type { Config } from '../config.ts';
-import { backoffMs } from '../domain/backoff.ts';
-import { isServiceError } from '../domain/errors.ts';
-import { campaignKey, partitionOfConversation } from '../domain/ids.ts';
-import type { Id, Partition } from '../domain/model.ts';
-import { isId } from '../domain/normalise.ts';
-import type { Change, Channel, Clock, Instruments, Logger } from '../domain/ports.ts';
+import type { Partition } from '../domain/model.ts';
+import type { Channel, Clock, Instruments, Logger } from '../domain/ports.ts';
 import { PositionTracker } from '../domain/positions.ts';
 import { newTraceparent } from '../domain/trace.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
@@ -45,10 +41,6 @@ export interface GenerationParams {
   instruments: Instruments;
 }
 
-const pageSize = 500;
-/** A sweep that failed is tried again after about this. */
-const sweepRetry = { baseMs: 200, capMs: 10_000 };
-
 /** One life of a member, from joining under an id to leaving or being fenced. */
 export class Generation {
   private readonly params: GenerationParams;
@@ -66,9 +58,7 @@ export class Generation {
   private readonly changes: Changes;
   private readonly hints = new HintQueue();
   private readonly round: Round;
-  private readonly sweeping = new Map<string, Promise<void>>();
-  /** `wake` of each run as it was last answered. */
-  private readonly wakes = new Map<string, number>();
+  private readonly attention: Attention;
   private fail: (error: unknown) => void = () => {};
   private end: () => void = () => {};
   private joined = false;
@@ -86,18 +76,18 @@ export class Generation {
     this.campaignStore = new MongoCampaigns({ db, ledger: this.ledger, clock, memberId });
     this.runs = new Runs({
       ...{ campaigns: this.campaignStore, channels, memberId, logger },
-      onChanged: (known) => this.runChanged(known),
+      onChanged: (known) => this.attention.runChanged(known),
     });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger: this.ledger, campaigns: this.campaignStore },
-      seen: (id, status) => this.runs.seen(id, status),
+      seen: (id, status, asked) => this.runs.seen(id, status, asked),
       maySend: (id) => this.runs.get(id)?.state === 'running',
       onFresh: () => this.schedule.arm(),
       ...{ clock, logger, instruments },
     });
     this.ownership = new Ownership({
       ...{ store: this.conversations, dispatch: this.dispatch, logger },
-      onActive: (gained) => this.activated(gained),
+      onActive: (gained) => this.attention.activated(gained),
     });
     this.schedule = new Schedule({
       ...{ store: this.conversations, clock },
@@ -123,15 +113,21 @@ export class Generation {
       },
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
-      onRunChanged: (run) => this.wakeFor(this.runs.update(run)),
+      onRunChanged: (run) => this.attention.runRead(run),
       collectionMissing: () => this.collectionMissing(),
     });
     this.changes = new Changes({
       source: new MongoChangeSource({ db, replicaSet: params.replicaSet, clock }),
       tracker: this.tracker,
-      handle: (changes) => this.handle(changes),
-      sweep: () => this.sweepAll(),
+      handle: (changes) => this.attention.handle(changes),
+      sweep: () => this.attention.sweepAll(),
       ...common,
+    });
+    this.attention = new Attention({
+      ...{ campaignStore: this.campaignStore, conversations: this.conversations, campaigns: this.campaigns },
+      ...{ runs: this.runs, schedule: this.schedule, dispatch: this.dispatch, ownership: this.ownership },
+      ...{ hints: this.hints, partitions, clock, random, logger, signal },
+      fail: (error) => this.fail(error),
     });
     this.membership = new Membership({
       store: new MongoMembership({
@@ -145,7 +141,7 @@ export class Generation {
       },
       ...{ leaseTtlMs: config.leaseTtlMs, position, ...common },
       drain: (leaving) => this.ownership.drain(leaving),
-      onGained: (gained) => void this.gained(gained),
+      onGained: (gained) => this.gained(gained),
       onLost: (lost) => this.lost(lost),
     });
   }
@@ -171,7 +167,7 @@ export class Generation {
 
   /** Inserts the member and takes its first share. The pipelines are running already. */
   async join(): Promise<void> {
-    for (const run of await this.campaignStore.openRuns()) this.runs.update(run);
+    await this.attention.loadRuns();
     await this.membership.tick();
     this.joined = true;
     this.params.logger.info('member joined', { channels: [...this.params.channels.keys()] });
@@ -204,10 +200,14 @@ export class Generation {
     }
   }
 
-  /** Fenced, or failed: aborts every unsent message at once. */
-  async abandon(): Promise<void> {
+  /**
+   * Fenced, or failed: aborts every unsent message at once. Who only failed still owns its partitions and frees them, so
+   * that they need not wait for the end of its lease.
+   */
+  async abandon(fenced: boolean): Promise<void> {
     this.joined = false;
     this.dispatch.abortAll();
+    if (!fenced) await this.membership.leave(0).catch(() => {});
     await this.close();
   }
 
@@ -229,140 +229,27 @@ export class Generation {
     });
   }
 
-  // ---------------------------------------------------------------- ownership
+  private gained(partitions: readonly Partition[]): void {
+    this.params.logger.info('partitions were gained', { count: partitions.length });
+    void this.changes.reopen();
+    void this.attention.gained(partitions);
+  }
 
   private lost(partitions: readonly number[]): void {
     this.params.logger.info('partitions were given up', { count: partitions.length });
     this.ownership.lost(partitions);
   }
 
-  private async gained(partitions: readonly Partition[]): Promise<void> {
-    this.params.logger.info('partitions were gained', { count: partitions.length });
-    void this.changes.reopen();
-    await this.untilDone('gained partitions are taken up', async () => {
-      await this.loadRuns();
-      await this.ownership.gained(partitions, this.abort.signal);
-    });
-  }
-
-  private activated(partitions: readonly number[]): void {
-    this.schedule.lookAtAll();
-    for (const known of this.runs.all()) this.sweepStopped(known, partitions);
-    void this.untilDone('campaigns of gained partitions are looked at', () => this.campaigns.sweep());
-    void this.untilDone('pending inboxes of gained partitions are read', () => this.sweepInboxes(partitions));
-  }
-
-  private async loadRuns(): Promise<void> {
-    for (const run of await this.campaignStore.openRuns()) this.runs.update(run);
-  }
-
-  private async sweepInboxes(partitions: readonly number[]): Promise<void> {
-    if (partitions.length === 0) return;
-    await sweep((after) => this.conversations.withInbox(partitions, after, pageSize), this.hints, this.abort.signal);
-  }
-
-  /** After a gap in the stream: everything it may hide. */
-  private async sweepAll(): Promise<void> {
-    await this.loadRuns();
-    this.dispatch.expire();
-    this.schedule.lookAtAll();
-    await this.campaigns.sweep();
-    await this.sweepInboxes(this.ownership.active);
-  }
-
   /** An outage: nothing of this member is dropped, its beats prove ownership once the database answers again. */
   private async afterUnknownCommit(): Promise<void> {
-    const { signal } = this.abort;
-    await this.untilDone('an unknown commit is cleared up', async () => {
+    await this.attention.untilDone('an unknown commit is cleared up', async () => {
       await this.ledger.beat();
-      await this.ownership.adoptPending([...this.membership.owned], 'held', signal);
+      await this.ownership.adoptPending([...this.membership.owned], 'held', this.abort.signal);
     });
-  }
-
-  // ---------------------------------------------------------------- runs
-
-  private runChanged(known: KnownRun): void {
-    this.schedule.setRun(known);
-    this.sweepStopped(known, this.ownership.active);
-  }
-
-  /** A run changes for many reasons; only inserted conversations are worth a look at its opening lane. */
-  private wakeFor({ key, run, state }: KnownRun): void {
-    if (run.settled) this.wakes.delete(key);
-    if (state !== 'running' || this.wakes.get(key) === run.wake) return;
-    this.wakes.set(key, run.wake);
-    this.schedule.wake(key);
-  }
-
-  /** A campaign that ended: its waiting conversations in these partitions end too. */
-  private sweepStopped(known: KnownRun, partitions: readonly number[]): void {
-    const { run, key } = known;
-    if (known.state !== 'stopped' || run.settled || partitions.length === 0) return;
-    const id = `${key}|${partitions.join()}`;
-    if (this.sweeping.has(id)) return;
-    const page = (after: string | undefined) => this.conversations.activeOf(run._id, partitions, after, pageSize);
-    const done = this.untilDone('conversations of an ended campaign are ended', async () => {
-      await sweep(page, this.hints, this.abort.signal);
-    }).finally(() => this.sweeping.delete(id));
-    this.sweeping.set(id, done);
-  }
-
-  // ---------------------------------------------------------------- changes
-
-  private async handle(changes: readonly Change[]): Promise<void> {
-    const campaigns = new Map<string, Id>();
-    const runs = new Map<string, Id>();
-    const conversations = new Set<string>();
-    for (const change of changes) {
-      if (change.kind === 'campaign' && isId(change.id)) campaigns.set(campaignKey(change.id), change.id);
-      else if (change.kind === 'run' && isId(change.id)) runs.set(campaignKey(change.id), change.id);
-      else if (change.kind === 'conversation') conversations.add(change.id);
-      else if (change.kind === 'control') this.dispatch.expire();
-    }
-    await Promise.all([
-      this.handleCampaigns([...campaigns.values()]),
-      this.handleRuns([...runs.values()]),
-      this.hints.offer([...conversations].filter((id) => this.isOurs(id))),
-    ]);
-  }
-
-  private async handleCampaigns(ids: readonly Id[]): Promise<void> {
-    if (ids.length === 0) return;
-    const known = ids.filter((id) => this.runs.get(id) !== undefined);
-    if (known.length > 0) {
-      const statuses = await this.campaignStore.statuses(known);
-      for (const id of known) this.runs.seen(id, statuses.get(campaignKey(id)));
-    }
-    await Promise.all(ids.map((id) => this.campaigns.look(id)));
-  }
-
-  private async handleRuns(ids: readonly Id[]): Promise<void> {
-    if (ids.length === 0) return;
-    for (const run of await this.campaignStore.runs(ids)) this.wakeFor(this.runs.update(run));
-  }
-
-  private isOurs(conversation: string): boolean {
-    return this.ownership.isActive(partitionOfConversation(conversation, this.params.partitions));
   }
 
   private async collectionMissing(): Promise<boolean> {
     const found = await this.params.db.listCollections({ name: 'campaigns' }, { nameOnly: true }).toArray();
     return found.length === 0;
-  }
-
-  /** Background work that must not be lost: tried again until it is done, the member ends, or its fence is gone. */
-  private async untilDone(what: string, work: () => Promise<void>): Promise<void> {
-    const { clock, random, logger } = this.params;
-    const { signal } = this.abort;
-    for (let attempt = 1; !signal.aborted; attempt++) {
-      try {
-        return await work();
-      } catch (error) {
-        if (signal.aborted) return;
-        if (isServiceError(error, 'fenced')) return this.fail(error);
-        logger.warn(`not yet done: ${what}`, { attempt, error });
-        await pause(clock, backoffMs(attempt, random, sweepRetry), signal);
-      }
-    }
   }
 }

@@ -10,7 +10,7 @@ import { connect, replicaSetId } from '../mongo/client.ts';
 import { initDatabase, readCluster } from '../mongo/collections.ts';
 import type { MongoClient } from '../mongo/values.ts';
 import { Generation } from './generation.ts';
-import type { MemberDeps, MemberStatus, RunningMember } from './protocol.ts';
+import { type MemberDeps, type MemberStatus, notJoined, type RunningMember } from './protocol.ts';
 
 /** Waits between two lives of a member that failed, ms. */
 const rejoin = { baseMs: 200, capMs: 5000 };
@@ -51,18 +51,7 @@ class Member implements RunningMember {
   }
 
   status(): MemberStatus {
-    return (
-      this.generation?.status() ?? {
-        memberId: '',
-        joined: false,
-        streamOpen: false,
-        leaseValid: false,
-        partitions: 0,
-        inDoubt: 0,
-        pipelinesRunning: true,
-        detail: 'joining',
-      }
-    );
+    return this.generation?.status() ?? notJoined('joining');
   }
 
   /** The first life; later ones follow by themselves. */
@@ -110,8 +99,9 @@ class Member implements RunningMember {
     this.generation = generation;
     try {
       await generation.join();
+      if (this.stopping) throw new ServiceError('internal', 'the member is being stopped');
     } catch (error) {
-      await generation.abandon();
+      await generation.abandon(isServiceError(error, 'fenced'));
       this.generation = undefined;
       throw error;
     }
@@ -119,13 +109,16 @@ class Member implements RunningMember {
   }
 
   private async keepAlive(life: { failed: Promise<never> }): Promise<void> {
-    const { logger, instruments, clock, random } = this.deps;
+    const { logger, instruments, clock, random, config } = this.deps;
+    let joinedAt = clock.monotonic();
     for (let current: { failed: Promise<never> } | undefined = life, attempt = 1; !this.stopping; attempt++) {
       try {
         if (current) await current.failed;
       } catch (error) {
         if (this.stopping) return;
         const fenced = isServiceError(error, 'fenced');
+        // a life that lasted was no part of a series of failures
+        if (clock.monotonic() - joinedAt > config.leaseTtlMs) attempt = 1;
         if (fenced) instruments.event('fenced');
         logger[fenced ? 'warn' : 'error'](
           fenced ? 'the member was fenced; it rejoins' : 'the member failed; it rejoins',
@@ -133,7 +126,7 @@ class Member implements RunningMember {
             error,
           },
         );
-        await this.generation?.abandon();
+        await this.generation?.abandon(fenced);
         this.generation = undefined;
         current = undefined;
       }
@@ -143,7 +136,7 @@ class Member implements RunningMember {
       if (this.stopping) return;
       try {
         current = await this.live();
-        attempt = 0;
+        joinedAt = clock.monotonic();
       } catch (error) {
         logger.warn('the member could not rejoin; it is tried again', { attempt, error });
       }

@@ -19,6 +19,18 @@ export interface MemberStatus {
   detail?: string;
 }
 
+/** Before it joined; `detail` says why it has not. */
+export const notJoined = (detail: string): MemberStatus => ({
+  memberId: '',
+  joined: false,
+  streamOpen: false,
+  leaseValid: false,
+  partitions: 0,
+  inDoubt: 0,
+  pipelinesRunning: false,
+  detail,
+});
+
 export interface RunningMember {
   status(): MemberStatus;
   /** Takes no more, finishes what is in flight, hands its partitions over. */

@@ -10,6 +10,7 @@ import {
   type FromThread,
   isThreadData,
   type MemberStatus,
+  notJoined,
   type RunningMember,
   type StartMember,
   type ThreadData,
@@ -51,17 +52,6 @@ const isOutage = (error: unknown): boolean =>
   (error instanceof Error && /^Mongo(Network|Server|Topology|Pool|WriteConcern)/.test(error.name));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
-const notStarted = (detail: string): MemberStatus => ({
-  memberId: '',
-  joined: false,
-  streamOpen: false,
-  leaseValid: false,
-  partitions: 0,
-  inDoubt: 0,
-  pipelinesRunning: false,
-  detail,
-});
 
 const aborted = (signal: AbortSignal): Promise<'stop'> =>
   new Promise((resolve) => {
@@ -121,7 +111,7 @@ export async function runThread(deps: ThreadDeps): Promise<number> {
   });
   const metrics = createMetrics();
   const stop = new AbortController();
-  let status = (): MemberStatus => notStarted('starting');
+  let status = (): MemberStatus => notJoined('starting');
   const report = (): void => port.postMessage({ type: 'status', status: status() });
   port.on('message', (message) => {
     if (message.type === 'stop') stop.abort();
@@ -142,7 +132,7 @@ export async function runThread(deps: ThreadDeps): Promise<number> {
         signal: stop.signal,
       });
     const waiting = (why: string): void => {
-      status = () => notStarted(why);
+      status = () => notJoined(why);
       report();
     };
     const waitMs = (attempt: number): number => backoffMs(attempt, random, retry);

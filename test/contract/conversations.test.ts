@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ObjectId } from 'mongodb';
-import type { Conversation, Counters, Id, Message } from '../../src/domain/model.ts';
+import type { Conversation, Counters, Id, Message, Unit } from '../../src/domain/model.ts';
 import {
   allPartitions,
   conversation,
@@ -82,6 +82,20 @@ function describeConversationStore(name: string, make: Make): void {
       expect(turned.map(({ partition }) => partition)).toEqual([2, 3]);
       expect(await harness.conversations.nextDue(lane, [1, 2])).toEqual(at(-2));
       expect(await harness.conversations.due(lane, [], at(0), 10)).toEqual([]);
+    });
+
+    test('a document whose inbox is no array is only matched by a change that knows it', async () => {
+      const [ada, bob] = [conversation('c', 'ada'), conversation('c', 'bob')];
+      await harness.insert(states, [{ ...ada, inbox: 'hello' }, bob]);
+      const change = (read: Conversation, inboxSize: number): Unit => ({
+        ...unit(read, { inserts: [], counters: {} }),
+        change: { id: read._id, version: read.version, inboxSize, set: { inbox: [] }, unset: [], history: [] },
+      });
+      const first = await harness.conversations.commit([change(ada, 0), change(bob, -1)]);
+      expect([...first.missed].sort()).toEqual([ada._id, bob._id].sort());
+      const second = await harness.conversations.commit([change(ada, -1), change(bob, 0)]);
+      expect([...second.missed]).toEqual([]);
+      expect((await harness.conversations.byIds([ada._id]))[0]?.inbox).toEqual([]);
     });
 
     test('withInbox, activeOf and pendingMessages give pages by id that lose and repeat nothing', async () => {

@@ -3,7 +3,7 @@ import { type Plan, plans, seed, seeks } from '../../scripts/plans.mjs';
 import { audienceQuery } from '../../src/mongo/audience.ts';
 import { campaignQueries } from '../../src/mongo/campaigns.ts';
 import { initDatabase } from '../../src/mongo/collections.ts';
-import { conversationQueries } from '../../src/mongo/conversations.ts';
+import { conversationQueries } from '../../src/mongo/conversationQueries.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 
 describe('with 100,000 ended conversations', () => {

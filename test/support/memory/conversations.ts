@@ -115,7 +115,8 @@ export class MemoryConversations implements ConversationStore {
 
   private change({ id, version, inboxSize, set, unset, history }: ConversationChange): boolean {
     const found = this.database.conversations.get(id);
-    if (found === undefined || found.version !== version || found.inbox.length !== inboxSize) return false;
+    const size = Array.isArray(found?.inbox) ? found.inbox.length : -1;
+    if (found === undefined || found.version !== version || size !== inboxSize) return false;
     const kept = history.length === 0 ? {} : { history: [...found.history, ...history].slice(-historyLimit) };
     const stamps = { version: version + 1, updatedAt: this.now() };
     return this.database.conversations.update(id, { ...set, ...kept, ...stamps }, unset);

@@ -632,3 +632,12 @@ test('opening belongs to the entry: whoever left it before the first message con
   ]);
   expect(led.events(1, { type: 'reply' }).conversation).not.toHaveProperty('opening');
 });
+
+test.each([[undefined], [null], ['reply'], [{ 0: { type: 'reply' } }]])(
+  'an inbox that is %p cannot be decided about',
+  (inbox) => {
+    const story = given([intro]);
+    story.conversation = { ...story.conversation, inbox: inbox as never };
+    expect(() => story.due(0)).toThrow('`inbox`');
+  },
+);

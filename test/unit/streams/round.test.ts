@@ -1,0 +1,227 @@
+import { describe, expect, test } from '@jest/globals';
+import { ServiceError } from '../../../src/domain/errors.ts';
+import { away, member, settle } from './member.ts';
+
+const text = { text: 'Hello {{ contact.name }}' };
+const intro = { id: 'intro', type: 'message', channel: 'sms', content: text };
+const asking = { ...intro, waitForReply: 'PT1H' };
+const id = 'spring:ada';
+
+describe('a round', () => {
+  test('hands a message over only once its row is committed, and records the answer in the next one', async () => {
+    const { turn, wire, answer, row, conversation, database, counters } = await member([intro]);
+    const committed: boolean[] = [];
+    database.hooks.after = (operation) => void (operation === 'round' && committed.push(wire.length === 0));
+    await turn();
+    expect(committed).toEqual([true]);
+    expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
+    expect(row(`${id}/1`)).toMatchObject({ status: 'sending', pending: true });
+    await answer();
+    await turn();
+    expect(row(`${id}/1`)?.status).toBe('sent');
+    expect(conversation(id)).toMatchObject({ status: 'completed', outcome: 'finished' });
+    expect(await counters()).toMatchObject({ pending: 0, metrics: { completed: 1, messages: { sent: 1 } } });
+  });
+
+  test('a reply stored before the commit comes first: the guard misses and the conversation is decided again', async () => {
+    const { turn, wire, conversation, database } = await member([asking]);
+    let pushed = false;
+    database.hooks.before = (operation) => {
+      if (operation === 'round' && !pushed) {
+        pushed = true;
+        database.push(id, { id: 'e1', type: 'reply' });
+      }
+    };
+    await turn();
+    expect(wire).toEqual([]);
+    expect(conversation(id)).toMatchObject({ status: 'completed', outcome: 'replied', consumed: ['e1'], inbox: [] });
+  });
+
+  test('while the database is away it waits, then decides from fresh documents', async () => {
+    const { turn, wire, database, clock } = await member([intro]);
+    let failures = 3;
+    database.hooks.before = (operation) => {
+      if (operation === 'round' && failures-- > 0) throw away();
+    };
+    const done = turn();
+    for (let n = 0; n < 20; n++) await clock.advanceAsync(500);
+    await done;
+    expect(wire).toHaveLength(1);
+  });
+
+  test('an answer that was committed before the database went away is not counted twice', async () => {
+    const { turn, answer, database, clock, counters } = await member([asking, { ...intro, id: 'more' }]);
+    await turn();
+    await answer();
+    let armed = true;
+    // the commit is written, and what the round does next fails
+    database.hooks.after = (operation) => {
+      if (operation === 'round' && armed) {
+        armed = false;
+        throw away();
+      }
+    };
+    const done = turn();
+    for (let n = 0; n < 10; n++) await clock.advanceAsync(500);
+    await done;
+    expect(await counters()).toMatchObject({ pending: 0, metrics: { messages: { sent: 1 } } });
+  });
+
+  test('a commit of unknown outcome: rows nobody handed over are adopted, and leave once', async () => {
+    const one = await member([intro]);
+    const { turn, wire, database, ownership, signal, row } = one;
+    one.onUnknownCommit(() => ownership.adoptPending(ownership.active, 'held', signal));
+    let armed = true;
+    database.hooks.after = (operation) => {
+      if (operation === 'round' && armed) {
+        armed = false;
+        throw new ServiceError('commit_unknown', 'unknown');
+      }
+    };
+    await turn();
+    expect(wire).toEqual([]);
+    await turn();
+    await turn();
+    expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
+    expect(row(`${id}/1`)).toMatchObject({ status: 'sending', attempts: 1 });
+  });
+
+  test.each([[null], ['hello'], [undefined]])(
+    'a conversation whose inbox is %s is quarantined with its reason; the others go on',
+    async (inbox) => {
+      const { turn, wire, database, conversation, instruments, counters } = await member([intro], ['ada', 'bob']);
+      database.conversations.update(id, { inbox: inbox as never });
+      await turn();
+      expect(wire.map((sent) => sent.id)).toEqual(['spring:bob/1']);
+      expect(conversation(id)).toMatchObject({ status: 'failed', error: { code: 'poisoned' }, inbox: [] });
+      expect(instruments.events('poisoned')).toBe(1);
+      expect((await counters()).metrics.failed).toBe(1);
+      expect((await turn()).units).toBe(0);
+    },
+  );
+
+  test('the answer to a row whose conversation was deleted ends the row and its counters', async () => {
+    const { turn, answer, database, row, dispatch, counters } = await member([intro]);
+    await turn();
+    database.conversations.delete(id);
+    await answer();
+    await turn();
+    expect(row(`${id}/1`)).toMatchObject({ status: 'sent' });
+    expect(dispatch.inDoubt).toBe(0);
+    expect((await counters()).pending).toBe(0);
+  });
+
+  test('a paused run takes nothing up; replies are followed all the same', async () => {
+    const { turn, wire, runs, database, conversation, clock } = await member([asking]);
+    runs.seen('spring', 'paused', clock.monotonic());
+    await turn();
+    expect(wire).toEqual([]);
+    database.push(id, { id: 'e1', type: 'reply' });
+    await turn(id);
+    expect(conversation(id)?.outcome).toBe('replied');
+  });
+});
+
+describe('runs', () => {
+  test('what was seen in `campaigns` outlives a re-read of the run, and an older answer changes nothing', async () => {
+    const { runs, database } = await member([intro]);
+    const run = database.runs.get('spring');
+    if (run === undefined) throw new Error('no run');
+    runs.seen('spring', 'paused', 10);
+    runs.update(run);
+    expect(runs.get('spring')?.state).toBe('paused');
+    runs.seen('spring', 'running', 20);
+    expect(runs.get('spring')?.state).toBe('running');
+    runs.seen('spring', 'paused', 15);
+    expect(runs.get('spring')?.state).toBe('running');
+    runs.update({ ...run, status: 'paused' });
+    expect(runs.get('spring')?.state).toBe('paused');
+  });
+});
+
+describe('dispatch', () => {
+  test('the gate reads each campaign anew: traffic of one does not vouch for another', async () => {
+    const { turn, wire, answer, put, runs, campaigns, database, row, clock } = await member([intro]);
+    await turn();
+    await answer();
+    await turn();
+    expect(wire).toEqual([]);
+    put('autumn');
+    for (const run of await campaigns.openRuns()) runs.update(run);
+    // cancelled, and the stream has not told us
+    database.campaigns.update('autumn', { status: 'cancelled' });
+    await turn();
+    expect(wire).toEqual([]);
+    await turn();
+    expect(row('autumn:ada/1')).toMatchObject({ status: 'queued' });
+    expect(clock.monotonic()).toBeLessThan(1000);
+  });
+
+  test('a stopped switch holds everything and is asked again until it is on', async () => {
+    const { turn, wire, database, clock, dispatch } = await member([intro]);
+    database.settings.put({ _id: 'control', sending: 'stopped' });
+    await turn();
+    await turn();
+    expect(wire).toEqual([]);
+    expect(dispatch.room('sms')).toBe(0);
+    database.settings.put({ _id: 'control', sending: 'on' });
+    await clock.advanceAsync(1100);
+    await turn();
+    expect(wire).toHaveLength(1);
+  });
+
+  test('rows wait while the lease is over and leave once it holds again', async () => {
+    const { turn, wire, ledger, clock, database } = await member([intro]);
+    database.hooks.after = (operation) => void (operation === 'round' && clock.advance(60_000));
+    await turn();
+    await clock.advanceAsync(5000);
+    expect(wire).toEqual([]);
+    await ledger.beat();
+    await clock.advanceAsync(100);
+    expect(wire).toHaveLength(1);
+  });
+});
+
+describe('ownership', () => {
+  test('a drain waits for rows in doubt, and never ends in the middle of a round', async () => {
+    const { turn, answer, ownership, database } = await member([intro]);
+    const drained: string[] = [];
+    let during: Promise<void> | undefined;
+    database.hooks.before = (operation) => {
+      if (operation !== 'round' || during) return;
+      during = ownership.drain(ownership.active).then(() => void drained.push('drained'));
+    };
+    await turn();
+    expect(drained).toEqual([]);
+    await answer();
+    await turn();
+    await during;
+    expect(drained).toEqual(['drained']);
+  });
+
+  test('partitions given up while they are being gained do not become active', async () => {
+    const { ownership, database, all, signal, clock } = await member([intro]);
+    ownership.lost(all.map(({ _id }) => _id));
+    database.hooks.before = (operation) => {
+      if (operation === 'pendingMessages') ownership.lost([3]);
+    };
+    await ownership.gained(all, signal);
+    await settle(clock);
+    expect(ownership.active).toEqual([0, 1, 2, 4, 5, 6, 7]);
+  });
+
+  test('rows of a lost sender are adopted before anything else: the same key leaves again, attempts counted', async () => {
+    const { turn, wire, ownership, all, signal, row, dispatch } = await member([intro]);
+    await turn();
+    const [first] = wire.splice(0);
+    // as if another member had taken over: nothing is known of what is in doubt
+    const sending = row(`${id}/1`);
+    if (sending) dispatch.settled(sending);
+    ownership.lost(all.map(({ _id }) => _id));
+    await ownership.gained(all, signal);
+    await turn();
+    await turn();
+    expect(wire.map((sent) => sent.id)).toEqual([first?.id]);
+    expect(row(`${id}/1`)).toMatchObject({ status: 'sending', attempts: 2 });
+  });
+});
