@@ -28,7 +28,8 @@ try {
   await seed(db, ended, now);
   process.stderr.write(`${ended} ended conversations in ${Math.round((performance.now() - started) / 1000)} s\n`);
   const found = await plans(db, { conversationQueries, campaignQueries, audienceQuery }, now);
-  const table = new Table({ head: ['query', 'plan', 'keys', 'documents', 'returned', 'ms', ''] });
+  const style = process.stdout.isTTY ? {} : { head: [], border: [] };
+  const table = new Table({ head: ['query', 'plan', 'keys', 'documents', 'returned', 'ms', ''], style });
   for (const { name, stages, keysExamined, docsExamined, returned, ms } of found) {
     const good = stages.includes('IXSCAN') && !stages.includes('SORT') && keysExamined <= 2 * returned + seeks;
     table.push([name, stages.join(' < '), keysExamined, docsExamined, returned, ms, good ? 'ok' : 'BAD']);

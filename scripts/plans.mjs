@@ -68,7 +68,7 @@ export async function plans(db, { conversationQueries, campaignQueries, audience
   const states = db.collection('conversation_states');
   const messages = db.collection('messages');
   const byDue = { sort: { nextActionAt: 1 } };
-  const ids = { sort: { _id: 1 }, projection: { _id: 1 }, limit: 100 };
+  const ids = { sort: { _id: 1 }, projection: { _id: 1 }, limit: 100, hint: 'inbox' };
   const source = { collection: 'contacts', filter: { country: 'DE' } };
   const cursors = {
     due: states.find(due(lane, allPartitions, now), { hint: 'due', limit }),
@@ -81,10 +81,15 @@ export async function plans(db, { conversationQueries, campaignQueries, audience
     'nextDue (after)': states.find(nextDue({ ...lane, campaignId: 'c2' }, allPartitions, now), { ...byDue, limit: 1 }),
     withInbox: states.find(withInbox(allPartitions, undefined), ids),
     'withInbox (next page)': states.find(withInbox(allPartitions, 'c0:n9'), ids),
-    pendingMessages: messages.find(pendingMessages(allPartitions, undefined), { sort: { _id: 1 }, limit }),
+    pendingMessages: messages.find(pendingMessages(allPartitions, undefined), {
+      sort: { _id: 1 },
+      limit,
+      hint: 'pending',
+    }),
     'pendingMessages (next page)': messages.find(pendingMessages(allPartitions, 'c3:n1/1'), {
       sort: { _id: 1 },
       limit: 100,
+      hint: 'pending',
     }),
     needingAttention: db.collection('campaigns').find(needingAttention, { projection: { _id: 1 } }),
     openRuns: db.collection('campaign_runs').find(openRuns),
