@@ -120,7 +120,7 @@ export class MongoChangeSource implements ChangeSource {
     const $changeStream = position === undefined ? {} : { startAfter: { _data: position.token } };
     return {
       aggregate: 1,
-      pipeline: [{ $changeStream }, ...watchPipeline],
+      pipeline: [{ $changeStream }, ...watchPipeline(this.#db.databaseName)],
       cursor: { batchSize: this.#batchSize },
       readConcern: { level: 'majority' },
       comment: 'communication-base changes',

@@ -11,44 +11,45 @@ import { ownCollections } from './collections.ts';
  */
 export const filterVersion = 1;
 
-/** Every write of ours raises `version`; an update without it is somebody else's. */
+/** Every write of ours raises `version`; an update without it is somebody else's. Holds for what is no update too. */
 const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };
 const whole = { $in: ['insert', 'replace', 'delete'] };
-const own = [...ownCollections];
 
 /**
  * What the server lets through. It does not depend on the partitions that a member owns, so that one member's token
  * serves another. Whole documents never travel: an event may be larger than a document can be.
+ *
+ * The server asks these conditions of every write in the database, each one inside a transaction by itself. A whole `ns`
+ * is compared as one string there, `ns.coll` by a regular expression: the difference was 13 or 5 microseconds a write.
  */
-export const watchPipeline: readonly Document[] = [
-  {
-    $match: {
-      $or: [
-        { 'ns.coll': 'campaigns', operationType: whole },
-        { 'ns.coll': 'campaigns', operationType: 'update', ...byOthers },
-        { 'ns.coll': 'campaign_runs', operationType: { $in: ['insert', 'update', 'replace'] } },
-        // A push by an update with a pipeline may be logged as a replacement.
-        { 'ns.coll': 'conversation_states', operationType: 'replace' },
-        { 'ns.coll': 'conversation_states', operationType: 'update', ...byOthers },
-        { 'ns.coll': 'partitions', operationType: whole },
-        {
-          'ns.coll': 'partitions',
-          operationType: 'update',
-          $or: [
-            { 'updateDescription.updatedFields.owner': { $exists: true } },
-            { 'updateDescription.removedFields': 'owner' },
-          ],
-        },
-        { 'ns.coll': 'members', operationType: 'delete' },
-        { 'ns.coll': 'settings', 'documentKey._id': 'control' },
-        { 'ns.coll': { $in: own }, operationType: { $in: ['drop', 'rename'] } },
-        { 'to.coll': { $in: own }, operationType: 'rename' },
-        { operationType: { $in: ['dropDatabase', 'invalidate'] } },
-      ],
+export function watchPipeline(database: string): Document[] {
+  const ns = (coll: string): Document => ({ ns: { db: database, coll } });
+  return [
+    {
+      $match: {
+        $or: [
+          // A push by an update with a pipeline may be logged as a replacement.
+          { ...ns('conversation_states'), operationType: { $in: ['update', 'replace'] }, ...byOthers },
+          { ...ns('campaigns'), operationType: { $in: ['insert', 'update', 'replace', 'delete'] }, ...byOthers },
+          { ...ns('campaign_runs'), operationType: { $in: ['insert', 'update', 'replace'] } },
+          { ...ns('partitions'), operationType: whole },
+          {
+            ...ns('partitions'),
+            operationType: 'update',
+            $or: [
+              { 'updateDescription.updatedFields.owner': { $exists: true } },
+              { 'updateDescription.removedFields': 'owner' },
+            ],
+          },
+          { ...ns('members'), operationType: 'delete' },
+          { ...ns('settings'), 'documentKey._id': 'control' },
+          { operationType: { $in: ['drop', 'rename', 'dropDatabase', 'invalidate'] } },
+        ],
+      },
     },
-  },
-  { $project: { _id: 1, operationType: 1, 'ns.coll': 1, 'to.coll': 1, 'documentKey._id': 1 } },
-];
+    { $project: { _id: 1, operationType: 1, 'ns.coll': 1, 'to.coll': 1, 'documentKey._id': 1 } },
+  ];
+}
 
 /** An event as `watchPipeline` leaves it. */
 export interface WatchEvent {
@@ -58,11 +59,15 @@ export interface WatchEvent {
   documentKey?: { _id?: unknown };
 }
 
-/** What an event says; undefined when its document has an `_id` that none of ours can have. */
+const own: ReadonlySet<string | undefined> = new Set(ownCollections);
+
+/** What an event says; undefined when its document has an `_id` that none of ours can have, or the collection is not ours. */
 export function changeOf({ operationType, ns, to, documentKey }: WatchEvent): Change | undefined {
   const coll = ns?.coll;
   if (documentKey === undefined)
-    return { kind: 'sweep', why: [operationType, coll, to?.coll && `to ${to.coll}`].filter(Boolean).join(' ') };
+    return coll !== undefined && !own.has(coll) && !own.has(to?.coll)
+      ? undefined
+      : { kind: 'sweep', why: [operationType, coll, to?.coll && `to ${to.coll}`].filter(Boolean).join(' ') };
   const id = plainId(documentKey._id);
   if (id === undefined) return undefined;
   switch (coll) {
