@@ -1,10 +1,11 @@
-import type { ClientSession, Document, UpdateFilter } from 'mongodb';
+import type { ClientSession, Db, Document, UpdateFilter } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { campaignKey } from '../domain/ids.ts';
 import { foldCounters, results } from '../domain/metrics.ts';
 import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run } from '../domain/model.ts';
 import type { CampaignWrite, Clock } from '../domain/ports.ts';
-import type { Collections } from './collections.ts';
+import { type Collections, collections } from './collections.ts';
+import { insertDocuments, updateDocuments } from './commands.ts';
 import { counterUpdates } from './counters.ts';
 import type { MongoLedger } from './ledger.ts';
 
@@ -13,6 +14,7 @@ const copyEveryMs = 1_000;
 
 /** The fenced writes of `MongoCampaigns`. Every write of a campaign changes its `version`, by which the stream knows it as ours. */
 export class CampaignWriter {
+  private readonly db: Db;
   private readonly of: Collections;
   private readonly ledger: Pick<MongoLedger, 'transact'>;
   private readonly clock: Clock;
@@ -20,12 +22,13 @@ export class CampaignWriter {
   private readonly copied = new Map<string, number>();
 
   constructor(params: {
-    collections: Collections;
+    db: Db;
     ledger: Pick<MongoLedger, 'transact'>;
     clock: Clock;
     memberId: string;
   }) {
-    this.of = params.collections;
+    this.db = params.db;
+    this.of = collections(params.db);
     this.ledger = params.ledger;
     this.clock = params.clock;
     this.memberId = params.memberId;
@@ -61,9 +64,9 @@ export class CampaignWriter {
       };
       const { matchedCount } = await this.of.runs.updateOne(expandable(slice), update, { session });
       if (matchedCount === 0) return false;
-      if (conversations.length > 0) await this.of.conversations.insertMany(conversations, { session, ordered: false });
+      if (conversations.length > 0) await insertDocuments(this.db, 'conversation_states', conversations, session);
       const updates = counterUpdates(this.memberId, new Map([[key, { campaignId, delta: counters }]]));
-      if (updates.length > 0) await this.of.counters.bulkWrite(updates, { session, ordered: false });
+      if (updates.length > 0) await updateDocuments(this.db, 'campaign_counters', updates, session);
       const found = copies ? await this.head(campaignId, session) : undefined;
       if (found) await this.updateCampaign(found, { expansion: copyOf(expansion) }, session);
       return true;

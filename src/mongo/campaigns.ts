@@ -62,7 +62,7 @@ export class MongoCampaigns implements CampaignStore {
     this.db = db;
     this.clock = clock;
     this.of = collections(db);
-    this.writer = new CampaignWriter({ collections: this.of, ledger, clock, memberId });
+    this.writer = new CampaignWriter({ db, ledger, clock, memberId });
   }
 
   async campaign(id: Id): Promise<Record<string, unknown> | undefined> {

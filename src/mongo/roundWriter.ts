@@ -1,8 +1,9 @@
-import type { AnyBulkWriteOperation, ClientSession, Db } from 'mongodb';
+import type { ClientSession, Db, Document } from 'mongodb';
 import { campaignKey } from '../domain/ids.ts';
-import type { Conversation, ConversationChange, CounterDelta, DeadLetter, Id, Message, Unit } from '../domain/model.ts';
+import type { ConversationChange, CounterDelta, DeadLetter, Id, Message, Unit } from '../domain/model.ts';
 import type { Clock } from '../domain/ports.ts';
 import { type Collections, collections } from './collections.ts';
+import { insertDocuments, type UpdateStatement, updateDocuments } from './commands.ts';
 import { counterUpdates } from './counters.ts';
 
 const historyLimit = 100;
@@ -12,11 +13,13 @@ export class GuardMissed extends Error {}
 
 /** What a round writes inside its one transaction. */
 export class RoundWriter {
+  private readonly db: Db;
   private readonly of: Collections;
   private readonly clock: Clock;
   private readonly memberId: string;
 
   constructor(params: { db: Db; clock: Clock; memberId: string }) {
+    this.db = params.db;
     this.of = collections(params.db);
     this.clock = params.clock;
     this.memberId = params.memberId;
@@ -58,15 +61,13 @@ export class RoundWriter {
         });
       addDelta(deltas, unit.campaignId, unit.counters);
     }
-    if (inserts.length > 0) await this.of.messages.insertMany(inserts, { session, ordered: false });
+    if (inserts.length > 0) await insertDocuments(this.db, 'messages', inserts, session);
     if (rowChanges.size > 0) {
-      const ops = [...rowChanges.values()].map(({ ids, update }) => ({
-        updateMany: { filter: { _id: ids.length === 1 ? ids[0] : { $in: ids }, pending: true }, update },
-      }));
-      await this.of.messages.bulkWrite(ops as AnyBulkWriteOperation<Message>[], { session, ordered: false });
+      const statements = [...rowChanges.values()].map(({ ids, update }) => statement(ids, { pending: true }, update));
+      await updateDocuments(this.db, 'messages', statements, session);
     }
     const counters = counterUpdates(this.memberId, deltas);
-    if (counters.length > 0) await this.of.counters.bulkWrite(counters, { session, ordered: false });
+    if (counters.length > 0) await updateDocuments(this.db, 'campaign_counters', counters, session);
     if (deadLetters.length > 0) await this.of.deadLetters.insertMany(deadLetters, { session, ordered: false });
   }
 
@@ -85,23 +86,18 @@ export class RoundWriter {
       group(groups, change.id, change.set, update, { change }, `${change.inboxSize}|`);
     }
     if (groups.size === 0) return;
-    const ops = [...groups.values()].map(({ ids, update, change }) => ({
-      updateMany: {
-        filter: {
-          _id: ids.length === 1 ? ids[0] : { $in: ids },
-          version: change.version,
-          inbox: change.inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: change.inboxSize },
-        },
-        update,
-      },
-    }));
-    const { matchedCount } = await this.of.conversations.bulkWrite(ops as AnyBulkWriteOperation<Conversation>[], {
-      session,
-      ordered: false,
-    });
-    if (matchedCount !== expected) throw new GuardMissed();
+    const statements = [...groups.values()].map(({ ids, update, change: { version, inboxSize } }) =>
+      statement(ids, { version, inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize } }, update),
+    );
+    const matched = await updateDocuments(this.db, 'conversation_states', statements, session);
+    if (matched !== expected) throw new GuardMissed();
   }
 }
+
+const statement = (ids: readonly string[], guard: Document, update: Document): UpdateStatement =>
+  ids.length === 1
+    ? { q: { _id: ids[0], ...guard }, u: update }
+    : { q: { _id: { $in: ids }, ...guard }, u: update, multi: true };
 
 /** Fields whose values have one type each, so that equal JSON means equal values. Changes of any other field go alone. */
 const comparable: ReadonlySet<string> = new Set([
