@@ -6,10 +6,14 @@ export const isObjectId = (value: unknown): value is ObjectIdLike =>
   (value as { _bsontype?: unknown })._bsontype === 'ObjectId' &&
   typeof (value as ObjectIdLike).toHexString === 'function';
 
+/** What `encodeURIComponent` leaves as it is, but "~". */
+const unreserved = /^[\w.!*'()-]*$/;
+
 /** One part of a conversation id: a string percent-encoded ("~" too), an ObjectId as `~<hex>`, a number as `#<n>`. Injective over the types. */
 export function encodePart(id: Id): string {
   if (typeof id === 'number') return `#${id}`;
   if (typeof id !== 'string') return `~${id.toHexString()}`;
+  if (unreserved.test(id)) return id;
   return encodeURIComponent(id.toWellFormed()).replaceAll('~', '%7E');
 }
 

@@ -38,10 +38,14 @@ export class MongoConversations implements ConversationStore {
       if (left <= 0) break;
       const cursor = this.conversations.find(conversationQueries.due(lane, part, now), {
         hint: 'due',
+        projection: { history: 0 },
         limit: left,
         batchSize: left + 1,
       });
-      for (const conversation of await cursor.toArray()) found.push(conversation);
+      for (const conversation of await cursor.toArray()) {
+        conversation.history = [];
+        found.push(conversation);
+      }
     }
     return found;
   }

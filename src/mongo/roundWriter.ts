@@ -1,6 +1,14 @@
 import type { ClientSession, Db, Document } from 'mongodb';
 import { campaignKey } from '../domain/ids.ts';
-import type { ConversationChange, CounterDelta, DeadLetter, Id, Message, Unit } from '../domain/model.ts';
+import type {
+  ConversationChange,
+  CounterDelta,
+  DeadLetter,
+  Id,
+  Message,
+  MessageChange,
+  Unit,
+} from '../domain/model.ts';
 import type { Clock } from '../domain/ports.ts';
 import { type Collections, collections } from './collections.ts';
 import { insertDocuments, type UpdateStatement, updateDocuments } from './commands.ts';
@@ -46,11 +54,16 @@ export class RoundWriter {
     await this.writeConversations(units, now, session);
     const inserts: Message[] = [];
     const deadLetters: DeadLetter[] = [];
-    const rowChanges = new Map<string, { ids: string[]; update: Record<string, unknown> }>();
+    const rowChanges = new Map<string, { ids: string[]; change: MessageChange }>();
     const deltas = new Map<string, { campaignId: Id; delta: CounterDelta }>();
     for (const unit of units) {
       for (const row of unit.inserts) inserts.push(row);
-      for (const row of unit.rows) group(rowChanges, row.id, row.set, { $set: row.set, ...unsetOf(row.unset) });
+      for (const change of unit.rows) {
+        const key = sameFields(change.set, change.unset) ?? `#${change.id}`;
+        const group = rowChanges.get(key);
+        if (group) group.ids.push(change.id);
+        else rowChanges.set(key, { ids: [change.id], change });
+      }
       for (const letter of unit.deadLetters)
         deadLetters.push({
           collection: 'conversation_states',
@@ -63,7 +76,9 @@ export class RoundWriter {
     }
     if (inserts.length > 0) await insertDocuments(this.db, 'messages', inserts, session);
     if (rowChanges.size > 0) {
-      const statements = [...rowChanges.values()].map(({ ids, update }) => statement(ids, { pending: true }, update));
+      const statements = [...rowChanges.values()].map(({ ids, change: { set, unset } }) =>
+        statement(ids, { pending: true }, { $set: set, ...unsetOf(unset) }),
+      );
       await updateDocuments(this.db, 'messages', statements, session);
     }
     const counters = counterUpdates(this.memberId, deltas);
@@ -71,24 +86,28 @@ export class RoundWriter {
     if (deadLetters.length > 0) await this.of.deadLetters.insertMany(deadLetters, { session, ordered: false });
   }
 
-  /** Conversations that take the same step go as one `updateMany`; the guard is part of its filter. */
+  /** Conversations that take the same step go as one multi-update; the guard is part of its filter. */
   private async writeConversations(units: readonly Unit[], now: Date, session: ClientSession): Promise<void> {
-    const groups = new Map<string, { ids: string[]; update: Record<string, unknown>; change: ConversationChange }>();
+    const groups = new Map<string, { ids: string[]; change: ConversationChange }>();
     let expected = 0;
     for (const { change } of units) {
       if (change === undefined) continue;
       expected += 1;
-      const update = {
-        $set: { ...change.set, version: change.version + 1, updatedAt: now },
-        ...unsetOf(change.unset),
-        ...(change.history.length > 0 ? { $push: { history: { $each: change.history, $slice: -historyLimit } } } : {}),
-      };
-      group(groups, change.id, change.set, update, { change }, `${change.inboxSize}|`);
+      const key = sameStep(change);
+      const group = groups.get(key);
+      if (group) group.ids.push(change.id);
+      else groups.set(key, { ids: [change.id], change });
     }
     if (groups.size === 0) return;
-    const statements = [...groups.values()].map(({ ids, update, change: { version, inboxSize } }) =>
-      statement(ids, { version, inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize } }, update),
-    );
+    const statements = [...groups.values()].map(({ ids, change }) => {
+      const { version, inboxSize, set, unset, history } = change;
+      const guard = { version, inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize } };
+      return statement(ids, guard, {
+        $set: { ...set, version: version + 1, updatedAt: now },
+        ...unsetOf(unset),
+        ...(history.length > 0 ? { $push: { history: { $each: history, $slice: -historyLimit } } } : {}),
+      });
+    });
     const matched = await updateDocuments(this.db, 'conversation_states', statements, session);
     if (matched !== expected) throw new GuardMissed();
   }
@@ -99,7 +118,7 @@ const statement = (ids: readonly string[], guard: Document, update: Document): U
     ? { q: { _id: ids[0], ...guard }, u: update }
     : { q: { _id: { $in: ids }, ...guard }, u: update, multi: true };
 
-/** Fields whose values have one type each, so that equal JSON means equal values. Changes of any other field go alone. */
+/** Fields whose values have one type each, so that equal text means equal values. Changes of any other field go alone. */
 const comparable: ReadonlySet<string> = new Set([
   ...['status', 'stage', 'step', 'nextActionAt', 'nextChannel', 'opening', 'delayed', 'sequence', 'awaiting'],
   ...['outcome', 'reason', 'repliedAt', 'attempts', 'worker', 'sentAt', 'handedAt', 'providerMessageId'],
@@ -108,36 +127,30 @@ const comparable: ReadonlySet<string> = new Set([
 const unsetOf = (fields: readonly string[]): { $unset?: Record<string, ''> } =>
   fields.length > 0 ? { $unset: Object.fromEntries(fields.map((field) => [field, ''])) } : {};
 
-/** Equal for updates that do the same; undefined for one that has to go alone. By hand: it is asked for every unit. */
-function groupKey(set: object, update: Record<string, unknown>): string | undefined {
-  let key = '';
-  for (const [field, value] of Object.entries(set)) {
-    if (!comparable.has(field)) return undefined;
-    key += `${field}=${value instanceof Date ? value.getTime() : JSON.stringify(value)};`;
-  }
-  const { $unset, $push, $set } = update as {
-    $unset?: object;
-    $push?: { history: { $each: unknown[] } };
-    $set: { version?: number };
-  };
-  if ($unset) key += `-${Object.keys($unset).join()}`;
-  if ($push) key += JSON.stringify($push.history.$each);
-  return `${$set.version ?? ''}|${key}`;
+/** Equal for changes that do the same to documents of the same guard, an id's own for one that has to go alone. Asked for every unit: by hand. */
+function sameStep({ id, version, inboxSize, set, unset, history }: ConversationChange): string {
+  let key = sameFields(set, unset);
+  if (key === undefined) return `#${id}`;
+  key += `|${version}|${inboxSize}`;
+  for (const { at, stage, event, detail } of history)
+    key += `|${at.getTime()} ${stage?.length} ${stage} ${event} ${detail === undefined ? '' : JSON.stringify(detail)}`;
+  return key;
 }
 
-function group<T extends object>(
-  groups: Map<string, { ids: string[]; update: Record<string, unknown> } & T>,
-  id: string,
-  set: object,
-  update: Record<string, unknown>,
-  extra: T = {} as T,
-  guard = '',
-): void {
-  const same = groupKey(set, update);
-  const key = same === undefined ? `#${id}` : guard + same;
-  const existing = groups.get(key);
-  if (existing) existing.ids.push(id);
-  else groups.set(key, { ids: [id], update, ...extra });
+/** Equal for the same fields with the same values; undefined for a change that has to go alone. */
+function sameFields(set: object, unset: readonly string[]): string | undefined {
+  let key = unset.join();
+  for (const field in set) {
+    if (!comparable.has(field)) return undefined;
+    const value = (set as Record<string, unknown>)[field];
+    key +=
+      value instanceof Date
+        ? `,${field}@${value.getTime()}`
+        : typeof value === 'string'
+          ? `,${field}"${value.length} ${value}`
+          : `,${field}=${value}`;
+  }
+  return key;
 }
 
 function addDelta(

@@ -39,6 +39,12 @@ export function contextOf(stages: unknown[], more: Partial<FlowContext> = {}): F
   };
 }
 
+/** A store writes nothing that is undefined. */
+const asStored = (conversation: Conversation): Conversation =>
+  Object.fromEntries(
+    Object.entries(conversation).filter(([, value]) => value !== undefined),
+  ) as unknown as Conversation;
+
 /** One conversation, driven decision by decision; what is committed is what the next one reads. */
 export class Story {
   context: FlowContext;
@@ -59,7 +65,7 @@ export class Story {
       partitions: 64,
       traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     });
-    this.conversation = created.conversation;
+    this.conversation = asStored(created.conversation);
     this.decision = { conversation: this.conversation };
     this.count(created.counters);
   }
@@ -104,7 +110,7 @@ export class Story {
       this.now,
       () => 0.5,
     );
-    this.conversation = this.decision.conversation;
+    this.conversation = asStored(this.decision.conversation);
     const { unit, send } = this.decision;
     for (const row of unit?.inserts ?? []) this.rows.set(row._id, row);
     for (const { id, set, unset } of unit?.rows ?? []) {
