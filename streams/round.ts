@@ -102,7 +102,7 @@ export class Round {
     const { clock, instruments, schedule } = this.params;
     const began = clock.monotonic();
     const candidates = await this.load(results, hints, fresh);
-    await this.takeDue(candidates);
+    await this.takeDue(candidates, results);
     const report: RoundReport = { units: 0, sent: 0, results: results.length, poisoned: 0 };
     let pending = candidates;
     for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++) pending = await this.pass(pending, report);
@@ -142,8 +142,9 @@ export class Round {
     return candidates;
   }
 
-  private async takeDue(candidates: Map<string, Candidate>): Promise<void> {
+  private async takeDue(candidates: Map<string, Candidate>, results: readonly RowResult[]): Promise<void> {
     const { dispatch, schedule, clock, batchSize, instruments } = this.params;
+    dispatch.recording(results);
     const capacity = Math.min(batchSize, dispatch.room('-'));
     const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
     const hidden = countByLane(inDoubt, clock.now());
