@@ -58,8 +58,6 @@ export class Dispatch {
   /** By conversation: at most one row of each is in doubt. */
   private readonly doubt = new Map<string, InDoubt>();
   private readonly doubtByChannel = new Map<string, number>();
-  private readonly recorded = new Map<string, number>();
-  private recordedTotal = 0;
   private listener: ((result: RowResult) => void) | undefined;
   private readonly early: RowResult[] = [];
   private abort = new AbortController();
@@ -98,25 +96,28 @@ export class Dispatch {
     return this.doubt.get(conversationId);
   }
 
-  /** Rows of a channel that the round under way records: no longer in doubt once it is committed, with what it adds. */
-  recording(results: readonly RowResult[]): void {
-    this.recorded.clear();
-    this.recordedTotal = results.length;
-    for (const { row } of results) this.recorded.set(row.channel, (this.recorded.get(row.channel) ?? 0) + 1);
-  }
-
-  /** How many more rows may come in doubt on a channel ("-": on any) with the round under way. */
-  room(channel: string): number {
+  /**
+   * How many more rows may come in doubt on a channel ("-": on any), once those of `relief` (by channel) are no longer:
+   * what a round records leaves doubt with the commit that brings in what it adds.
+   */
+  room(channel: string, relief: ReadonlyMap<string, number> = new Map()): number {
     if (this.stopped || this.sendingStopped) return 0;
-    const total = this.params.concurrency - this.doubt.size + this.recordedTotal;
+    const doubtOn = (name: string): number => (this.doubtByChannel.get(name) ?? 0) - (relief.get(name) ?? 0);
+    let total = this.params.concurrency - this.doubt.size;
+    for (const count of relief.values()) total += count;
     if (channel === '-') return Math.max(0, total);
     const lane = this.lanes.get(channel);
     if (lane === undefined) return 0;
     // a channel alone may use everything but what is kept for each other one
     const reserve = Math.min(lane.channel.concurrency, Math.floor(this.params.concurrency / (2 * this.lanes.size)));
-    const others = [...this.lanes.keys()].filter((name) => name !== channel && this.doubtOn(name) <= 0).length;
-    const own = 2 * lane.channel.concurrency - this.doubtOn(channel);
+    const others = [...this.lanes.keys()].filter((name) => name !== channel && doubtOn(name) <= 0).length;
+    const own = 2 * lane.channel.concurrency - doubtOn(channel);
     return Math.max(0, Math.min(own, total - others * reserve));
+  }
+
+  /** Rows in doubt by channel. */
+  byChannel(): ReadonlyMap<string, number> {
+    return this.doubtByChannel;
   }
 
   /** Takes in rows whose round was committed. */
@@ -192,10 +193,6 @@ export class Dispatch {
     this.params.logger.warn('the lease ran out: sends on the wire are aborted', { code: 'lease_lost' });
     this.abort.abort();
     if (!this.stopped) this.abort = new AbortController();
-  }
-
-  private doubtOn(channel: string): number {
-    return (this.doubtByChannel.get(channel) ?? 0) - (this.recorded.get(channel) ?? 0);
   }
 
   private admit(entry: InDoubt): void {

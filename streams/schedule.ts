@@ -4,6 +4,7 @@ import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock, ConversationStore } from '../src/domain/ports.ts';
+import { type Demand, LoadAhead } from './loadAhead.ts';
 import type { KnownRun } from './runs.ts';
 
 interface LaneState {
@@ -52,6 +53,7 @@ export function laneOf(conversation: Conversation): { lane: Lane; at: number } |
 export class Schedule {
   private readonly params: ScheduleParams;
   private readonly lanes = new Map<string, LaneState>();
+  private readonly ahead = new LoadAhead();
   private readonly robin = new DeficitRoundRobin();
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
@@ -136,7 +138,9 @@ export class Schedule {
   /** Wakes the pipeline when a lane is due, now or by a timer. Called after each round. */
   arm(): void {
     if (this.listeners.size === 0) return;
-    let earliest = Number.POSITIVE_INFINITY;
+    let earliest = this.ahead.some(({ nextChannel = '-' }) => this.params.room(nextChannel) > 0)
+      ? 0
+      : Number.POSITIVE_INFINITY;
     for (const lane of this.lanes.values()) {
       const next = lane.due.next ?? earliest;
       if (lane.unknown) earliest = 0;
@@ -155,29 +159,53 @@ export class Schedule {
     });
   }
 
-  /**
-   * Conversations that are due, shared out over the lanes by weight, at most `capacity`. `hidden` counts by lane key those
-   * that would be found and are not wanted (a row of theirs is in flight); `skip` says which.
-   */
-  async take(
-    capacity: number,
-    hidden: ReadonlyMap<string, number>,
-    skip: (id: string) => boolean,
-  ): Promise<Conversation[]> {
-    await this.look();
-    const due = this.dueLanes();
-    if (capacity <= 0 || due.length === 0) return [];
-    const first = due.filter((lane) => lane.short);
-    const second = due.filter((lane) => !lane.short);
-    const taken = await this.takeFrom(first, this.robin.shares(claimants(due), capacity), hidden, skip);
-    const left = capacity - taken.length;
-    if (second.length === 0 || left <= 0) return taken;
-    const shares = this.robin.shares(claimants(second), left);
-    return [...taken, ...(await this.takeFrom(second, shares, hidden, skip))];
+  /** Conversations that are due, shared out over the lanes by weight. What was loaded ahead goes first. */
+  async take(demand: Demand): Promise<Conversation[]> {
+    if (this.ahead.size > 0) {
+      const owned = new Set(this.params.partitions());
+      const taken = this.ahead.take(demand, owned, (one) => this.noticeAgain(one));
+      if (taken.length > 0) return taken;
+    }
+    return this.read(demand);
   }
 
-  private dueLanes(): LaneState[] {
-    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && this.room(lane) > 0);
+  /** Reads what the next round may want; called while another one commits, so that neither waits for the other. */
+  async loadAhead(demand: Demand): Promise<void> {
+    const capacity = demand.capacity - this.ahead.size;
+    if (capacity <= 0) return;
+    const waiting = this.ahead.ids();
+    const skip = (id: string): boolean => waiting.has(id) || demand.skip(id);
+    const hidden = new Map(demand.hidden);
+    for (const lane of this.lanes.values()) hidden.set(lane.key, (hidden.get(lane.key) ?? 0) + waiting.size);
+    this.ahead.add(await this.read({ ...demand, capacity, skip, hidden }));
+  }
+
+  /** Forgets what was loaded ahead and asks the database about every lane: a round failed. */
+  startOver(): void {
+    this.ahead.clear();
+    this.lookAtAll();
+  }
+
+  private noticeAgain(conversation: Conversation): void {
+    const waiting = laneOf(conversation);
+    if (waiting) this.notice(waiting.lane, waiting.at);
+  }
+
+  private async read(demand: Demand): Promise<Conversation[]> {
+    await this.look();
+    const due = this.dueLanes(demand);
+    if (demand.capacity <= 0 || due.length === 0) return [];
+    const first = due.filter((lane) => lane.short);
+    const second = due.filter((lane) => !lane.short);
+    const taken = await this.takeFrom(first, this.robin.shares(claimants(due), demand.capacity), demand);
+    const left = demand.capacity - taken.length;
+    if (second.length === 0 || left <= 0) return taken;
+    const shares = this.robin.shares(claimants(second), left);
+    return [...taken, ...(await this.takeFrom(second, shares, demand))];
+  }
+
+  private dueLanes({ room }: Demand): LaneState[] {
+    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && room(lane.lane.channel) > 0);
     if (due.length <= lanesPerTake) return due;
     this.turn = (this.turn + lanesPerTake) % due.length;
     return [...due.slice(this.turn), ...due.slice(0, this.turn)].slice(0, lanesPerTake);
@@ -186,12 +214,11 @@ export class Schedule {
   private async takeFrom(
     lanes: readonly LaneState[],
     shares: ReadonlyMap<string, number>,
-    hidden: ReadonlyMap<string, number>,
-    skip: (id: string) => boolean,
+    { room, hidden, skip }: Demand,
   ): Promise<Conversation[]> {
     const found = await Promise.all(
       lanes.map((lane) => {
-        const share = Math.min(shares.get(lane.key) ?? 0, this.room(lane));
+        const share = Math.min(shares.get(lane.key) ?? 0, room(lane.lane.channel));
         return share <= 0 ? [] : this.takeFromLane(lane, share, hidden.get(lane.key) ?? 0, skip);
       }),
     );
@@ -206,13 +233,20 @@ export class Schedule {
   ): Promise<Conversation[]> {
     const { store, clock, partitions } = this.params;
     const now = clock.now();
-    const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), share + covered);
-    const open = all.filter(({ _id }) => !skip(_id));
+    const from = beginningAt(partitions(), lane.from);
+    let limit = share;
+    let all = await store.due(lane.lane, from, new Date(now), limit);
+    let open = all.filter(({ _id }) => !skip(_id));
+    if (open.length < share && all.length === limit && covered > 0) {
+      limit += covered;
+      all = await store.due(lane.lane, from, new Date(now), limit);
+      open = all.filter(({ _id }) => !skip(_id));
+    }
     const wanted = open.slice(0, share);
     lane.short = wanted.length < share;
     lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
     // what is in flight and due is noticed again when it is answered
-    if (all.length < share + covered && open.length <= share) {
+    if (all.length < limit && open.length <= share) {
       this.robin.forget(lane.key);
       lane.due.taken(now);
       const { woken } = lane;
