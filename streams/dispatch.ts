@@ -11,6 +11,7 @@ import type {
   Logger,
   OutboundMessage,
 } from '../src/domain/ports.ts';
+import { absent } from '../src/domain/shape.ts';
 
 /** A row in doubt: committed `sending`, its result not yet committed. */
 export interface InDoubt {
@@ -306,6 +307,6 @@ function outboundOf(row: Message): OutboundMessage {
     content: row.content ?? {},
     stage: row.stage,
     step: row.step,
-    ...(row.trace?.traceparent === undefined ? {} : { traceparent: row.trace.traceparent }),
+    traceparent: row.trace?.traceparent ?? absent,
   };
 }

@@ -6,6 +6,7 @@ import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
 import { conversationId, isObjectId, messageId, partitionOf } from './ids.ts';
 import type { Contact, Conversation, CounterDelta, InboxEvent, Message, Run } from './model.ts';
 import { type RowResult, recordResult } from './outbox.ts';
+import { absent, inShape } from './shape.ts';
 import { addressIn, afterMessage, arriveAt, messageOf, type Place, placeAt, silenceStep, targetOf } from './stages.ts';
 
 export interface DecideInput {
@@ -33,7 +34,7 @@ export function newConversation(input: {
   const { run, flow, contact, partitions } = input;
   const now = new Date(input.now);
   const place: Place = arriveAt(flow, flow.entry, input.now) ?? { stage: flow.entry, step: 0 };
-  const conversation: Conversation = {
+  const conversation = inShape({
     _id: conversationId(run._id, contact.id),
     campaignId: run._id,
     ...(run.tenant === undefined ? {} : { tenant: run.tenant }),
@@ -51,7 +52,7 @@ export function newConversation(input: {
     trace: { traceparent: input.traceparent },
     createdAt: now,
     updatedAt: now,
-  };
+  });
   return {
     conversation: evolve(conversation, { type: 'moved', place }),
     counters: { total: 1, active: 1, [`stages.${place.stage}.entered`]: 1 },
@@ -185,12 +186,16 @@ function produce(draft: Draft, stage: CompiledMessage, step: number, dueAt: Date
     stage: stage.id,
     step,
     channel: channel.name,
+    to: absent,
+    content: absent,
     status: 'skipped',
+    reason: absent,
     attempts: 0,
+    pending: absent,
     dueAt,
     queuedAt: new Date(now),
     worker: context.worker,
-    ...(state.trace ? { trace: state.trace } : {}),
+    trace: state.trace ?? absent,
   };
   draft.apply({ type: 'message', step });
   const to = addressIn(state.contact, channel.address);

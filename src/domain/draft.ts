@@ -12,6 +12,7 @@ import type {
   Unit,
 } from './model.ts';
 import type { ChannelFacts } from './ports.ts';
+import { absent } from './shape.ts';
 import { arriveAt, type LeftStage, leave, type Place, targetOf } from './stages.ts';
 
 /** What is the same for every conversation of a campaign on one member. */
@@ -83,10 +84,14 @@ export class Draft {
     unset: (keyof Message)[] = [],
   ): void {
     const change = this.rows.get(_id);
+    if (change === undefined) {
+      this.rows.set(_id, { channel, set, unset });
+      return;
+    }
     this.rows.set(_id, {
       channel,
-      set: { ...change?.set, ...set },
-      unset: [...(change?.unset ?? []), ...unset],
+      set: { ...change.set, ...set },
+      unset: [...change.unset, ...unset],
     });
   }
 
@@ -127,14 +132,14 @@ export class Draft {
     const change = changeOf(this.before, this.state, this.history);
     const rows = [...this.rows].map(([id, row]) => ({ id, ...row }));
     const conversation = change ? { ...this.state, version: this.before.version + 1 } : this.state;
-    if (!change && rows.length === 0) return { conversation };
+    if (!change && rows.length === 0) return { conversation, send: absent, unit: absent };
     return {
       conversation,
-      ...(this.send ? { send: this.send } : {}),
+      send: this.send ?? absent,
       unit: {
         conversationId: this.before._id,
         campaignId: this.context.campaignId,
-        ...(change ? { change } : {}),
+        change: change ?? absent,
         inserts: this.inserts,
         rows,
         counters: this.counters,

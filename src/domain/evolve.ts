@@ -1,5 +1,6 @@
 /** How a conversation's document changes with each fact. `decide` (conversation.ts) says which facts there are. */
 import type { Conversation, ConversationChange, EndedStatus, HistoryEntry, InboxEvent } from './model.ts';
+import { absent } from './shape.ts';
 import type { Place } from './stages.ts';
 
 export type Fact =
@@ -18,12 +19,6 @@ export type Fact =
 
 const consumedLimit = 200;
 
-/**
- * What a conversation no longer has stays in memory as undefined: documents keep one shape, and copying them is several
- * times as fast as leaving fields out. Stores write no undefined, and compare it as absent.
- */
-const gone = undefined as never;
-
 /** Applies one fact. The result shares what did not change with the conversation given. */
 export function evolve(state: Conversation, fact: Fact): Conversation {
   switch (fact.type) {
@@ -41,20 +36,20 @@ export function evolve(state: Conversation, fact: Fact): Conversation {
     case 'moved': {
       const { stage, step, dueAt, channel } = fact.place;
       // only the entry is served by the opening lane
-      const opening = state.opening === true && stage === state.stage ? true : gone;
+      const opening = state.opening === true && stage === state.stage ? true : absent;
       return { ...state, opening, stage, step, ...due(dueAt, channel) };
     }
     case 'message':
-      return { ...state, opening: gone, sequence: state.sequence + 1 };
+      return { ...state, opening: absent, sequence: state.sequence + 1 };
     case 'postponed': {
-      const delayed = fact.cause === 'retry' ? 'retry' : gone;
+      const delayed = fact.cause === 'retry' ? 'retry' : absent;
       return { ...state, awaiting: fact.messageId, delayed, ...due(fact.at, fact.channel) };
     }
     case 'resumed':
-      return { ...state, awaiting: gone, delayed: gone };
+      return { ...state, awaiting: absent, delayed: absent };
     case 'ended': {
-      const { status, outcome, reason = state.reason ?? gone, error = state.error ?? gone } = fact;
-      const over = { awaiting: gone, delayed: gone, opening: gone, ...due(undefined, undefined) };
+      const { status, outcome, reason = state.reason ?? absent, error = state.error ?? absent } = fact;
+      const over = { awaiting: absent, delayed: absent, opening: absent, ...due(undefined, undefined) };
       return { ...state, ...over, status, outcome, reason, error };
     }
   }
@@ -65,7 +60,7 @@ const due = (
   channel: string | undefined,
 ): Pick<Conversation, 'nextActionAt' | 'nextChannel'> =>
   at === undefined || channel === undefined
-    ? { nextActionAt: gone, nextChannel: gone }
+    ? { nextActionAt: absent, nextChannel: absent }
     : { nextActionAt: new Date(at), nextChannel: channel };
 
 /** What the operator reads later; undefined for facts that say nothing by themselves. */

@@ -2,6 +2,7 @@ import type { Collection, Db } from 'mongodb';
 import { isServiceError } from '../domain/errors.ts';
 import type { Conversation, Id, Lane, Message, Unit } from '../domain/model.ts';
 import type { Clock, ConversationStore, Logger, RoundReceipt } from '../domain/ports.ts';
+import { inShape } from '../domain/shape.ts';
 import { conversationQueries } from './conversationQueries.ts';
 import { isDatabaseAway, type MongoLedger } from './ledger.ts';
 import { splitByBytes } from './roundParts.ts';
@@ -23,8 +24,8 @@ export class MongoConversations implements ConversationStore {
     this.logger = params.logger;
   }
 
-  byIds(ids: readonly string[]): Promise<Conversation[]> {
-    return this.conversations.find({ _id: { $in: [...ids] } }).toArray();
+  async byIds(ids: readonly string[]): Promise<Conversation[]> {
+    return (await this.conversations.find({ _id: { $in: [...ids] } }).toArray()).map(inShape);
   }
 
   /**
@@ -42,10 +43,7 @@ export class MongoConversations implements ConversationStore {
         limit: left,
         batchSize: left + 1,
       });
-      for (const conversation of await cursor.toArray()) {
-        conversation.history = [];
-        found.push(conversation);
-      }
+      for (const conversation of await cursor.toArray()) found.push(inShape(conversation));
     }
     return found;
   }

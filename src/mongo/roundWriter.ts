@@ -101,7 +101,8 @@ export class RoundWriter {
     if (groups.size === 0) return;
     const statements = [...groups.values()].map(({ ids, change }) => {
       const { version, inboxSize, set, unset, history } = change;
-      const guard = { version, inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize } };
+      // null for what others replaced without one: undefined would be no guard at all
+      const guard = { version: version ?? null, inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize } };
       return statement(ids, guard, {
         $set: { ...set, version: version + 1, updatedAt: now },
         ...unsetOf(unset),
