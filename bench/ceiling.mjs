@@ -1,4 +1,4 @@
-// The ceiling: a bare loop over the driver that makes the same durable writes as the worker and nothing else. No guards,
+// The ceiling: a bare loop over the driver that makes the same durable writes as the worker, field by field, and nothing else. No guards,
 // no templates, no schedule, no lease; one bad row would end it. A yardstick, not a design. A process of its own:
 // `ceiling.mjs <uri> <database> <sink url> <contacts>` expands the contacts, sends two messages each, two seconds apart.
 import { MongoClient } from 'mongodb';
@@ -12,6 +12,7 @@ const inDoubt = 2 * batch;
 const connections = 32;
 const delayMs = 2_000;
 const campaignId = 'bench';
+const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 
 const client = await new MongoClient(uri, { maxPoolSize: 32 }).connect();
 const db = client.db(database);
@@ -50,7 +51,8 @@ const conversation = (contact, at) => ({
   sequence: 0,
   inbox: [],
   consumed: [],
-  history: [],
+  history: [{ at, stage: 'one', event: 'entered' }],
+  trace: { traceparent },
   createdAt: at,
   updatedAt: at,
 });
@@ -72,7 +74,8 @@ const row = (due, now) => {
     pending: true,
     dueAt: due.nextActionAt,
     queuedAt: now,
-    worker: 'bare',
+    worker: 'bare-loop',
+    trace: { traceparent },
   };
 };
 
@@ -154,17 +157,26 @@ async function commit(session, partition, due, rows, done, now) {
   const move = (ids, update) =>
     ids.length > 0 ? conversations.updateMany({ _id: { $in: ids } }, update, options) : undefined;
   const set = { sequence: 1, updatedAt: now };
+  const history = (stage, event, detail) => ({
+    $push: { history: { $each: [{ at: now, stage, event, detail }], $slice: -100 } },
+  });
   await move(first, {
     $set: { ...set, stage: 'two', nextActionAt: later },
     $unset: { opening: 1 },
     $inc: { version: 1 },
+    ...history('one', 'message', { sequence: 1, step: 0 }),
   });
   await move(second, {
     $set: { ...set, sequence: 2 },
     $unset: { nextActionAt: 1, nextChannel: 1 },
     $inc: { version: 1 },
+    ...history('two', 'message', { sequence: 2, step: 0 }),
   });
-  await move(last, { $set: { status: 'completed', outcome: 'finished', updatedAt: now }, $inc: { version: 1 } });
+  await move(last, {
+    $set: { status: 'completed', outcome: 'finished', updatedAt: now },
+    $inc: { version: 1 },
+    ...history('two', 'ended', { status: 'completed', outcome: 'finished' }),
+  });
   if (rows.length > 0) await messages.insertMany(rows, { session, ordered: false });
   if (done.length > 0) {
     const ids = done.map((message) => message._id);

@@ -11,7 +11,7 @@ export interface ConversationsParams {
   round: (inputs: readonly RoundInput[]) => Promise<RoundReport>;
   batchSize: number;
   windowMs: number;
-  /** Rows whose answers are still to come or to be recorded: with half of them a round is worth starting. */
+  /** Rows whose answers are still to come or to be recorded: with a quarter of them a round is worth starting. */
   inDoubt: () => number;
 }
 
@@ -28,7 +28,7 @@ export function conversations$(params: ConversationsParams): Observable<RoundRep
     batchWhileBusy((inputs) => from(params.round(inputs)), {
       windowMs: params.windowMs,
       maxSize: params.batchSize,
-      enough: () => Math.max(smallRound, params.inDoubt() >> 1),
+      enough: () => Math.max(smallRound, params.inDoubt() >> 2),
     }),
   );
 }
