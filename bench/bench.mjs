@@ -61,7 +61,9 @@ if (report.ceiling) report.share = report.bulk.messagesPerSecond / report.ceilin
 if (report.bulk.profileFolder) report.profile = topTen(report.bulk.profileFolder);
 
 const runs = [report.ceiling, report.bulk, report.trickle].filter((run) => run !== undefined);
-print(`\nTwo messages a conversation, two seconds apart; from the insert of the campaign until it is completed.\n`);
+print(
+  `\nTwo messages a conversation, two seconds apart; from the insert of the campaign to the last message at the sink.\n`,
+);
 print(throughputTable(runs));
 if (report.share) print(`\nThe worker reaches ${report.share.toFixed(2)} of the bare loop.`);
 print('\nHow late under the full load (a backlog: all are due at once):\n');

@@ -9,7 +9,9 @@ import { meter, peakRssMb, startProgram, startRole } from './processes.mjs';
 
 const database = 'bench';
 const campaignId = 'bench';
-const deadlineMs = 300_000;
+const deadlineMs = 600_000;
+/** The sink counted nothing new for so long: a run hangs. */
+const stallMs = 60_000;
 const text = (number) => `Hello {{ contact.name }}, this is message ${number} of your campaign. Reply STOP to end it.`;
 const flow = (firstDelay) => ({
   stages: [
@@ -63,6 +65,20 @@ async function until(condition, what) {
   }
 }
 
+/** Rejects when the sink counts nothing new for too long, and says how far it came. */
+async function stalled(sinkUrl) {
+  const startedAt = Date.now();
+  for (;;) {
+    await sleep(1_000);
+    const stats = await ask(sinkUrl, '/stats').catch(() => undefined);
+    // the sink is gone: the run is over
+    if (stats === undefined) return new Promise(() => {});
+    const { unique, lastNewAt } = stats;
+    if (Date.now() - Math.max(startedAt, lastNewAt) < stallMs) continue;
+    throw new Error(`nothing new at the sink for ${stallMs / 1000} s, after ${unique} messages`);
+  }
+}
+
 function figures(name, messages, seconds, stats, cpu, pids) {
   return {
     name,
@@ -88,9 +104,10 @@ export function ceilingRun({ contacts }) {
       child.gone.then((end) => Promise.reject(new Error(`the bare loop ended with ${end}`))),
     ]);
     child.send('go');
-    await done;
-    const seconds = (Date.now() - startedAt) / 1000;
-    const result = figures('bare loop', 2 * contacts, seconds, await ask(sinkUrl, '/stats'), cpu, [child.pid]);
+    await Promise.race([done, stalled(sinkUrl)]);
+    const stats = await ask(sinkUrl, '/stats');
+    const seconds = (stats.lastNewAt - startedAt) / 1000;
+    const result = figures('bare loop', 2 * contacts, seconds, stats, cpu, [child.pid]);
     child.disconnect();
     await child.gone;
     return result;
@@ -167,13 +184,24 @@ export function bulkRun(options) {
     const cpu = { worker: meter(workers.pids), mongod: meter([mongodPid]) };
     const startedAt = Date.now();
     await db.collection('campaigns').insertOne(campaign());
-    const end = await Promise.race([until(() => completed(db), 'the campaign to be completed'), workers.ended]);
-    const seconds = (Date.now() - startedAt) / 1000;
+    const ending = until(() => completed(db), 'the campaign to be completed');
+    const end = await Promise.race([ending, workers.ended, stalled(sinkUrl)]);
+    const completedAfter = (Date.now() - startedAt) / 1000;
+    const stats = await ask(sinkUrl, '/stats');
+    const seconds = (stats.lastNewAt - startedAt) / 1000;
     const name = `worker${members > 1 ? ` x ${members} processes` : ''}${threads > 1 ? ` x ${threads} threads` : ''}`;
-    const result = figures(name, 2 * contacts, seconds, await ask(sinkUrl, '/stats'), cpu, workers.pids);
+    const result = figures(name, 2 * contacts, seconds, stats, cpu, workers.pids);
     const late = await latenessOf(db, sinkUrl);
     const exitCodes = await workers.stop();
-    return { ...result, metrics: end.metrics, late, exitCodes, problems: workers.problems, profileFolder: folder };
+    return {
+      ...result,
+      completedAfter,
+      metrics: end.metrics,
+      late,
+      exitCodes,
+      problems: workers.problems,
+      profileFolder: folder,
+    };
   });
 }
 
@@ -204,7 +232,7 @@ export function trickleRun(options) {
     await Promise.race([until(() => completed(db), 'the campaign to be completed'), workers.ended]);
     const seconds = (Date.now() - startsAt) / 1000;
     const name = `trickle, ${rate} conversations/s`;
-    const result = figures(name, 2 * contacts, seconds, await ask(sinkUrl, '/stats'), cpu, workers.pids);
+    const result = figures(name, 2 * contacts, seconds, stats, cpu, workers.pids);
     const late = await latenessOf(db, sinkUrl);
     const exitCodes = await workers.stop();
     return { ...result, late, exitCodes, problems: workers.problems };

@@ -1,11 +1,13 @@
-/** The template engine, and the only file that knows liquidjs: what a template may do, what its values look like, how far it may go. */
+/** The template engine, and with liquidPlain.ts the only file that knows liquidjs: what a template may do, what its values look like, how far it may go. */
 import { Context, Liquid, type LiquidError, type Template as LiquidNode, type Tag, toValue } from 'liquidjs';
+import { type PlainTemplate, plainTemplate, renderPlain } from './liquidPlain.ts';
 
 /** A parsed template. Text without Liquid in it stays the string it is. */
-export type Template = string | { engine: Engine; nodes: LiquidNode[] };
+export type Template = string | { engine: Engine; nodes: LiquidNode[]; plain: PlainTemplate | undefined };
 
 interface Engine {
   liquid: Liquid;
+  encode: (text: string) => string;
   /** Options a template is rendered with; not quite those it is parsed with. */
   options: Liquid['options'];
 }
@@ -49,6 +51,13 @@ class Budget {
     if (this.#renders > rendersBeforeClock && now - this.#startedAt > maxRenderMs) {
       throw new Error(`rendering takes longer than ${maxRenderMs} ms`);
     }
+  }
+
+  /** What was rendered without the engine. */
+  spend(renders: number, characters: number): void {
+    this.#renders += renders;
+    if (this.#renders > maxRenders) throw new Error(`more than ${maxRenders} parts to render`);
+    this.use(characters);
   }
 
   /** Called by filters, ranges and outputs with what they are about to produce. */
@@ -137,7 +146,7 @@ function createEngine(encode: (text: string) => string): Engine {
   liquid.registerFilter('raw', { raw: true, handler: printed((text) => text) });
   liquid.unregisterFilter('sample');
   // Given to the engine itself, `assign` would take a missing variable as empty.
-  return { liquid, options: { ...liquid.options, lenientIf: true } };
+  return { liquid, encode, options: { ...liquid.options, lenientIf: true } };
 }
 
 const plainEngine = createEngine((text) => text);
@@ -154,26 +163,47 @@ export function parseTemplate(source: string, html: boolean): Template {
   if (parts === 0) return source.toWellFormed();
   if (parts > maxParts) throw new Error(`${parts} outputs and tags are more than a template may have (${maxParts})`);
   const engine = html ? htmlEngine : plainEngine;
-  return { engine, nodes: engine.liquid.parse(source) };
+  const nodes = engine.liquid.parse(source);
+  return { engine, nodes, plain: plainTemplate(nodes, engine.liquid.options.outputEscape) };
 }
 
 /** Renders the templates of one message over one scope, within one budget. */
 export function createRenderer(scope: Readonly<Record<string, unknown>>): (template: Template) => string {
-  const budget = new Budget() as unknown as Limiter;
+  const budget = new Budget();
+  const limits = { memoryLimit: budget as unknown as Limiter, renderLimit: budget as unknown as Limiter };
   return (template) => {
     if (typeof template === 'string') return template;
-    const { engine, nodes } = template;
-    // `increment` writes to the scope, so each template has its own.
-    const limits = { memoryLimit: budget, renderLimit: budget, liquid: engine.liquid };
-    const context = new SafeContext({ ...scope }, engine.options, { sync: true }, limits);
+    const { engine, nodes, plain } = template;
     try {
-      const text: string = engine.liquid.renderSync(nodes, context);
+      const text = (plain && printPlain(plain, scope, engine, budget)) ?? print(nodes, scope, engine);
       if (text.length > maxLength) throw new Error(`longer than ${maxLength} characters`);
       return text.toWellFormed();
     } catch (error) {
       throw asFailure(error);
     }
   };
+
+  function print(nodes: LiquidNode[], values: object, { liquid, options }: Engine): string {
+    // `increment` writes to the scope, so each template has its own.
+    return liquid.renderSync(nodes, new SafeContext({ ...values }, options, { sync: true }, { ...limits, liquid }));
+  }
+}
+
+/** Counts what it did only when it comes to an end. */
+function printPlain(
+  plain: PlainTemplate,
+  scope: Readonly<Record<string, unknown>>,
+  { encode }: Engine,
+  budget: Budget,
+): string | undefined {
+  let printedLength = 0;
+  const text = renderPlain(plain, scope, (value) => {
+    const encoded = encode(value);
+    printedLength += encoded.length;
+    return encoded;
+  });
+  if (text !== undefined) budget.spend(plain.length, printedLength);
+  return text;
 }
 
 /** liquidjs wraps whatever went wrong; only the innermost error tells a missing variable from the rest. */

@@ -102,7 +102,10 @@ export class RoundWriter {
     const statements = [...groups.values()].map(({ ids, change }) => {
       const { version, inboxSize, set, unset, history } = change;
       // null for what others replaced without one: undefined would be no guard at all
-      const guard = { version: version ?? null, inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize } };
+      const guard = {
+        version: version ?? null,
+        inbox: inboxSize < 0 ? { $not: { $type: 'array' } } : { $size: inboxSize },
+      };
       return statement(ids, guard, {
         $set: { ...set, version: version + 1, updatedAt: now },
         ...unsetOf(unset),

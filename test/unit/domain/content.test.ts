@@ -463,3 +463,63 @@ test('contentFields names what a content defines; what is blank is not there', (
   expect(contentFields({ text: 'a', body: 0, attachments: [{ url: 'u' }] })).toEqual(['text', 'body', 'attachments']);
   expect(contentFields({ text: null } as unknown as Content)).toEqual([]);
 });
+
+describe('the short way for templates that only print fields', () => {
+  const names = ['a', 'size', 'first', 'x-y', '0', 'toString', '__proto__'];
+  const leaf = fc.oneof(
+    fc.string({ unit: fc.constantFrom('<', '&', 'é', '\ud800', ' ', 'z', '{') }),
+    fc.constantFrom(0, true, null, undefined, 3.5),
+    fc.date({ noInvalidDate: true }),
+  );
+  const data = fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { depthSize: 'small' },
+      leaf,
+      fc.array(tie('value'), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom(...names), tie('value'), { maxKeys: 3 }),
+    ),
+  })).value;
+  const path = fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 3 });
+  const parts = fc.array(
+    fc.oneof(
+      path.map(
+        (props) => `{{ variables${props.map((name) => (/^\w+$/.test(name) ? `.${name}` : `["${name}"]`)).join('')} }}`,
+      ),
+      fc.constantFrom(
+        'text ',
+        ' {{- variables.a -}} ',
+        '{{ variables.a | raw }}',
+        '{{ variables.a | upcase }}',
+        '{{ "b" }}',
+      ),
+    ),
+    { minLength: 1, maxLength: 4 },
+  );
+
+  test('says the same as the engine, failures included', () => {
+    fc.assert(
+      fc.property(parts, data, fc.constantFrom('text', 'html'), (pieces, value, field) => {
+        const over: Scope = { ...scope, variables: { a: 'A', ...(value as object) } };
+        const template = pieces.join('');
+        // an empty loop changes nothing, but is no plain template
+        const long = rendered({ [field]: `${template}{% for i in (1..0) %}{% endfor %}` }, over);
+        expect(rendered({ [field]: template }, over)).toEqual(long);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test('counts against the same budget', () => {
+    const many = '{{ contact.name }}'.repeat(5_000);
+    const body = (count: number) => ({ body: Array.from({ length: count }, () => many) });
+    expect(rendered(body(4))).toMatchObject({ kind: 'rendered' });
+    expect(rendered(body(5))).toEqual(failed('template_error', expect.stringContaining('parts to render')));
+  });
+
+  test('takes it for a plain template', () => {
+    const content = compileContent({ text: 'Hi {{ contact.name }}, {{ variables.product }}' }, 'content').content;
+    expect(content?.base.text).toMatchObject({
+      plain: ['Hi ', ['contact', 'name'], ', ', ['variables', 'product']],
+    });
+  });
+});
