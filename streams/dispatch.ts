@@ -116,11 +116,6 @@ export class Dispatch {
     return Math.max(0, Math.min(own, total - others * reserve));
   }
 
-  /** Rows in doubt by channel. */
-  byChannel(): ReadonlyMap<string, number> {
-    return this.doubtByChannel;
-  }
-
   /** Takes in rows whose round was committed. */
   enqueue(entries: readonly InDoubt[]): void {
     const touched = new Set<Lane>();

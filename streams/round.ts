@@ -7,7 +7,6 @@ import type { Conversation, Id, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, ConversationStore, Instruments, Logger, RoundReceipt } from '../src/domain/ports.ts';
 import type { Dispatch, InDoubt } from './dispatch.ts';
-import type { Demand } from './loadAhead.ts';
 import { orphanUnit, quarantineUnit } from './quarantine.ts';
 import type { Runs } from './runs.ts';
 import { countByLane, laneOf, type Schedule } from './schedule.ts';
@@ -82,7 +81,7 @@ export class Round {
         return report;
       } catch (error) {
         if (signal.aborted || isServiceError(error, 'fenced')) throw error;
-        schedule.startOver();
+        schedule.lookAtAll();
         if (isServiceError(error, 'commit_unknown')) {
           await this.params.afterUnknownCommit();
         } else if (isDatabaseAway(error)) {
@@ -144,45 +143,20 @@ export class Round {
   }
 
   private async takeDue(candidates: Map<string, Candidate>, results: readonly RowResult[]): Promise<void> {
-    const { dispatch, schedule, clock, instruments } = this.params;
+    const { dispatch, schedule, clock, batchSize, instruments } = this.params;
     const recorded = countBy(results, ({ row }) => row.channel);
-    const skip = (id: string): boolean => dispatch.entry(id) !== undefined || this.untouchable.has(id);
-    for (const conversation of await schedule.take(this.demand(recorded, skip))) {
+    const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
+    const taken = await schedule.take({
+      capacity: Math.min(batchSize, dispatch.room('-', recorded)),
+      room: (channel) => dispatch.room(channel, recorded),
+      hidden: countByLane(inDoubt, clock.now()),
+      skip: (id) => dispatch.entry(id) !== undefined || this.untouchable.has(id),
+    });
+    for (const conversation of taken) {
       const known = candidates.get(conversation._id);
-      candidates.set(conversation._id, {
-        conversation: known?.conversation ?? conversation,
-        results: known?.results ?? [],
-        slot: true,
-      });
+      candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true });
       if (conversation.nextActionAt)
         instruments.lateness(Math.max(0, clock.now() - conversation.nextActionAt.getTime()));
-    }
-  }
-
-  /** What may be taken up once the rows of `relief` (by channel) are in doubt no longer. */
-  private demand(relief: ReadonlyMap<string, number>, skip: Demand['skip']): Demand {
-    const { dispatch, clock, batchSize } = this.params;
-    const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
-    return {
-      capacity: Math.min(batchSize, dispatch.room('-', relief)),
-      room: (channel) => dispatch.room(channel, relief),
-      skip,
-      hidden: countByLane(inDoubt, clock.now()),
-    };
-  }
-
-  /** Reads for the next round while this one commits: by then everything now in doubt may be answered, but not what this one sends. */
-  private async loadAhead(candidates: ReadonlyMap<string, Candidate>, decisions: Iterable<Decision>): Promise<void> {
-    const { dispatch, schedule, logger } = this.params;
-    const relief = new Map(dispatch.byChannel());
-    for (const { send } of decisions) if (send) relief.set(send.channel, (relief.get(send.channel) ?? 0) - 1);
-    const skip = (id: string): boolean =>
-      candidates.has(id) || dispatch.entry(id) !== undefined || this.untouchable.has(id);
-    try {
-      await schedule.loadAhead(this.demand(relief, skip));
-    } catch (error) {
-      logger.debug('nothing could be read ahead of the next round', { error });
-      schedule.startOver();
     }
   }
 
@@ -207,14 +181,8 @@ export class Round {
       decisions.set(id, decision);
       if (decision.unit) units.push(decision.unit);
     }
-    // Both have ended before anything is noticed in the schedule: what was read knows nothing of what is committed here.
-    const ahead = this.loadAhead(candidates, decisions.values());
-    let receipt: RoundReceipt = { missed: new Set(), poisoned: new Map() };
-    try {
-      if (units.length > 0) receipt = await store.commit(units);
-    } finally {
-      await ahead;
-    }
+    const receipt: RoundReceipt =
+      units.length > 0 ? await store.commit(units) : { missed: new Set(), poisoned: new Map() };
     for (const [id, error] of undecided) receipt.poisoned.set(id, error);
     const sends: InDoubt[] = [];
     for (const [id, decision] of decisions) {

@@ -4,7 +4,6 @@ import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock, ConversationStore } from '../src/domain/ports.ts';
-import { type Demand, LoadAhead } from './loadAhead.ts';
 import type { KnownRun } from './runs.ts';
 
 interface LaneState {
@@ -20,6 +19,18 @@ interface LaneState {
   from: number;
   /** It had less than its share last time: what it leaves goes to the others. */
   short: boolean;
+}
+
+/** What a round may take up. */
+export interface Demand {
+  /** Conversations, at most. */
+  capacity: number;
+  /** Of these on a channel ("-": on none), at most; 0 passes its lanes over. */
+  room: (channel: string) => number;
+  /** By lane key, how many would be found and are not wanted: a row of theirs is in flight. */
+  hidden: ReadonlyMap<string, number>;
+  /** Which ones these are. */
+  skip: (id: string) => boolean;
 }
 
 export interface ScheduleParams {
@@ -53,7 +64,6 @@ export function laneOf(conversation: Conversation): { lane: Lane; at: number } |
 export class Schedule {
   private readonly params: ScheduleParams;
   private readonly lanes = new Map<string, LaneState>();
-  private readonly ahead = new LoadAhead();
   private readonly robin = new DeficitRoundRobin();
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
@@ -138,9 +148,7 @@ export class Schedule {
   /** Wakes the pipeline when a lane is due, now or by a timer. Called after each round. */
   arm(): void {
     if (this.listeners.size === 0) return;
-    let earliest = this.ahead.some(({ nextChannel = '-' }) => this.params.room(nextChannel) > 0)
-      ? 0
-      : Number.POSITIVE_INFINITY;
+    let earliest = Number.POSITIVE_INFINITY;
     for (const lane of this.lanes.values()) {
       const next = lane.due.next ?? earliest;
       if (lane.unknown) earliest = 0;
@@ -159,39 +167,8 @@ export class Schedule {
     });
   }
 
-  /** Conversations that are due, shared out over the lanes by weight. What was loaded ahead goes first. */
+  /** Conversations that are due, shared out over the lanes by weight. */
   async take(demand: Demand): Promise<Conversation[]> {
-    if (this.ahead.size > 0) {
-      const owned = new Set(this.params.partitions());
-      const taken = this.ahead.take(demand, owned, (one) => this.noticeAgain(one));
-      if (taken.length > 0) return taken;
-    }
-    return this.read(demand);
-  }
-
-  /** Reads what the next round may want; called while another one commits, so that neither waits for the other. */
-  async loadAhead(demand: Demand): Promise<void> {
-    const capacity = demand.capacity - this.ahead.size;
-    if (capacity <= 0) return;
-    const waiting = this.ahead.ids();
-    const skip = (id: string): boolean => waiting.has(id) || demand.skip(id);
-    const hidden = new Map(demand.hidden);
-    for (const lane of this.lanes.values()) hidden.set(lane.key, (hidden.get(lane.key) ?? 0) + waiting.size);
-    this.ahead.add(await this.read({ ...demand, capacity, skip, hidden }));
-  }
-
-  /** Forgets what was loaded ahead and asks the database about every lane: a round failed. */
-  startOver(): void {
-    this.ahead.clear();
-    this.lookAtAll();
-  }
-
-  private noticeAgain(conversation: Conversation): void {
-    const waiting = laneOf(conversation);
-    if (waiting) this.notice(waiting.lane, waiting.at);
-  }
-
-  private async read(demand: Demand): Promise<Conversation[]> {
     await this.look();
     const due = this.dueLanes(demand);
     if (demand.capacity <= 0 || due.length === 0) return [];
@@ -233,15 +210,9 @@ export class Schedule {
   ): Promise<Conversation[]> {
     const { store, clock, partitions } = this.params;
     const now = clock.now();
-    const from = beginningAt(partitions(), lane.from);
-    let limit = share;
-    let all = await store.due(lane.lane, from, new Date(now), limit);
-    let open = all.filter(({ _id }) => !skip(_id));
-    if (open.length < share && all.length === limit && covered > 0) {
-      limit += covered;
-      all = await store.due(lane.lane, from, new Date(now), limit);
-      open = all.filter(({ _id }) => !skip(_id));
-    }
+    const limit = share + covered;
+    const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), limit);
+    const open = all.filter(({ _id }) => !skip(_id));
     const wanted = open.slice(0, share);
     lane.short = wanted.length < share;
     lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
