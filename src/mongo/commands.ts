@@ -49,7 +49,8 @@ async function inMessages<T>(items: readonly T[], send: (part: readonly T[]) => 
   try {
     await send(items);
   } catch (error) {
-    if (!(error instanceof RangeError) || items.length < 2) throw error;
+    if ((error as { code?: unknown }).code !== 'ERR_OUT_OF_RANGE') throw error;
+    if (items.length < 2) throw new RangeError('larger than the 16 MB that a document can hold', { cause: error });
     const middle = items.length >> 1;
     await inMessages(items.slice(0, middle), send);
     await inMessages(items.slice(middle), send);

@@ -1,6 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import { isServiceError } from '../domain/errors.ts';
 import type { Conversation, Id, Lane, Message, Unit } from '../domain/model.ts';
+import { heldBackBy } from '../domain/outbox.ts';
 import type { Clock, ConversationStore, Logger, RoundReceipt } from '../domain/ports.ts';
 import { inShape } from '../domain/shape.ts';
 import { conversationQueries } from './conversationQueries.ts';
@@ -116,10 +117,7 @@ export class MongoConversations implements ConversationStore {
     return receipt;
   }
 
-  /**
-   * Written as if every guard held, which is nearly always so; else once more, without those whose guard misses. A row
-   * whose result is left out stays in doubt, so a new one has to wait for it: the bound of what a kill can repeat holds.
-   */
+  /** Written as if every guard held, which is nearly always so; else once more, without those whose guard misses. */
   private async writePart(part: readonly Unit[]): Promise<Set<string>> {
     try {
       await this.ledger.transact('round', (session) => this.writer.write(part, session));
@@ -129,13 +127,7 @@ export class MongoConversations implements ConversationStore {
     }
     return this.ledger.transact('round', async (session) => {
       const missed = await this.writer.missing(part, session);
-      let inDoubt = part.filter((unit) => missed.has(unit.conversationId) && settles(unit)).length;
-      for (const { conversationId, inserts } of part) {
-        if (inDoubt === 0) break;
-        if (missed.has(conversationId) || !inserts.some(({ pending }) => pending)) continue;
-        missed.add(conversationId);
-        inDoubt -= 1;
-      }
+      for (const id of heldBackBy(missed, part)) missed.add(id);
       const units = part.filter(({ conversationId }) => !missed.has(conversationId));
       if (units.length > 0) await this.writer.write(units, session);
       return missed;
@@ -154,8 +146,6 @@ export class MongoConversations implements ConversationStore {
     return [part.slice(0, middle), part.slice(middle)];
   }
 }
-
-const settles = ({ rows }: Unit): boolean => rows.some(({ unset }) => unset.includes('pending'));
 
 function ascendingRuns(numbers: readonly number[]): number[][] {
   const runs: number[][] = [];

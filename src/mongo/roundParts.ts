@@ -1,7 +1,10 @@
 import type { Unit } from '../domain/model.ts';
 
-/** Transactions are bounded by bytes too: a cache smaller than them refuses whole batches. */
-const transactionBytes = 8_000_000;
+/**
+ * Transactions are bounded by bytes too: a cache smaller than them refuses whole batches, and the driver puts a command into
+ * 17 MB. Sizes are counted in characters here, which are up to three bytes each.
+ */
+const transactionBytes = 5_000_000;
 
 /** A rough size is enough: what is large in a row is its content. */
 function sizeOf(unit: Unit): number {

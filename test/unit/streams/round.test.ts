@@ -37,6 +37,44 @@ describe('a round', () => {
     expect(conversation(id)).toMatchObject({ status: 'completed', outcome: 'replied', consumed: ['e1'], inbox: [] });
   });
 
+  test('it takes up as many as it records, and never has more in doubt than it may', async () => {
+    const contacts = Array.from({ length: 150 }, (_, index) => `p${index}`);
+    const { turn, answer, database, dispatch } = await member([asking], contacts);
+    // the channel alone may have 32 in doubt, twice its concurrency
+    const doubted: number[] = [];
+    database.hooks.after = (operation) => {
+      if (operation === 'round') doubted.push(database.messages.find(({ status }) => status === 'sending').length);
+    };
+    const sent: number[] = [];
+    for (let n = 0; n < 12; n++) {
+      sent.push((await turn()).sent);
+      await answer();
+    }
+    expect(sent.slice(0, 3)).toEqual([32, 16, 16]);
+    expect(sent.reduce((sum, count) => sum + count, 0)).toBe(150);
+    expect(Math.max(...doubted)).toBe(32);
+    expect(dispatch.inDoubt).toBe(0);
+  });
+
+  test('an answer whose conversation was pushed to meanwhile does not let more come in doubt', async () => {
+    const contacts = Array.from({ length: 60 }, (_, index) => `p${index}`);
+    const { turn, wire, answer, database, row } = await member([asking], contacts);
+    await turn();
+    const answered = wire[0]?.id ?? '';
+    await answer();
+    let most = 0;
+    database.hooks.before = (operation) => {
+      if (operation === 'round' && most === 0)
+        database.push(row(answered)?.conversationId ?? '', { id: 'e1', type: 'reply' });
+    };
+    database.hooks.after = (operation) => {
+      if (operation === 'round')
+        most = Math.max(most, database.messages.find(({ status }) => status === 'sending').length);
+    };
+    await turn();
+    expect(most).toBe(32);
+  });
+
   test('while the database is away it waits, then decides from fresh documents', async () => {
     const { turn, wire, database, clock } = await member([intro]);
     let failures = 3;
