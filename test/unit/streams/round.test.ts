@@ -58,7 +58,7 @@ describe('a round', () => {
 
   test('an answer whose conversation was pushed to meanwhile does not let more come in doubt', async () => {
     const contacts = Array.from({ length: 60 }, (_, index) => `p${index}`);
-    const { turn, wire, answer, database, row } = await member([asking], contacts);
+    const { turn, wire, answer, database, row } = await member([intro], contacts);
     await turn();
     const answered = wire[0]?.id ?? '';
     await answer();
