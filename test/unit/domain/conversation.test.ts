@@ -456,6 +456,22 @@ describe('answers of channels', () => {
     expect(inFlight.counters).not.toHaveProperty('pending');
   });
 
+  test('a try that has to be repeated and a reply in one decision: one change of the row, skipped, no longer pending', () => {
+    const story = given([{ ...intro, waitForReply: 'PT1H' }]).due(0);
+    story.conversation = { ...story.conversation, inbox: [{ type: 'reply', id: 'e1' }] };
+    story.answer(1, retry);
+    expect(story.decision.unit?.rows).toEqual([
+      {
+        id: 'spring:anna/1',
+        channel: 'sms',
+        set: { status: 'skipped', reason: 'replied', attempts: 1, error: expect.anything() },
+        unset: ['pending'],
+      },
+    ]);
+    expect(story.conversation).toMatchObject({ status: 'completed', outcome: 'replied' });
+    expect(story.counters).not.toHaveProperty('pending');
+  });
+
   test('an awaited row that is gone is passed over', () => {
     const story = given([intro, { ...tips, delay: 'PT1S' }])
       .due(0)
