@@ -232,7 +232,7 @@ export function trickleRun(options) {
     await Promise.race([until(() => completed(db), 'the campaign to be completed'), workers.ended]);
     const seconds = (Date.now() - startsAt) / 1000;
     const name = `trickle, ${rate} conversations/s`;
-    const result = figures(name, 2 * contacts, seconds, stats, cpu, workers.pids);
+    const result = figures(name, 2 * contacts, seconds, await ask(sinkUrl, '/stats'), cpu, workers.pids);
     const late = await latenessOf(db, sinkUrl);
     const exitCodes = await workers.stop();
     return { ...result, late, exitCodes, problems: workers.problems };
