@@ -7,7 +7,7 @@ import type { Conversation } from './model.ts';
 export const absent = undefined as never;
 
 /** The same conversation with every field we know, in one order. What others added to the document is left out: no write of ours touches it. */
-export const inShape = (from: Conversation): Conversation => ({
+export const inShape = (from: Conversation): Conversation & Record<keyof Conversation, unknown> => ({
   _id: from._id,
   campaignId: from.campaignId,
   tenant: from.tenant ?? absent,
@@ -34,6 +34,7 @@ export const inShape = (from: Conversation): Conversation => ({
   consumed: from.consumed,
   history: from.history ?? [],
   trace: from.trace ?? absent,
+  expireAt: from.expireAt ?? absent,
   createdAt: from.createdAt,
   updatedAt: from.updatedAt,
 });
