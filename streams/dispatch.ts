@@ -97,22 +97,17 @@ export class Dispatch {
     return this.doubt.get(conversationId);
   }
 
-  /**
-   * How many more rows may come in doubt on a channel ("-": on any), once those of `relief` (by channel) are no longer:
-   * what a round records leaves doubt with the commit that brings in what it adds.
-   */
-  room(channel: string, relief: ReadonlyMap<string, number> = new Map()): number {
+  /** How many more rows may come in doubt on a channel ("-": on any) now. */
+  room(channel: string): number {
     if (this.stopped || this.sendingStopped) return 0;
-    const doubtOn = (name: string): number => (this.doubtByChannel.get(name) ?? 0) - (relief.get(name) ?? 0);
-    let total = this.params.concurrency - this.doubt.size;
-    for (const count of relief.values()) total += count;
+    const total = this.params.concurrency - this.doubt.size;
     if (channel === '-') return Math.max(0, total);
     const lane = this.lanes.get(channel);
     if (lane === undefined) return 0;
     // a channel alone may use everything but what is kept for each other one
     const reserve = Math.min(lane.channel.concurrency, Math.floor(this.params.concurrency / (2 * this.lanes.size)));
-    const others = [...this.lanes.keys()].filter((name) => name !== channel && doubtOn(name) <= 0).length;
-    const own = 2 * lane.channel.concurrency - doubtOn(channel);
+    const others = [...this.lanes.keys()].filter((name) => name !== channel && !this.doubtByChannel.get(name)).length;
+    const own = 2 * lane.channel.concurrency - (this.doubtByChannel.get(channel) ?? 0);
     return Math.max(0, Math.min(own, total - others * reserve));
   }
 

@@ -102,7 +102,7 @@ export class Round {
     const { clock, instruments, schedule } = this.params;
     const began = clock.monotonic();
     const candidates = await this.load(results, hints, fresh);
-    await this.takeDue(candidates, results);
+    await this.takeDue(candidates);
     const report: RoundReport = { units: 0, sent: 0, results: results.length, poisoned: 0 };
     let pending = candidates;
     for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++) pending = await this.pass(pending, report);
@@ -142,13 +142,12 @@ export class Round {
     return candidates;
   }
 
-  private async takeDue(candidates: Map<string, Candidate>, results: readonly RowResult[]): Promise<void> {
+  private async takeDue(candidates: Map<string, Candidate>): Promise<void> {
     const { dispatch, schedule, clock, batchSize, instruments } = this.params;
-    const recorded = countBy(results, ({ row }) => row.channel);
     const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
     const taken = await schedule.take({
-      capacity: Math.min(batchSize, dispatch.room('-', recorded)),
-      room: (channel) => dispatch.room(channel, recorded),
+      capacity: Math.min(batchSize, dispatch.room('-')),
+      room: (channel) => dispatch.room(channel),
       hidden: countByLane(inDoubt, clock.now()),
       skip: (id) => dispatch.entry(id) !== undefined || this.untouchable.has(id),
     });
@@ -313,12 +312,6 @@ export class Round {
       return false;
     });
   }
-}
-
-function countBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const item of items) counts.set(keyOf(item), (counts.get(keyOf(item)) ?? 0) + 1);
-  return counts;
 }
 
 function campaignsOf(candidates: Iterable<Candidate>): Id[] {

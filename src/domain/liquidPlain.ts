@@ -1,5 +1,6 @@
 /** Most templates only print fields. They need no engine: here is the short way for those, and who has to take the long one. */
 import { type Template as LiquidNode, Output, TypeGuards } from 'liquidjs';
+import { isPlain } from './plain.ts';
 
 /** Literal text, or the path of a printed field. */
 export type PlainTemplate = readonly (string | readonly string[])[];
@@ -47,12 +48,15 @@ export function renderPlain(
     }
     let value: unknown = scope;
     for (const name of part) {
-      if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, name))
-        return undefined;
-      value = (value as Record<string, unknown>)[name];
+      if (!isPlainData(value) || !Object.hasOwn(value, name)) return undefined;
+      value = value[name];
     }
     if (typeof value !== 'string') return undefined;
     text += encode(value);
   }
   return text;
 }
+
+/** A BSON value (DBRef, Code, ...) is the text it stands for, and has no fields. */
+const isPlainData = (value: unknown): value is Record<string, unknown> =>
+  isPlain(value) && typeof value['_bsontype'] !== 'string';

@@ -3,7 +3,7 @@ import { backoffMs } from './backoff.ts';
 import { type Draft, fail, goOn } from './draft.ts';
 import type { CompiledStage } from './flow.ts';
 import { sequenceOf } from './ids.ts';
-import type { Message, SkipReason, Unit } from './model.ts';
+import type { Message, SkipReason } from './model.ts';
 import type { SendResult } from './ports.ts';
 import { afterMessage, placeAt } from './stages.ts';
 
@@ -143,18 +143,3 @@ const skipReason = (outcome: string | undefined): SkipReason =>
     : outcome === 'unsubscribed' || outcome === 'bounced' || outcome === 'complained'
       ? 'suppressed'
       : 'stopped';
-
-/**
- * The units of a round that have to wait with those whose guard missed: a round takes up as many rows as it records answers,
- * so for each answer that stays unrecorded one row less may come in doubt. That keeps the bound of what a kill can repeat.
- */
-export function heldBackBy(missed: ReadonlySet<string>, units: readonly Unit[]): string[] {
-  const sends = ({ inserts, rows }: Unit): boolean =>
-    inserts.some(({ status }) => status === 'sending') || rows.some(({ set }) => set.status === 'sending');
-  const recorded = (unit: Unit): boolean =>
-    unit.rows.some(({ set }) => set.status !== undefined && set.status !== 'sending');
-  let unrecorded = units.filter((unit) => missed.has(unit.conversationId) && recorded(unit)).length;
-  return units
-    .filter((unit) => !missed.has(unit.conversationId) && sends(unit) && unrecorded-- > 0)
-    .map(({ conversationId }) => conversationId);
-}

@@ -1,7 +1,6 @@
 import type { Collection, Db } from 'mongodb';
 import { isServiceError } from '../domain/errors.ts';
 import type { Conversation, Id, Lane, Message, Unit } from '../domain/model.ts';
-import { heldBackBy } from '../domain/outbox.ts';
 import type { Clock, ConversationStore, Logger, RoundReceipt } from '../domain/ports.ts';
 import { inShape } from '../domain/shape.ts';
 import { conversationQueries } from './conversationQueries.ts';
@@ -127,7 +126,6 @@ export class MongoConversations implements ConversationStore {
     }
     return this.ledger.transact('round', async (session) => {
       const missed = await this.writer.missing(part, session);
-      for (const id of heldBackBy(missed, part)) missed.add(id);
       const units = part.filter(({ conversationId }) => !missed.has(conversationId));
       if (units.length > 0) await this.writer.write(units, session);
       return missed;

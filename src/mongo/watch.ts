@@ -9,7 +9,7 @@ import { ownCollections } from './collections.ts';
  * Raised with every change of `watchPipeline`: the server refuses an event's token under another filter, so a position of
  * another version is given up as planned (a sweep follows, without an alert).
  */
-export const filterVersion = 1;
+export const filterVersion = 2;
 
 /** Every write of ours raises `version`; an update without it is somebody else's. Holds for what is no update too. */
 const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };

@@ -3,7 +3,7 @@ import type { StreamPosition } from '../../../src/domain/model.ts';
 import type { Change, ChangeBatch, ChangeSource, Clock } from '../../../src/domain/ports.ts';
 
 export const memoryReplicaSet = 'memory/0';
-export const memoryFilterVersion = 1;
+export const memoryFilterVersion = 2;
 
 /** The history that memory sources read: changes in order, each with a token; old ones can be cut off. */
 export class MemoryLog {

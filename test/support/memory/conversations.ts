@@ -1,6 +1,5 @@
 import { isServiceError } from '../../../src/domain/errors.ts';
 import type { Conversation, ConversationChange, Id, Lane, Message, Unit } from '../../../src/domain/model.ts';
-import { heldBackBy } from '../../../src/domain/outbox.ts';
 import type { Clock, ConversationStore, RoundReceipt } from '../../../src/domain/ports.ts';
 import { compare } from './bson.ts';
 import { addCounters } from './counters.ts';
@@ -88,12 +87,7 @@ export class MemoryConversations implements ConversationStore {
     const receipt: RoundReceipt = { missed: new Set(), poisoned: new Map() };
     if (units.length === 0) return Promise.resolve(receipt);
     return this.ledger.transact('round', () => {
-      const missed = new Set(
-        units.filter(({ change }) => change && !this.holds(change)).map((one) => one.conversationId),
-      );
-      for (const id of heldBackBy(missed, units)) receipt.missed.add(id);
       for (const unit of units) {
-        if (receipt.missed.has(unit.conversationId)) continue;
         try {
           if (!this.database.atomically(() => this.write(unit))) receipt.missed.add(unit.conversationId);
         } catch (error) {
@@ -119,17 +113,10 @@ export class MemoryConversations implements ConversationStore {
     return true;
   }
 
-  /** The document is still as it was read. */
-  private holds({ id, version, inboxSize }: ConversationChange): boolean {
+  private change({ id, version, inboxSize, set, unset, history }: ConversationChange): boolean {
     const found = this.database.conversations.get(id);
     const size = Array.isArray(found?.inbox) ? found.inbox.length : -1;
-    return found !== undefined && found.version === version && size === inboxSize;
-  }
-
-  private change(change: ConversationChange): boolean {
-    const { id, version, set, unset, history } = change;
-    const found = this.database.conversations.get(id);
-    if (found === undefined || !this.holds(change)) return false;
+    if (found === undefined || found.version !== version || size !== inboxSize) return false;
     const kept = history.length === 0 ? {} : { history: [...found.history, ...history].slice(-historyLimit) };
     const stamps = { version: version + 1, updatedAt: this.now() };
     return this.database.conversations.update(id, { ...set, ...kept, ...stamps }, unset);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { Code, DBRef, ObjectId } from 'mongodb';
 import {
   compileContent,
   completeVariants,
@@ -514,6 +515,14 @@ describe('the short way for templates that only print fields', () => {
     const body = (count: number) => ({ body: Array.from({ length: count }, () => many) });
     expect(rendered(body(4))).toMatchObject({ kind: 'rendered' });
     expect(rendered(body(5))).toEqual(failed('template_error', expect.stringContaining('parts to render')));
+  });
+
+  test.each([
+    ['a DBRef', '{{ variables.x.collection }}', new DBRef('people', new ObjectId())],
+    ['code', '{{ variables.x.code }}', new Code('secret()')],
+    ['anything that says it is of BSON', '{{ variables.x.name }}', { _bsontype: 'Thing', name: 'n' }],
+  ])('%s has no fields, the short way as the long one', (_, template, x) => {
+    expect(text(template, { ...scope, variables: { x } })).toEqual(failed('template_variable_missing'));
   });
 
   test('takes it for a plain template', () => {
