@@ -1,5 +1,5 @@
-// The ceiling: a bare loop over the driver that makes the same durable writes as the worker, field by field, and nothing else. No guards,
-// no templates, no schedule, no lease; one bad row would end it. A yardstick, not a design. A process of its own:
+// The ceiling: a bare loop over the driver that makes the same durable writes as the worker, field by field, and nothing
+// else. No guards, no templates, no schedule, no lease; one bad row would end it. A yardstick, not a design. A process of its own:
 // `ceiling.mjs <uri> <database> <sink url> <contacts>` expands the contacts, sends two messages each, two seconds apart.
 import { MongoClient } from 'mongodb';
 import { Pool } from 'undici';

@@ -1,5 +1,4 @@
 import { Observable } from 'rxjs';
-import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Id, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type {
@@ -12,6 +11,7 @@ import type {
   OutboundMessage,
 } from '../src/domain/ports.ts';
 import { absent } from '../src/domain/shape.ts';
+import { Gate } from './gate.ts';
 
 /** A row in doubt: committed `sending`, its result not yet committed. */
 export interface InDoubt {
@@ -45,9 +45,7 @@ interface Lane {
   active: number;
 }
 
-/** What is known of campaigns and of the stop switch may be this old when a row is handed over. */
-const freshMs = 1000;
-const leasePollMs = 50;
+const nothing: ReadonlyMap<string, number> = new Map();
 
 /**
  * Hands committed rows to their channels from bounded queues, through the gate. Everything that was taken in ends as one
@@ -63,12 +61,7 @@ export class Dispatch {
   private readonly early: RowResult[] = [];
   private abort = new AbortController();
   private stopped = false;
-  /** By campaign: until when (monotonic ms) what was read of it, and of the stop switch, is fresh. */
-  private readonly fresh = new Map<string, number>();
-  private cancelRefresh: (() => void) | undefined;
-  private refreshing = false;
-  private sendingStopped = false;
-  private waitingForLease = false;
+  private readonly gate: Gate;
 
   /** One subscriber: the rounds. Results that come before it is there wait. */
   readonly results$: Observable<RowResult> = new Observable((subscriber) => {
@@ -83,6 +76,13 @@ export class Dispatch {
     this.params = params;
     for (const channel of params.channels.values())
       this.lanes.set(channel.name, { channel, queue: [], head: 0, active: 0 });
+    this.gate = new Gate({
+      ...params,
+      waiting: () => [...this.lanes.values()].flatMap(({ queue, head }) => queue.slice(head).map(({ row }) => row)),
+      onOpen: () => {
+        for (const lane of this.lanes.values()) this.pump(lane);
+      },
+    });
   }
 
   get inDoubt(): number {
@@ -97,18 +97,19 @@ export class Dispatch {
     return this.doubt.get(conversationId);
   }
 
-  /** How many more rows may come in doubt on a channel ("-": on any) now. */
-  room(channel: string): number {
-    if (this.stopped || this.sendingStopped) return 0;
-    const total = this.params.concurrency - this.doubt.size;
+  /** How many more rows may come in doubt on a channel ("-": on any), beside those that are `planned` (by channel). */
+  room(channel: string, planned: ReadonlyMap<string, number> = nothing): number {
+    if (this.stopped || this.gate.sendingStopped) return 0;
+    let total = this.params.concurrency - this.doubt.size;
+    for (const count of planned.values()) total -= count;
     if (channel === '-') return Math.max(0, total);
     const lane = this.lanes.get(channel);
     if (lane === undefined) return 0;
+    const used = (name: string): number => (this.doubtByChannel.get(name) ?? 0) + (planned.get(name) ?? 0);
     // a channel alone may use everything but what is kept for each other one
     const reserve = Math.min(lane.channel.concurrency, Math.floor(this.params.concurrency / (2 * this.lanes.size)));
-    const others = [...this.lanes.keys()].filter((name) => name !== channel && !this.doubtByChannel.get(name)).length;
-    const own = 2 * lane.channel.concurrency - (this.doubtByChannel.get(channel) ?? 0);
-    return Math.max(0, Math.min(own, total - others * reserve));
+    for (const name of this.lanes.keys()) if (name !== channel && used(name) === 0) total -= reserve;
+    return Math.max(0, Math.min(2 * lane.channel.concurrency - used(channel), total));
   }
 
   /** Takes in rows whose round was committed. */
@@ -162,18 +163,18 @@ export class Dispatch {
 
   /** The stop switch was touched, or a campaign changed: the next row waits for a fresh look. */
   expire(): void {
-    this.fresh.clear();
-    this.refresh();
+    this.gate.expire();
   }
 
   /** Nothing new is handed over; what is on the wire goes on. */
   stop(): void {
     this.stopped = true;
+    this.gate.close();
   }
 
   /** The lease is lost: nothing is handed over any more, and what is on the wire is aborted. */
   abortAll(): void {
-    this.stopped = true;
+    this.stop();
     this.abort.abort();
   }
 
@@ -194,27 +195,18 @@ export class Dispatch {
   private pump(lane: Lane): void {
     while (!this.stopped && lane.active < lane.channel.concurrency && lane.head < lane.queue.length) {
       const entry = lane.queue[lane.head];
-      if (entry === undefined || !this.mayHand(entry.row)) return;
+      if (entry === undefined || !this.gate.isOpen(entry.row.campaignId)) return;
       lane.head += 1;
       if (lane.head === lane.queue.length || lane.head > 1024) {
         lane.queue.splice(0, lane.head);
         lane.head = 0;
       }
-      if (this.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
+      if (this.gate.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
         this.hold(entry);
       } else {
         void this.hand(lane, entry);
       }
     }
-  }
-
-  /** The gate's first half: the lease holds and what is known is fresh. If not, the lanes are pumped again once it is so. */
-  private mayHand({ campaignId }: Message): boolean {
-    const { ledger, clock } = this.params;
-    if (ledger.leaseRemaining() <= 0) this.waitForLease();
-    else if (clock.monotonic() > (this.fresh.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY)) this.refresh();
-    else return true;
-    return false;
   }
 
   private async hand(lane: Lane, { row, decidedAt }: InDoubt): Promise<void> {
@@ -236,54 +228,6 @@ export class Dispatch {
   private tell(result: RowResult): void {
     if (this.listener) this.listener(result);
     else this.early.push(result);
-  }
-
-  private waitForLease(): void {
-    if (this.waitingForLease) return;
-    this.waitingForLease = true;
-    this.params.clock.after(leasePollMs, () => {
-      this.waitingForLease = false;
-      for (const lane of this.lanes.values()) this.pump(lane);
-    });
-  }
-
-  /** One grouped re-read for everything that waits to leave. */
-  private refresh(): void {
-    if (this.refreshing || this.stopped) return;
-    this.refreshing = true;
-    this.cancelRefresh?.();
-    this.cancelRefresh = undefined;
-    void this.reread().then((ok) => {
-      this.refreshing = false;
-      if (!ok || this.sendingStopped)
-        this.cancelRefresh = this.params.clock.after(ok ? freshMs : leasePollMs * 4, () => this.refresh());
-      if (!ok) return;
-      for (const lane of this.lanes.values()) this.pump(lane);
-      this.params.onFresh();
-    });
-  }
-
-  private async reread(): Promise<boolean> {
-    const ids = new Map<string, Id>();
-    for (const { queue, head } of this.lanes.values())
-      for (const { row } of queue.slice(head)) ids.set(campaignKey(row.campaignId), row.campaignId);
-    const asked = this.params.clock.monotonic();
-    try {
-      const [statuses, sending] = await Promise.all([
-        this.params.campaigns.statuses([...ids.values()]),
-        this.params.campaigns.sending(),
-      ]);
-      for (const [key, until] of this.fresh) if (until < asked) this.fresh.delete(key);
-      for (const [key, id] of ids) {
-        this.params.seen(id, statuses.get(key), asked);
-        this.fresh.set(key, asked + freshMs);
-      }
-      this.sendingStopped = sending === 'stopped';
-      return true;
-    } catch (error) {
-      this.params.logger.warn('the gate cannot read what it has to know; rows wait', { error });
-      return false;
-    }
   }
 }
 

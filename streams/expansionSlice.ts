@@ -4,7 +4,10 @@ import type { CompiledFlow } from '../src/domain/flow.ts';
 import { conversationId } from '../src/domain/ids.ts';
 import type { Contact, Conversation, CounterDelta, ExpansionSlice, Run } from '../src/domain/model.ts';
 
-/** Contacts of one slice, in rough bytes (characters are up to three, and a command holds 16 MB): a transaction takes about 16 MB, and the cache of a small server less (measured). */
+/**
+ * Contacts of one slice, in rough bytes: a transaction takes about 16 MB, and the cache of a small server less (measured).
+ * With one more of `contactBytes`, and three bytes a character, a slice still fits into one command.
+ */
 const sliceBytes = 2_000_000;
 /** A contact that leaves no room for its conversation's own growth (a document holds 16 MB). */
 const contactBytes = 3_000_000;

@@ -1,5 +1,59 @@
 import type { Conversation, CounterDelta, Message, MessageChange, SkipReason, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
+import type { ConversationStore, Instruments, Logger } from '../src/domain/ports.ts';
+import type { Dispatch } from './dispatch.ts';
+import type { Candidate } from './load.ts';
+
+export interface QuarantineParams {
+  store: Pick<ConversationStore, 'commit'>;
+  dispatch: Pick<Dispatch, 'settled'>;
+  logger: Logger;
+  instruments: Instruments;
+}
+
+/** Takes aside what no round can decide about or write, and ends the rows whose answers have no conversation to go to. */
+export class Quarantine {
+  private readonly params: QuarantineParams;
+  /** Conversations that could not even be quarantined; they are left alone until the member restarts. */
+  private readonly untouchable = new Set<string>();
+
+  constructor(params: QuarantineParams) {
+    this.params = params;
+  }
+
+  isUntouchable(conversationId: string): boolean {
+    return this.untouchable.has(conversationId);
+  }
+
+  /** The conversation fails for `error`; its answers are recorded. */
+  async isolate({ conversation, results }: Candidate, error: Error): Promise<void> {
+    const { store, dispatch, logger, instruments } = this.params;
+    const { _id, campaignId } = conversation;
+    instruments.event('poisoned');
+    logger.error('a conversation cannot be written and is quarantined', {
+      code: 'poisoned',
+      campaignId,
+      conversationId: _id,
+      error,
+    });
+    const { poisoned, missed } = await store.commit([quarantineUnit(conversation, results, error)]);
+    if (poisoned.size > 0 || missed.size > 0) {
+      this.untouchable.add(_id);
+      await this.recordOrphans(_id, results);
+    }
+    for (const { row } of results) dispatch.settled(row);
+  }
+
+  /** Answers whose conversation or run is gone: somebody deleted it. The rows end all the same, else the campaign never would. */
+  async recordOrphans(conversationId: string, results: readonly RowResult[]): Promise<void> {
+    const { store, dispatch, logger } = this.params;
+    const [first, ...others] = results;
+    if (first === undefined) return;
+    logger.warn('what the answer to a message belongs to is gone', { conversationId, messageId: first.row._id });
+    await store.commit([orphanUnit(conversationId, [first, ...others])]);
+    for (const { row } of results) dispatch.settled(row);
+  }
+}
 
 interface Recorded {
   rows: MessageChange[];
@@ -42,13 +96,13 @@ function record(results: readonly RowResult[]): Recorded {
 }
 
 /** Answers to rows whose conversation is gone: the rows end, and so do their counters. */
-export function orphanUnit(conversationId: string, results: readonly [RowResult, ...RowResult[]]): Unit {
+function orphanUnit(conversationId: string, results: readonly [RowResult, ...RowResult[]]): Unit {
   const { campaignId } = results[0].row;
   return { conversationId, campaignId, inserts: [], deadLetters: [], ...record(results) };
 }
 
 /** The smallest write that takes a poisonous conversation out of the way: it fails with the reason, its inbox is emptied, a row of it that waits is skipped. */
-export function quarantineUnit(conversation: Conversation, results: readonly RowResult[], error: Error): Unit {
+function quarantineUnit(conversation: Conversation, results: readonly RowResult[], error: Error): Unit {
   const reason = { code: 'poisoned', message: error.message.slice(0, 500) };
   const active = conversation.status === 'active';
   const { rows, counters } = record(results);

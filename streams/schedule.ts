@@ -4,6 +4,7 @@ import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock, ConversationStore } from '../src/domain/ports.ts';
+import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
 
 interface LaneState {
@@ -21,25 +22,13 @@ interface LaneState {
   short: boolean;
 }
 
-/** What a round may take up. */
-export interface Demand {
-  /** Conversations, at most. */
-  capacity: number;
-  /** Of these on a channel ("-": on none), at most; 0 passes its lanes over. */
-  room: (channel: string) => number;
-  /** By lane key, how many would be found and are not wanted: a row of theirs is in flight. */
-  hidden: ReadonlyMap<string, number>;
-  /** Which ones these are. */
-  skip: (id: string) => boolean;
-}
-
 export interface ScheduleParams {
   store: Pick<ConversationStore, 'due' | 'nextDue'>;
   clock: Clock;
   /** Partitions owned and not being released. */
   partitions: () => readonly number[];
-  /** Conversations that may be taken up for a channel ("-": for none) now; 0 passes its lanes over. */
-  room: (channel: string) => number;
+  /** Conversations that may be taken up for a channel ("-": for none) now, beside those `planned` by channel; 0 passes its lanes over. */
+  room: (channel: string, planned?: ReadonlyMap<string, number>) => number;
 }
 
 /** Lanes looked at in one round, at most; the others come first in the next. */
@@ -47,15 +36,6 @@ const lanesPerTake = 64;
 const looksAtOnce = 8;
 /** `setTimeout` takes 31 bits of milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
-
-const laneKey = (lane: Lane): string => `${lane.opening ? 'o' : 'c'}|${lane.channel}|${campaignKey(lane.campaignId)}`;
-
-/** The lane a conversation waits in; undefined when nothing is due for it. */
-export function laneOf(conversation: Conversation): { lane: Lane; at: number } | undefined {
-  const { campaignId, nextChannel, nextActionAt, opening } = conversation;
-  if (nextActionAt === undefined || nextChannel === undefined) return undefined;
-  return { lane: { campaignId, channel: nextChannel, opening: opening === true }, at: nextActionAt.getTime() };
-}
 
 /**
  * Knows for each lane when something is next due: from our own writes, and from one indexed look where it does not know.
@@ -89,17 +69,10 @@ export class Schedule {
 
   /** A run became known or changed: its lanes are those of its flow while it runs, none otherwise. */
   setRun({ key, run, context, state }: KnownRun): void {
-    const wanted = new Map<string, Lane>();
-    if (state === 'running' && context !== undefined && !run.settled) {
-      const entry = context.flow.stages.get(context.flow.entry);
-      const add = (channel: string, opening: boolean): void => {
-        const lane = { campaignId: run._id, channel, opening };
-        wanted.set(laneKey(lane), lane);
-      };
-      add(entry?.type === 'message' ? entry.channel : '-', true);
-      for (const channel of context.flow.channels) add(channel, false);
-      add('-', false);
-    }
+    const wanted =
+      state === 'running' && context !== undefined && !run.settled
+        ? lanesOf(run._id, context.flow)
+        : new Map<string, Lane>();
     for (const lane of this.lanes.values())
       if (campaignKey(lane.lane.campaignId) === key && !wanted.has(lane.key)) {
         this.lanes.delete(lane.key);
@@ -167,22 +140,40 @@ export class Schedule {
     });
   }
 
-  /** Conversations that are due, shared out over the lanes by weight. */
-  async take(demand: Demand): Promise<Conversation[]> {
+  /**
+   * Conversations that are due, shared out over the lanes by weight, at most `capacity`. `hidden` counts by lane key those
+   * that would be found and are not wanted (a row of theirs is in flight); `skip` says which.
+   */
+  async take(
+    capacity: number,
+    hidden: ReadonlyMap<string, number>,
+    skip: (id: string) => boolean,
+  ): Promise<Conversation[]> {
     await this.look();
-    const due = this.dueLanes(demand);
-    if (demand.capacity <= 0 || due.length === 0) return [];
+    const due = this.dueLanes();
+    if (capacity <= 0 || due.length === 0) return [];
     const first = due.filter((lane) => lane.short);
     const second = due.filter((lane) => !lane.short);
-    const taken = await this.takeFrom(first, this.robin.shares(claimants(due), demand.capacity), demand);
-    const left = demand.capacity - taken.length;
+    const taken = await this.takeFrom(first, this.shares(due, capacity, []), hidden, skip);
+    const left = capacity - taken.length;
     if (second.length === 0 || left <= 0) return taken;
-    const shares = this.robin.shares(claimants(second), left);
-    return [...taken, ...(await this.takeFrom(second, shares, demand))];
+    return [...taken, ...(await this.takeFrom(second, this.shares(second, left, taken), hidden, skip))];
   }
 
-  private dueLanes({ room }: Demand): LaneState[] {
-    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && room(lane.lane.channel) > 0);
+  /** By weight, and no more on a channel than it has room for beside what is `taken`. */
+  private shares(
+    lanes: readonly LaneState[],
+    capacity: number,
+    taken: readonly Conversation[],
+  ): ReadonlyMap<string, number> {
+    const planned = new Map<string, number>();
+    for (const { nextChannel = '-' } of taken) planned.set(nextChannel, (planned.get(nextChannel) ?? 0) + 1);
+    const members = lanes.map(({ key, weight, lane }) => ({ key, weight, group: lane.channel }));
+    return this.robin.sharesInGroups(members, capacity, (channel) => this.params.room(channel, planned));
+  }
+
+  private dueLanes(): LaneState[] {
+    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && this.room(lane) > 0);
     if (due.length <= lanesPerTake) return due;
     this.turn = (this.turn + lanesPerTake) % due.length;
     return [...due.slice(this.turn), ...due.slice(0, this.turn)].slice(0, lanesPerTake);
@@ -191,11 +182,12 @@ export class Schedule {
   private async takeFrom(
     lanes: readonly LaneState[],
     shares: ReadonlyMap<string, number>,
-    { room, hidden, skip }: Demand,
+    hidden: ReadonlyMap<string, number>,
+    skip: (id: string) => boolean,
   ): Promise<Conversation[]> {
     const found = await Promise.all(
       lanes.map((lane) => {
-        const share = Math.min(shares.get(lane.key) ?? 0, room(lane.lane.channel));
+        const share = shares.get(lane.key) ?? 0;
         return share <= 0 ? [] : this.takeFromLane(lane, share, hidden.get(lane.key) ?? 0, skip);
       }),
     );
@@ -210,14 +202,13 @@ export class Schedule {
   ): Promise<Conversation[]> {
     const { store, clock, partitions } = this.params;
     const now = clock.now();
-    const limit = share + covered;
-    const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), limit);
+    const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), share + covered);
     const open = all.filter(({ _id }) => !skip(_id));
     const wanted = open.slice(0, share);
     lane.short = wanted.length < share;
     lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
     // what is in flight and due is noticed again when it is answered
-    if (all.length < limit && open.length <= share) {
+    if (all.length < share + covered && open.length <= share) {
       this.robin.forget(lane.key);
       lane.due.taken(now);
       const { woken } = lane;
@@ -258,22 +249,8 @@ export class Schedule {
   }
 }
 
-/** Counts conversations by the lane they would be found in. */
-export function countByLane(conversations: Iterable<Conversation>, now: number): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const conversation of conversations) {
-    const waiting = laneOf(conversation);
-    if (waiting === undefined || waiting.at > now) continue;
-    const key = laneKey(waiting.lane);
-    counts.set(key, (counts.get(key) ?? 0) + 1);
-  }
-  return counts;
-}
-
 /** The same partitions in ascending order from `first` on, then the others. */
 function beginningAt(partitions: readonly number[], first: number): readonly number[] {
   const at = partitions.findIndex((partition) => partition >= first);
   return at <= 0 ? partitions : [...partitions.slice(at), ...partitions.slice(0, at)];
 }
-
-const claimants = (lanes: readonly LaneState[]) => lanes.map(({ key, weight }) => ({ key, weight }));

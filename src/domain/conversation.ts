@@ -16,6 +16,8 @@ export interface DecideInput {
   results: readonly RowResult[];
   /** It was taken from its lane: one message may leave. */
   slot: boolean;
+  /** Whether one more message may leave on a channel; if not, it stays due there. */
+  hasRoom: (channel: string) => boolean;
   /** A row of it is with a channel and not among `results`: no further message is decided. */
   inFlight: boolean;
   /** The row that `awaiting` names. */
@@ -148,10 +150,10 @@ function act(draft: Draft, input: DecideInput): void {
       const message = `the flow has no stage ${state.stage}`;
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
     } else if (state.awaiting !== undefined) {
-      if (!mayLeave) return;
+      if (!mayLeave || !input.hasRoom(state.nextChannel ?? '-')) return;
       resend(draft, stage, state.awaiting, input.awaited);
     } else if (stage.type === 'message' && state.step < silenceStep(stage)) {
-      if (!mayLeave || !produce(draft, stage, state.step, state.nextActionAt)) return;
+      if (!mayLeave || !produce(draft, stage, state.step, state.nextActionAt, input.hasRoom)) return;
     } else if (stage.type === 'end') {
       draft.end({ status: 'completed', outcome: stage.outcome }, 'stopped');
     } else {
@@ -172,12 +174,18 @@ function resend(draft: Draft, stage: CompiledStage, awaiting: string, row: Messa
   draft.send = { ...row, ...change };
 }
 
-/** Writes the next message of a stage. False when this member has no such channel: it stays due for one that has. */
-function produce(draft: Draft, stage: CompiledMessage, step: number, dueAt: Date): boolean {
+/** Writes the next message of a stage. False when there is no room on its channel, or this member has no such channel: it stays due. */
+function produce(
+  draft: Draft,
+  stage: CompiledMessage,
+  step: number,
+  dueAt: Date,
+  hasRoom: DecideInput['hasRoom'],
+): boolean {
   const { context, state, now } = draft;
   const message = messageOf(stage, step);
   const channel = message && context.channels.get(message.channel);
-  if (message === undefined || channel === undefined) return false;
+  if (message === undefined || channel === undefined || !hasRoom(channel.name)) return false;
   const row: Message = {
     _id: messageId(state._id, state.sequence + 1),
     campaignId: context.campaignId,

@@ -6,6 +6,11 @@ export interface Claimant {
   weight: number;
 }
 
+export interface Member extends Claimant {
+  /** Claimants of one group share what there is room for in it. */
+  group: string;
+}
+
 /** `priority` 0 to 9 as a weight: 9 gets ten times what 0 gets. */
 export const weightOf = (priority: number): number => priority + 1;
 
@@ -32,6 +37,29 @@ export class DeficitRoundRobin {
     }
     for (const { key, deficit } of parts) this.deficits.set(key, deficit);
     return new Map(parts.map(({ key, share }) => [key, share]));
+  }
+
+  /** As `shares`, and no group gets more than its `room`; what it cannot use goes to groups that can. */
+  sharesInGroups(members: readonly Member[], capacity: number, room: (group: string) => number): Map<string, number> {
+    const groups = new Map<string, Member[]>();
+    for (const member of members) groups.set(member.group, [...(groups.get(member.group) ?? []), member]);
+    const claimants = [...groups].map(([group, own]) => ({
+      key: `group ${group}`,
+      weight: own.reduce((sum, { weight }) => sum + weight, 0),
+    }));
+    const fair = this.shares(claimants, capacity);
+    const parts = [...groups].map(([group, own]) => {
+      const most = Math.max(0, room(group));
+      return { own, most, part: Math.min(most, fair.get(`group ${group}`) ?? 0) };
+    });
+    let left = capacity - parts.reduce((sum, { part }) => sum + part, 0);
+    const shares = new Map<string, number>();
+    for (const { own, most, part } of parts) {
+      const extra = Math.max(0, Math.min(left, most - part));
+      left -= extra;
+      for (const [key, share] of this.shares(own, part + extra)) shares.set(key, share);
+    }
+    return shares;
   }
 
   /** A claimant that had nothing more to send keeps no credit, else it could save up a burst. */

@@ -1,8 +1,8 @@
 import type { Conversation } from './model.ts';
 
 /**
- * What a document does not have is in memory as undefined: then documents of a kind have one shape, and copying one is
- * several times as fast as leaving fields out. Stores write no undefined, and compare it as absent.
+ * What a document does not have is in memory as undefined: documents of a kind have one shape then, which makes copies of
+ * them cheap. Stores write no undefined, and compare it as absent.
  */
 export const absent = undefined as never;
 

@@ -1,8 +1,8 @@
 import type { Unit } from '../domain/model.ts';
 
 /**
- * Transactions are bounded by bytes too: a cache smaller than them refuses whole batches, and the driver puts a command into
- * 17 MB. Sizes are counted in characters here, which are up to three bytes each.
+ * Transactions are bounded by bytes too: a cache smaller than them refuses whole batches, and a command holds 16 MB. Sizes are
+ * counted in characters here, which are up to three bytes each.
  */
 const transactionBytes = 5_000_000;
 

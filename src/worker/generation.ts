@@ -92,7 +92,7 @@ export class Generation {
     this.schedule = new Schedule({
       ...{ store: this.conversations, clock },
       partitions: () => this.ownership.active,
-      room: (channel) => this.dispatch.room(channel),
+      room: (channel, planned) => this.dispatch.room(channel, planned),
     });
     this.round = new Round({
       ...{ store: this.conversations, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },

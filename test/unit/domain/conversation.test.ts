@@ -483,6 +483,34 @@ describe('answers of channels', () => {
   });
 });
 
+describe('a channel without room', () => {
+  const full = { slot: true, hasRoom: (channel: string) => channel !== 'sms' };
+
+  test('a message stays due and nothing is written', () => {
+    const story = given([intro]).decide(5, full);
+    expect(story.decision).toEqual({ conversation: expect.objectContaining({ nextChannel: 'sms', sequence: 0 }) });
+    expect(story.due(6).decision.send).toMatchObject({ channel: 'sms', dueAt: new Date(seconds(0)) });
+  });
+
+  test('a pause ends all the same: what follows waits in the lane of its channel', () => {
+    const story = given([{ id: 'pause', type: 'wait', for: 'PT1M' }, intro]).decide(60, full);
+    expect(story.decision.send).toBeUndefined();
+    expect(story.conversation).toMatchObject({
+      ...{ stage: 'intro', step: 0, nextChannel: 'sms', nextActionAt: new Date(seconds(60)) },
+    });
+    expect(story.due(61).decision.send).toMatchObject({ stage: 'intro' });
+  });
+
+  test('another try waits too', () => {
+    const story = given([intro])
+      .due(0)
+      .answer(1, { ...retry, retryAfterMs: 0 });
+    expect(story.decide(5, full).decision.send).toBeUndefined();
+    expect(story.conversation.awaiting).toBe('spring:anna/1');
+    expect(story.due(6).decision.send).toMatchObject({ _id: 'spring:anna/1', attempts: 2 });
+  });
+});
+
 describe('the end of a campaign', () => {
   test.each(['campaign_cancelled', 'campaign_ended'] as const)(
     '%s ends what is active and skips what waits',

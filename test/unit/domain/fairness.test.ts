@@ -37,6 +37,42 @@ describe('DeficitRoundRobin', () => {
     );
   });
 
+  const members = fc
+    .array(fc.tuple(fc.nat(9), fc.constantFrom('sms', 'email', '-')), { minLength: 1, maxLength: 10 })
+    .map((all) => all.map(([priority, group], index) => ({ key: `k${index}`, weight: weightOf(priority), group })));
+  const rooms = fc.record({ sms: fc.nat(60), email: fc.nat(60), '-': fc.nat(60) });
+
+  test('property: no group gets more than its room, and nothing is left that one of them could use', () => {
+    fc.assert(
+      fc.property(members, rooms, fc.nat(120), (all, room, capacity) => {
+        const shares = new DeficitRoundRobin().sharesInGroups(all, capacity, (group) => room[group as 'sms']);
+        const used = { sms: 0, email: 0, '-': 0 };
+        for (const { key, group } of all) used[group] += shares.get(key) ?? 0;
+        const groups = [...new Set(all.map(({ group }) => group))];
+        for (const group of groups) expect(used[group]).toBeLessThanOrEqual(room[group]);
+        const usable = groups.reduce((sum, group) => sum + room[group], 0);
+        expect(used.sms + used.email + used['-']).toBe(Math.min(capacity, usable));
+      }),
+    );
+  });
+
+  test('property: within a group that is short of room shares follow the weights in the long run', () => {
+    fc.assert(
+      fc.property(members, fc.integer({ min: 1, max: 9 }), (all, room) => {
+        const robin = new DeficitRoundRobin();
+        const got = new Map<string, number>();
+        const calls = 300;
+        for (let call = 0; call < calls; call++)
+          for (const [key, share] of robin.sharesInGroups(all, 500, () => room))
+            got.set(key, (got.get(key) ?? 0) + share);
+        for (const { key, weight, group } of all) {
+          const total = all.filter((one) => one.group === group).reduce((sum, one) => sum + one.weight, 0);
+          expect(Math.abs((got.get(key) ?? 0) - (calls * room * weight) / total)).toBeLessThanOrEqual(all.length + 1);
+        }
+      }),
+    );
+  });
+
   test('who had nothing to send saves up nothing', () => {
     const robin = new DeficitRoundRobin();
     const all = ['a', 'b', 'c'].map((key) => ({ key, weight: 1 }));

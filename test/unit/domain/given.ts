@@ -106,7 +106,7 @@ export class Story {
     const inFlight = this.row !== undefined;
     this.decision = decide(
       this.context,
-      { conversation: this.conversation, results: [], slot: false, inFlight, awaited, ...input },
+      { conversation: this.conversation, results: [], slot: false, hasRoom: () => true, inFlight, awaited, ...input },
       this.now,
       () => 0.5,
     );

@@ -48,8 +48,8 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
     close: async () => {},
   };
   const channels = new Map([['sms', channel]]);
-  const flow = { stages } as Flow;
-  const put = (id: string): void => {
+  const put = (id: string, own = stages): void => {
+    const flow = { stages: own } as Flow;
     const expansion = { expanded: contacts.length, skipped: {}, done: true };
     const at = new Date(clock.now());
     const run: Run = {
@@ -68,7 +68,7 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
     database.campaigns.insert({ _id: id, status: 'running', audience: { contacts: [] } });
     for (const contact of contacts) {
       const { conversation } = newConversation({
-        ...{ run, flow: contextOf(stages).flow, contact: { id: contact, name: contact, phone: `+${contact}` } },
+        ...{ run, flow: contextOf(own).flow, contact: { id: contact, name: contact, phone: `+${contact}` } },
         ...{ now: clock.now(), partitions: 8, traceparent: 't' },
       });
       database.conversations.insert(conversation);
@@ -90,7 +90,12 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
   });
   const ownership = new Ownership({ store, dispatch, logger, onActive: () => schedule.lookAtAll() });
   const schedule: Schedule = new Schedule({
-    ...{ store, clock, partitions: () => ownership.active, room: (name: string) => dispatch.room(name) },
+    ...{
+      store,
+      clock,
+      partitions: () => ownership.active,
+      room: (name: string, planned?: ReadonlyMap<string, number>) => dispatch.room(name, planned),
+    },
   });
   const round = new Round({
     ...{ store, runs, schedule, dispatch, batchSize: 100, clock, random: () => 0.5, logger, instruments },

@@ -70,6 +70,39 @@ describe('a round', () => {
     expect(most).toBeLessThanOrEqual(32);
   });
 
+  const pause = { id: 'pause', type: 'wait', for: 'PT1S' };
+  test.each<[string, unknown[], unknown[]]>([
+    ['both open', [asking], [asking]],
+    ['one comes from a pause, which has a lane without a channel', [pause, asking], [asking]],
+    ['both come from a pause', [pause, asking], [pause, asking]],
+  ])('campaigns that share a channel share its room: %s', async (_, stages, others) => {
+    const contacts = Array.from({ length: 100 }, (__, index) => `p${index}`);
+    const { turn, answer, put, runs, campaigns, schedule, database, clock, dispatch } = await member(stages, contacts);
+    put('autumn', others);
+    for (const run of await campaigns.openRuns()) runs.update(run);
+    schedule.lookAtAll();
+    clock.advance(1_000);
+    const of = (id: string) =>
+      database.messages.find(({ campaignId, status }) => campaignId === id && status !== 'queued').length;
+    let most = 0;
+    database.hooks.after = () => {
+      most = Math.max(most, database.messages.find(({ status }) => status === 'sending').length);
+    };
+    for (let n = 0; n < 6; n++) {
+      await turn();
+      await answer();
+    }
+    expect(of('spring') + of('autumn')).toBeLessThan(200);
+    for (const id of ['spring', 'autumn']) expect(of(id)).toBeGreaterThan(16);
+    for (let n = 0; n < 60; n++) {
+      await turn();
+      await answer();
+    }
+    expect(most).toBe(32);
+    expect(database.messages.find(({ status }) => status === 'sent')).toHaveLength(200);
+    expect(dispatch.inDoubt).toBe(0);
+  });
+
   test('an answer whose conversation was pushed to meanwhile does not let more come in doubt', async () => {
     const contacts = Array.from({ length: 60 }, (_, index) => `p${index}`);
     const { turn, wire, answer, database, row } = await member([intro], contacts);
@@ -117,6 +150,47 @@ describe('a round', () => {
     for (let n = 0; n < 10; n++) await clock.advanceAsync(500);
     await done;
     expect(await counters()).toMatchObject({ pending: 0, metrics: { messages: { sent: 1 } } });
+  });
+
+  test('an answer that asks for another try is recorded once, though the round had to be repeated', async () => {
+    const { turn, answer, database, clock, conversation, row } = await member([intro], ['ada', 'bob']);
+    await turn();
+    await answer({ kind: 'retry', code: 'busy', message: 'later', counts: true });
+    let pushed = false;
+    let failures = 1;
+    // the first pass is written but for bob, and reading him again fails
+    database.hooks.before = (operation) => {
+      if (operation === 'byIds' && pushed && failures-- > 0) throw away();
+      if (operation !== 'round' || pushed) return;
+      pushed = true;
+      database.push('spring:bob', { id: 'e1', type: 'custom' });
+    };
+    const done = turn();
+    for (let n = 0; n < 10; n++) await clock.advanceAsync(500);
+    await done;
+    expect(failures).toBeLessThan(1);
+    const retries = conversation(id)?.history.filter(({ event }) => event === 'retry');
+    expect(retries).toHaveLength(1);
+    expect(row(`${id}/1`)).toMatchObject({ status: 'queued', attempts: 1 });
+  });
+
+  test('rows of a lost sender whose run was deleted end, and are in doubt no longer', async () => {
+    const { turn, database, ownership, all, signal, row, dispatch, conversation } = await member([intro]);
+    const ada = conversation(id);
+    if (ada === undefined) throw new Error('no conversation');
+    const gone = { ...ada, _id: 'gone:ada', campaignId: 'gone' };
+    database.conversations.insert(gone);
+    database.messages.insert({
+      ...{ _id: 'gone:ada/1', campaignId: 'gone', conversationId: gone._id, partition: gone.partition },
+      ...{ stage: 'intro', step: 0, channel: 'sms', status: 'sending', pending: true, attempts: 1, worker: 'm0' },
+      ...{ dueAt: gone.createdAt, queuedAt: gone.createdAt },
+    });
+    await ownership.gained(all, signal);
+    expect(dispatch.inDoubt).toBe(1);
+    await turn();
+    expect(row('gone:ada/1')).toMatchObject({ status: 'uncertain' });
+    expect(row('gone:ada/1')?.pending).toBeUndefined();
+    expect(dispatch.entry('gone:ada')).toBeUndefined();
   });
 
   test('a commit of unknown outcome: rows nobody handed over are adopted, and leave once', async () => {

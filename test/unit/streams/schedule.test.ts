@@ -36,10 +36,7 @@ function fixture(dueAt: (lane: Lane, partitions: readonly number[]) => number | 
     },
   };
   const schedule = new Schedule({ store, clock, partitions: () => partitions, room: () => 100 });
-  const take = async () =>
-    (await schedule.take({ capacity: 100, room: () => 100, hidden: new Map(), skip: () => false })).map(
-      ({ _id }) => _id,
-    );
+  const take = async () => (await schedule.take(100, new Map(), () => false)).map(({ _id }) => _id);
   const own = (...ids: number[]): void => {
     partitions = ids;
   };

@@ -1,0 +1,123 @@
+import type { Conversation, Message } from '../src/domain/model.ts';
+import type { RowResult } from '../src/domain/outbox.ts';
+import type { Clock, ConversationStore, Instruments } from '../src/domain/ports.ts';
+import type { Dispatch } from './dispatch.ts';
+import { countByLane } from './lanes.ts';
+import type { Quarantine } from './quarantine.ts';
+import type { Schedule } from './schedule.ts';
+
+/** A conversation that a round decides about. */
+export interface Candidate {
+  conversation: Conversation;
+  results: RowResult[];
+  /** It was taken from its lane: one message may leave. */
+  slot: boolean;
+}
+
+/** By conversation id. */
+export type Candidates = Map<string, Candidate>;
+
+export interface LoaderParams {
+  store: Pick<ConversationStore, 'byIds' | 'messages'>;
+  schedule: Schedule;
+  dispatch: Dispatch;
+  quarantine: Quarantine;
+  /** Conversations that are due taken up in one round, at most. */
+  batchSize: number;
+  owns: (conversationId: string, partition: number) => boolean;
+  clock: Clock;
+  instruments: Instruments;
+}
+
+/** What a round is about: reads the conversations of answers and hints, and takes up what is due. */
+export class Loader {
+  private readonly params: LoaderParams;
+
+  constructor(params: LoaderParams) {
+    this.params = params;
+  }
+
+  /** `fresh`: everything is read, else what is in doubt is known as we wrote it. */
+  async load(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<Candidates> {
+    const candidates = await this.named(results, hints, fresh);
+    await this.takeDue(candidates);
+    return candidates;
+  }
+
+  /** Those whose guard missed, read again. */
+  async again(candidates: Candidates, missed: ReadonlySet<string>): Promise<Candidates> {
+    const found: Candidates = new Map();
+    if (missed.size === 0) return found;
+    for (const conversation of await this.params.store.byIds([...missed])) {
+      const candidate = candidates.get(conversation._id);
+      if (candidate) found.set(conversation._id, { ...candidate, conversation });
+    }
+    for (const id of missed)
+      if (!found.has(id)) await this.params.quarantine.recordOrphans(id, candidates.get(id)?.results ?? []);
+    return found;
+  }
+
+  /** The rows that candidates with a slot wait to send again, by id. */
+  async awaitedRows(candidates: Candidates): Promise<Map<string, Message>> {
+    const ids: string[] = [];
+    for (const { conversation, slot } of candidates.values())
+      if (slot && conversation.awaiting !== undefined) ids.push(conversation.awaiting);
+    if (ids.length === 0) return new Map();
+    return new Map((await this.params.store.messages(ids)).map((row) => [row._id, row]));
+  }
+
+  /** After a try that may have committed: answers to rows that are no longer `sending` were recorded by it. */
+  async unrecorded(results: readonly RowResult[]): Promise<RowResult[]> {
+    const { store, dispatch } = this.params;
+    const rows = await store.messages(results.map(({ row }) => row._id));
+    const sending = new Set(rows.filter(({ status }) => status === 'sending').map(({ _id }) => _id));
+    return results.filter(({ row }) => {
+      if (sending.has(row._id)) return true;
+      dispatch.settled(row);
+      return false;
+    });
+  }
+
+  private async named(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<Candidates> {
+    const { dispatch, store, owns, quarantine } = this.params;
+    const candidates: Candidates = new Map();
+    const byConversation = new Map<string, RowResult[]>();
+    const wanted = new Set(hints);
+    for (const result of results) {
+      const id = result.row.conversationId;
+      byConversation.set(id, [...(byConversation.get(id) ?? []), result]);
+      const known = fresh ? undefined : dispatch.entry(id)?.conversation;
+      if (known === undefined) wanted.add(id);
+      else if (!wanted.has(id))
+        candidates.set(id, { conversation: known, results: byConversation.get(id) ?? [], slot: false });
+    }
+    for (const id of wanted) if (quarantine.isUntouchable(id)) wanted.delete(id);
+    if (wanted.size > 0) {
+      for (const conversation of await store.byIds([...wanted])) {
+        const own = byConversation.get(conversation._id) ?? [];
+        if (own.length === 0 && !owns(conversation._id, conversation.partition)) continue;
+        candidates.set(conversation._id, { conversation, results: own, slot: false });
+      }
+    }
+    for (const [id, own] of byConversation) if (!candidates.has(id)) await quarantine.recordOrphans(id, own);
+    return candidates;
+  }
+
+  private async takeDue(candidates: Candidates): Promise<void> {
+    const { dispatch, schedule, quarantine, clock, batchSize, instruments } = this.params;
+    const capacity = Math.min(batchSize, dispatch.room('-'));
+    const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
+    const hidden = countByLane(inDoubt, clock.now());
+    const skip = (id: string): boolean => dispatch.entry(id) !== undefined || quarantine.isUntouchable(id);
+    const taken = await schedule.take(capacity, hidden, skip);
+    // what comes from a pause was allotted no room on the channel it may need: it gets what the others leave
+    const pauseLast = (a: Conversation, b: Conversation): number =>
+      Number(a.nextChannel === '-') - Number(b.nextChannel === '-');
+    for (const conversation of taken.toSorted(pauseLast)) {
+      const known = candidates.get(conversation._id);
+      candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true });
+      if (conversation.nextActionAt)
+        instruments.lateness(Math.max(0, clock.now() - conversation.nextActionAt.getTime()));
+    }
+  }
+}
