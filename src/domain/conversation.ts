@@ -143,17 +143,18 @@ function act(draft: Draft, input: DecideInput): void {
   const mayLeave = input.slot && !input.inFlight;
   for (let places = 0; places < placesPerDecision && draft.send === undefined; places++) {
     const { state } = draft;
-    if (state.status !== 'active' || state.nextActionAt === undefined || state.nextActionAt.getTime() > draft.now)
-      return;
+    const { nextActionAt, nextChannel } = state;
+    if (state.status !== 'active' || nextActionAt === undefined || nextChannel === undefined) return;
+    if (nextActionAt.getTime() > draft.now) return;
     const stage = flow.stages.get(state.stage);
     if (stage === undefined) {
       const message = `the flow has no stage ${state.stage}`;
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
     } else if (state.awaiting !== undefined) {
-      if (!mayLeave || !input.hasRoom(state.nextChannel ?? '-')) return;
+      if (!mayLeave || !input.hasRoom(nextChannel)) return;
       resend(draft, stage, state.awaiting, input.awaited);
     } else if (stage.type === 'message' && state.step < silenceStep(stage)) {
-      if (!mayLeave || !produce(draft, stage, state.step, state.nextActionAt, input.hasRoom)) return;
+      if (!mayLeave || !produce(draft, stage, state.step, nextActionAt, input.hasRoom)) return;
     } else if (stage.type === 'end') {
       draft.end({ status: 'completed', outcome: stage.outcome }, 'stopped');
     } else {
