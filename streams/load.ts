@@ -44,16 +44,17 @@ export class Loader {
     return candidates;
   }
 
-  /** Those whose guard missed, read again. */
+  /** Those that missed, read again; answers that were recorded before are settled. */
   async again(candidates: Candidates, missed: ReadonlySet<string>): Promise<Candidates> {
     const found: Candidates = new Map();
     if (missed.size === 0) return found;
+    const open = await this.unrecorded([...missed].flatMap((id) => candidates.get(id)?.results ?? []));
+    const resultsOf = (id: string): RowResult[] => (candidates.get(id)?.results ?? []).filter((one) => open.has(one));
     for (const conversation of await this.params.store.byIds([...missed])) {
-      const candidate = candidates.get(conversation._id);
-      if (candidate) found.set(conversation._id, { ...candidate, conversation });
+      const { _id } = conversation;
+      found.set(_id, { conversation, results: resultsOf(_id), slot: candidates.get(_id)?.slot === true });
     }
-    for (const id of missed)
-      if (!found.has(id)) await this.params.quarantine.recordOrphans(id, candidates.get(id)?.results ?? []);
+    for (const id of missed) if (!found.has(id)) await this.params.quarantine.recordOrphans(id, resultsOf(id));
     return found;
   }
 
@@ -66,16 +67,18 @@ export class Loader {
     return new Map((await this.params.store.messages(ids)).map((row) => [row._id, row]));
   }
 
-  /** After a try that may have committed: answers to rows that are no longer `sending` were recorded by it. */
-  async unrecorded(results: readonly RowResult[]): Promise<RowResult[]> {
+  /** Answers to rows that are no longer `sending` were recorded before, by a try that failed after its commit. */
+  private async unrecorded(results: readonly RowResult[]): Promise<Set<RowResult>> {
     const { store, dispatch } = this.params;
+    if (results.length === 0) return new Set();
     const rows = await store.messages(results.map(({ row }) => row._id));
-    const sending = new Set(rows.filter(({ status }) => status === 'sending').map(({ _id }) => _id));
-    return results.filter(({ row }) => {
-      if (sending.has(row._id)) return true;
-      dispatch.settled(row);
-      return false;
-    });
+    const recorded = new Set(rows.filter(({ status }) => status !== 'sending').map(({ _id }) => _id));
+    const open = new Set<RowResult>();
+    for (const result of results) {
+      if (recorded.has(result.row._id)) dispatch.settled(result.row);
+      else open.add(result);
+    }
+    return open;
   }
 
   private async named(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<Candidates> {

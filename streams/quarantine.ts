@@ -90,7 +90,7 @@ function record(results: readonly RowResult[]): Recorded {
     if (set.reason !== undefined) add(counters, `reasons.${set.reason}`);
     if (set.status === 'sent') add(counters, `stages.${row.stage}.sent`);
     if (set.status === 'sent' && row.step > 0) add(counters, 'messages.followUps');
-    return { id: row._id, channel: row.channel, set, unset: ['pending'] };
+    return { id: row._id, channel: row.channel, answer: true, set, unset: ['pending'] };
   });
   return { rows, counters };
 }
@@ -113,7 +113,8 @@ function quarantineUnit(conversation: Conversation, results: readonly RowResult[
   if (active && conversation.awaiting !== undefined) {
     const skipped: SkipReason = 'stopped';
     const channel = conversation.nextChannel ?? '-';
-    rows.push({ id: conversation.awaiting, channel, set: { status: 'skipped', reason: skipped }, unset: ['pending'] });
+    const set = { status: 'skipped', reason: skipped } as const;
+    rows.push({ id: conversation.awaiting, channel, answer: false, set, unset: ['pending'] });
     add(counters, 'messages.skipped', `reasons.${skipped}`);
     counters['pending'] = (counters['pending'] ?? 0) - 1;
   }

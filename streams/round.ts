@@ -45,7 +45,7 @@ export interface RoundParams {
   signal: AbortSignal;
   /** Asks for another look at these conversations in a later round. */
   hint: (ids: readonly string[]) => void;
-  isDatabaseAway: (error: unknown) => boolean;
+  isNoFaultOfDocuments: (error: unknown) => boolean;
   /** The outcome of a commit is unknown: waits for proof of ownership, then takes up rows that were committed and never handed over. */
   afterUnknownCommit: () => Promise<void>;
 }
@@ -67,13 +67,11 @@ export class Round {
 
   /** Runs until it is committed; while the database is away it waits and decides anew from fresh documents. */
   async run(inputs: readonly RoundInput[]): Promise<RoundReport> {
-    const { clock, logger, random, signal, isDatabaseAway, schedule } = this.params;
-    let results = inputs.flatMap((input) => (input.kind === 'result' ? [input.result] : []));
+    const { clock, logger, random, signal, isNoFaultOfDocuments, schedule } = this.params;
+    const results = inputs.flatMap((input) => (input.kind === 'result' ? [input.result] : []));
     const hints = new Set(inputs.flatMap((input) => (input.kind === 'hints' ? input.ids : [])));
     for (let attempt = 1; ; attempt++) {
       try {
-        // an earlier try may have committed before it failed
-        if (attempt > 1) results = await this.loader.unrecorded(results);
         const report = await this.attempt(results, hints, attempt > 1);
         for (const input of inputs) if (input.kind === 'hints') input.done();
         return report;
@@ -82,7 +80,7 @@ export class Round {
         schedule.lookAtAll();
         if (isServiceError(error, 'commit_unknown')) {
           await this.params.afterUnknownCommit();
-        } else if (isDatabaseAway(error)) {
+        } else if (isNoFaultOfDocuments(error)) {
           logger.warn('a round waits for the database', { attempt, error });
           await pause(clock, backoffMs(attempt, random, { baseMs: 50, capMs: 2000 }), signal);
         } else {

@@ -68,7 +68,8 @@ export function newConversation(input: {
 export function decide(context: FlowContext, input: DecideInput, now: number, random: () => number): Decision {
   if (!Array.isArray(input.conversation.inbox))
     throw new TypeError('`inbox` of a conversation is an array, whatever else was written to it');
-  const draft = new Draft(context, input.conversation, now, random);
+  const answered = input.results.map(({ row }) => row._id);
+  const draft = new Draft(context, input.conversation, answered, now, random);
   for (const result of input.results) recordResult(draft, result);
   for (const event of input.conversation.inbox) takeEvent(draft, event);
   if (context.stopped !== undefined && draft.state.status === 'active')

@@ -45,6 +45,8 @@ export class Draft {
   readonly random: () => number;
   state: Conversation;
   send: Message | undefined;
+  /** Ids of the rows whose answers are recorded. */
+  private readonly answered: readonly string[];
   private readonly before: Conversation;
   private readonly at: Date;
   private readonly history: HistoryEntry[] = [];
@@ -53,8 +55,15 @@ export class Draft {
   private readonly rows = new Map<string, Omit<MessageChange, 'id'>>();
   private readonly deadLetters: Unit['deadLetters'] = [];
 
-  constructor(context: FlowContext, conversation: Conversation, now: number, random: () => number) {
+  constructor(
+    context: FlowContext,
+    conversation: Conversation,
+    answered: readonly string[],
+    now: number,
+    random: () => number,
+  ) {
     this.context = context;
+    this.answered = answered;
     this.before = conversation;
     this.state = conversation;
     this.now = now;
@@ -84,12 +93,14 @@ export class Draft {
     unset: (keyof Message)[] = [],
   ): void {
     const change = this.rows.get(_id);
+    const answer = this.answered.includes(_id);
     if (change === undefined) {
-      this.rows.set(_id, { channel, set, unset });
+      this.rows.set(_id, { channel, answer, set, unset });
       return;
     }
     this.rows.set(_id, {
       channel,
+      answer,
       set: { ...change.set, ...set },
       unset: [...change.unset, ...unset],
     });

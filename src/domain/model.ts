@@ -106,6 +106,8 @@ export interface MessageChange {
   id: string;
   /** For metrics only. */
   channel: string;
+  /** It records the answer to a row, which must not be other than `sending`: an answer counts once. Else any pending row takes it. */
+  answer: boolean;
   set: Partial<Message>;
   unset: (keyof Message)[];
 }

@@ -54,7 +54,7 @@ export interface Ledger {
 // ---------------------------------------------------------------- conversations
 
 export interface RoundReceipt {
-  /** Conversations whose guard missed: nothing of their unit was written; they are to be decided again. */
+  /** Conversations whose guard missed, or an answer's row was no longer `sending`: nothing of their unit was written; they are to be decided again. */
   missed: Set<string>;
   /** Units left out because they alone cannot be written (too large, refused by the server), each with its error. */
   poisoned: Map<string, Error>;

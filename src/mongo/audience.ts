@@ -3,8 +3,8 @@ import { MinKey, MongoServerError } from 'mongodb';
 import type { Fault } from '../domain/errors.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { AudiencePage } from '../domain/ports.ts';
+import { isNoFaultOfDocuments } from './away.ts';
 import { ownCollections } from './collections.ts';
-import { isDatabaseAway } from './ledger.ts';
 
 export interface AudienceSource {
   collection: string;
@@ -97,12 +97,12 @@ export async function readAudiencePage(
   }
 }
 
-/** Unauthorized, AuthenticationFailed, CursorNotFound, CursorKilled: not the author's doing. */
-const notTheFilter = new Set<unknown>([13, 18, 43, 237]);
+/** CursorNotFound, CursorKilled: not the author's doing. */
+const cursorGone: ReadonlySet<unknown> = new Set([43, 237]);
 
 /** The server will say the same of this filter (or of this collection, which may be a view) for ever. */
 const isRefusal = (error: unknown): boolean =>
-  error instanceof MongoServerError && !isDatabaseAway(error) && !notTheFilter.has(error.code);
+  error instanceof MongoServerError && !isNoFaultOfDocuments(error) && !cursorGone.has(error.code);
 
 /** A date that JavaScript cannot hold would be sent back as 1970 and the same page read for ever. */
 function resumable(id: unknown): unknown {

@@ -3,8 +3,9 @@ import { isServiceError } from '../domain/errors.ts';
 import type { Conversation, Id, Lane, Message, Unit } from '../domain/model.ts';
 import type { Clock, ConversationStore, Logger, RoundReceipt } from '../domain/ports.ts';
 import { inShape } from '../domain/shape.ts';
+import { isNoFaultOfDocuments } from './away.ts';
 import { conversationQueries } from './conversationQueries.ts';
-import { isDatabaseAway, type MongoLedger } from './ledger.ts';
+import type { MongoLedger } from './ledger.ts';
 import { splitByBytes } from './roundParts.ts';
 import { GuardMissed, RoundWriter } from './roundWriter.ts';
 
@@ -105,7 +106,7 @@ export class MongoConversations implements ConversationStore {
         written = true;
       } catch (error) {
         if (isServiceError(error)) throw error;
-        if (isDatabaseAway(error)) {
+        if (isNoFaultOfDocuments(error)) {
           if (!written) throw error;
           for (const unit of [part, ...parts].flat()) receipt.missed.add(unit.conversationId);
           return receipt;
@@ -116,7 +117,7 @@ export class MongoConversations implements ConversationStore {
     return receipt;
   }
 
-  /** Written as if every guard held, which is nearly always so; else once more, without those whose guard misses. */
+  /** Written as if every guard held, which is nearly always so; else once more, without those that missed. */
   private async writePart(part: readonly Unit[]): Promise<Set<string>> {
     try {
       await this.ledger.transact('round', (session) => this.writer.write(part, session));
@@ -127,7 +128,7 @@ export class MongoConversations implements ConversationStore {
     return this.ledger.transact('round', async (session) => {
       const missed = await this.writer.missing(part, session);
       const units = part.filter(({ conversationId }) => !missed.has(conversationId));
-      if (units.length > 0) await this.writer.write(units, session);
+      if (units.length > 0) await this.writer.write(units, session, true);
       return missed;
     });
   }

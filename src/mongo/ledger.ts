@@ -1,6 +1,6 @@
 import type { ClientSession, Db, MongoClient } from 'mongodb';
-import { MongoServerError } from 'mongodb';
-import { isServiceError, ServiceError } from '../domain/errors.ts';
+import { MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb';
+import { ServiceError } from '../domain/errors.ts';
 import type { Member, StreamPosition } from '../domain/model.ts';
 import type { Clock, Instruments, Ledger, Logger } from '../domain/ports.ts';
 
@@ -17,12 +17,6 @@ export interface LedgerParams {
   /** Random in [0, 1): jitter between tries. */
   random: () => number;
 }
-
-const hasLabel = (error: unknown, label: string): boolean =>
-  typeof error === 'object' &&
-  error !== null &&
-  typeof (error as MongoServerError).hasErrorLabel === 'function' &&
-  (error as MongoServerError).hasErrorLabel(label);
 
 /**
  * The one writer of a member: one queue, one session, one transaction at a time. Each transaction begins with the fence,
@@ -91,8 +85,7 @@ export class MongoLedger implements Ledger {
         instruments.transaction('committed');
         return result;
       } catch (error) {
-        const again =
-          hasLabel(error, 'TransientTransactionError') && !isServiceError(error) && this.mayTryAgain(attempt);
+        const again = isTransient(error) && this.mayTryAgain(attempt);
         instruments.transaction(again ? 'retried' : 'failed');
         if (!again) throw error;
         logger.debug('transaction is tried again', { transaction: name, attempt, error });
@@ -140,16 +133,22 @@ export class MongoLedger implements Ledger {
     if (matchedCount === 0) throw new ServiceError('fenced', `member ${this.memberId} was taken over`);
   }
 
-  /** Repeats the commit alone while its outcome is unknown and the lease, as it was before, holds. */
+  /**
+   * Repeats the commit alone until the server says what became of the transaction. Labels are not waited for: the driver
+   * sets none on a connection whose pool was cleared meanwhile, which is what an election does to all of them.
+   */
   private async commit(): Promise<void> {
     const { clock, leaseTtlMs } = this.params;
     const deadline = clock.monotonic() + Math.max(this.leaseRemaining(), leaseTtlMs / 4);
+    let refusal: unknown;
     for (let attempt = 1; ; attempt++) {
       try {
         await this.session.commitTransaction();
         return;
       } catch (error) {
-        if (!hasLabel(error, 'UnknownTransactionCommitResult')) throw error;
+        // a refused commit is over as well, and was so for the reason that was given first
+        if (isNotCommitted(error)) throw refusal ?? error;
+        if (isRefusal(error)) refusal ??= error;
         if (clock.monotonic() > deadline)
           throw new ServiceError('commit_unknown', 'the outcome of a commit stayed unknown', { cause: error });
         await this.pause(attempt);
@@ -165,25 +164,20 @@ export class MongoLedger implements Ledger {
   }
 }
 
-/** Server codes that say "later", never "this document": state changes, time-outs, write concern not reached. */
-const awayCodes = new Set([
-  6, 7, 50, 64, 89, 91, 112, 189, 202, 262, 290, 9001, 10107, 11600, 11601, 11602, 13435, 13436,
-]);
+/** Nothing was written, and another try may do better. What was cut off in the middle has no label on a connection whose pool was cleared. */
+const isTransient = (error: unknown): boolean =>
+  error instanceof MongoNetworkError ||
+  (error instanceof MongoServerError && error.hasErrorLabel('TransientTransactionError'));
 
-/** The database, not what was written, is the reason: try the same again later. */
-export function isDatabaseAway(error: unknown): boolean {
-  if (isServiceError(error)) return error.code === 'database_unreachable';
-  if (error instanceof MongoServerError)
-    return (
-      awayCodes.has(Number(error.code)) ||
-      hasLabel(error, 'TransientTransactionError') ||
-      hasLabel(error, 'RetryableWriteError')
-    );
-  const name = (error as { name?: unknown } | undefined)?.name;
-  return (
-    typeof name === 'string' &&
-    /^Mongo(Network|ServerSelection|NotConnected|TopologyClosed|ServerClosed|PoolCleared|PoolClosed|ExpiredSession|WriteConcern)/.test(
-      name,
-    )
-  );
-}
+/**
+ * The one answer to a commit that is final: the server knows no such transaction, and a majority confirmed that it never will.
+ * Without that confirmation (a write concern error beside it) the server leaves the label out.
+ */
+const isNotCommitted = (error: unknown): boolean =>
+  error instanceof MongoServerError && error.hasErrorLabel('TransientTransactionError');
+
+/** The server took a dislike to the commit itself; only a second answer says whether that ended the transaction. */
+const isRefusal = (error: unknown): boolean =>
+  error instanceof MongoServerError &&
+  !(error instanceof MongoWriteConcernError) &&
+  !error.hasErrorLabel('UnknownTransactionCommitResult');

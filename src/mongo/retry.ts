@@ -10,7 +10,7 @@ import {
 } from 'cockatiel';
 import { MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
-import { isDatabaseAway } from './ledger.ts';
+import { isDatabaseAway } from './away.ts';
 
 export type BreakerState = 'closed' | 'half-open' | 'open';
 

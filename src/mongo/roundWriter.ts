@@ -33,8 +33,22 @@ export class RoundWriter {
     this.memberId = params.memberId;
   }
 
-  /** Conversations that are no longer as their unit read them, in the snapshot of the transaction. */
+  /** Conversations that are no longer as their unit read them, or whose answers were recorded before, in the snapshot of the transaction. */
   async missing(part: readonly Unit[], session: ClientSession): Promise<Set<string>> {
+    const missed = await this.changed(part, session);
+    const answers = new Map<string, string>();
+    for (const { conversationId, rows } of part)
+      for (const { id, answer } of rows) if (answer) answers.set(id, conversationId);
+    if (answers.size === 0) return missed;
+    const recorded = this.of.messages.find(
+      { _id: { $in: [...answers.keys()] }, status: { $ne: 'sending' } },
+      { session, projection: { _id: 1 } },
+    );
+    for (const { _id } of await recorded.toArray()) missed.add(answers.get(_id) ?? '');
+    return missed;
+  }
+
+  private async changed(part: readonly Unit[], session: ClientSession): Promise<Set<string>> {
     const changes = new Map(part.flatMap(({ change }) => (change ? [[change.id, change] as const] : [])));
     const found = await this.of.conversations
       .find({ _id: { $in: [...changes.keys()] } }, { session, projection: { version: 1, inbox: 1 } })
@@ -48,18 +62,25 @@ export class RoundWriter {
     return missed;
   }
 
-  /** Order: conversations under their guards, new rows, changed rows, counters, dead letters. */
-  async write(units: readonly Unit[], session: ClientSession): Promise<void> {
+  /**
+   * Order: conversations under their guards, new rows, changed rows, counters, dead letters.
+   * @param checked What `missing` named is not among the units: a row that is left alone is one that somebody deleted.
+   * @throws GuardMissed
+   */
+  async write(units: readonly Unit[], session: ClientSession, checked = false): Promise<void> {
     const now = new Date(this.clock.now());
     await this.writeConversations(units, now, session);
     const inserts: Message[] = [];
     const deadLetters: DeadLetter[] = [];
     const rowChanges = new Map<string, { ids: string[]; change: MessageChange }>();
+    let changes = 0;
     const deltas = new Map<string, { campaignId: Id; delta: CounterDelta }>();
     for (const unit of units) {
       for (const row of unit.inserts) inserts.push(row);
       for (const change of unit.rows) {
-        const key = sameFields(change.set, change.unset) ?? `#${change.id}`;
+        changes += 1;
+        const same = sameFields(change.set, change.unset);
+        const key = same === undefined ? `#${change.id}` : `${change.answer}${same}`;
         const group = rowChanges.get(key);
         if (group) group.ids.push(change.id);
         else rowChanges.set(key, { ids: [change.id], change });
@@ -76,10 +97,11 @@ export class RoundWriter {
     }
     if (inserts.length > 0) await insertDocuments(this.db, 'messages', inserts, session);
     if (rowChanges.size > 0) {
-      const statements = [...rowChanges.values()].map(({ ids, change: { set, unset } }) =>
-        statement(ids, { pending: true }, { $set: set, ...unsetOf(unset) }),
+      const statements = [...rowChanges.values()].map(({ ids, change: { answer, set, unset } }) =>
+        statement(ids, answer ? { status: 'sending' } : { pending: true }, { $set: set, ...unsetOf(unset) }),
       );
-      await updateDocuments(this.db, 'messages', statements, session);
+      const matched = await updateDocuments(this.db, 'messages', statements, session);
+      if (matched !== changes && !checked) throw new GuardMissed();
     }
     const counters = counterUpdates(this.memberId, deltas);
     if (counters.length > 0) await updateDocuments(this.db, 'campaign_counters', counters, session);

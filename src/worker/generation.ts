@@ -15,11 +15,12 @@ import type { Partition } from '../domain/model.ts';
 import type { Channel, Clock, Instruments, Logger } from '../domain/ports.ts';
 import { PositionTracker } from '../domain/positions.ts';
 import { newTraceparent } from '../domain/trace.ts';
+import { isNoFaultOfDocuments } from '../mongo/away.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { filterVersion, MongoChangeSource } from '../mongo/changeSource.ts';
 import { ownCollections } from '../mongo/collections.ts';
 import { MongoConversations } from '../mongo/conversations.ts';
-import { isDatabaseAway, MongoLedger } from '../mongo/ledger.ts';
+import { MongoLedger } from '../mongo/ledger.ts';
 import { MongoMembership } from '../mongo/membership.ts';
 import type { Db, MongoClient } from '../mongo/values.ts';
 import { traceRandom } from '../telemetry/tracing.ts';
@@ -96,7 +97,7 @@ export class Generation {
     });
     this.round = new Round({
       ...{ store: this.conversations, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
-      ...{ batchSize: config.batchSize, signal, isDatabaseAway, ...common },
+      ...{ batchSize: config.batchSize, signal, isNoFaultOfDocuments, ...common },
       owns: (_, partition) => this.ownership.isActive(partition),
       hint: (ids) => void this.hints.offer(ids),
       afterUnknownCommit: () => this.afterUnknownCommit(),

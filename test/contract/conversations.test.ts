@@ -153,6 +153,7 @@ function describeConversationStore(name: string, make: Make): void {
             {
               id: `${ada._id}/1`,
               channel: 'console',
+              answer: true,
               set: { status: 'sent', sentAt: new Date(5) },
               unset: ['pending'],
             },
@@ -253,12 +254,48 @@ function describeConversationStore(name: string, make: Make): void {
       const sent = (sequence: number) => ({
         id: `${ada._id}/${sequence}`,
         channel: 'console',
+        answer: false,
         set: { status: 'sent' as const },
         unset: ['pending' as const],
       });
       await harness.conversations.commit([{ ...rest, rows: [sent(1), sent(2)] }]);
       expect((await harness.find<Message>('messages')).map(({ status }) => status)).toEqual(['sent', 'skipped']);
       expect(await stored(ada)).toEqual(ada);
+    });
+
+    test.each(['sent', 'queued'] as const)(
+      'an answer counts once: a unit misses as a whole when its row is %s meanwhile, the others are written',
+      async (status) => {
+        const [ada = conversation('c', 'x'), bob = conversation('c', 'y')] = people(2);
+        await harness.insert(states, [ada, bob]);
+        await harness.insert('messages', [row(ada, 1, { status }), row(bob, 1)]);
+        const answered = (one: Conversation) => ({
+          ...unit(one, { inserts: [] }),
+          rows: [
+            { id: `${one._id}/1`, channel: 'console', answer: true, set: { attempts: 7 }, unset: ['pending' as const] },
+          ],
+          counters: { 'messages.sent': 1 },
+        });
+        const receipt = await harness.conversations.commit([answered(ada), answered(bob)]);
+        expect(receipt).toEqual({ missed: new Set([ada._id]), poisoned: new Map() });
+        expect(await stored(ada)).toEqual(ada);
+        expect((await harness.find<Message>('messages')).map(({ attempts }) => attempts)).toEqual([1, 7]);
+        expect(await harness.find<Counters>('campaign_counters')).toMatchObject([
+          { counts: { messages: { sent: 1 } } },
+        ]);
+      },
+    );
+
+    test('the answer to a row that somebody deleted counts', async () => {
+      const ada = conversation('c', 'ada');
+      await harness.insert(states, [ada]);
+      const counters = { 'messages.sent': 1 };
+      const set = { status: 'sent' as const };
+      const rows = [{ id: `${ada._id}/1`, channel: 'console', answer: true, set, unset: [] }];
+      const receipt = await harness.conversations.commit([unit(ada, { inserts: [], rows, counters })]);
+      expect(receipt).toEqual({ missed: new Set(), poisoned: new Map() });
+      expect(await stored(ada)).toMatchObject({ version: 2 });
+      expect(await harness.find<Counters>('campaign_counters')).toMatchObject([{ counts: { messages: { sent: 1 } } }]);
     });
 
     test('1,000 units of one step go in one round; counters are exact, nested and by campaign and member', async () => {

@@ -99,7 +99,7 @@ export async function memoryHarness(): Promise<Harness> {
   };
 }
 
-const systemClock: Clock = {
+export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(ms, callback) {

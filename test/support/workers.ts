@@ -12,7 +12,7 @@ export interface WorkerProcess {
   kill(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-export function startWorker(database: TestDatabase, env: Record<string, string>): WorkerProcess {
+export function startWorker(database: Pick<TestDatabase, 'uri' | 'name'>, env: Record<string, string>): WorkerProcess {
   const bin = new URL('../../bin/communication-base.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [bin, 'worker'], {
     stdio: ['ignore', 'pipe', 'inherit'],

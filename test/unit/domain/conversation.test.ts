@@ -464,6 +464,7 @@ describe('answers of channels', () => {
       {
         id: 'spring:anna/1',
         channel: 'sms',
+        answer: true,
         set: { status: 'skipped', reason: 'replied', attempts: 1, error: expect.anything() },
         unset: ['pending'],
       },

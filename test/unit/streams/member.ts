@@ -99,7 +99,10 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
   });
   const round = new Round({
     ...{ store, runs, schedule, dispatch, batchSize: 100, clock, random: () => 0.5, logger, instruments },
-    ...{ signal: controller.signal, isDatabaseAway: (error: unknown) => (error as { away?: boolean }).away === true },
+    ...{
+      signal: controller.signal,
+      isNoFaultOfDocuments: (error: unknown) => (error as { away?: boolean }).away === true,
+    },
     owns: (_, partition) => ownership.isActive(partition),
     hint: (ids) => hinted.push(...ids),
     afterUnknownCommit: () => unknown(),
