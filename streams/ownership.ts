@@ -40,7 +40,7 @@ export class Ownership {
   async gained(partitions: readonly Partition[], signal: AbortSignal): Promise<void> {
     const ids = partitions.map(({ _id }) => _id);
     for (const id of ids) this.gaining.add(id);
-    await this.adoptPending(ids, 'lost', signal);
+    await this.adoptPending(ids, signal);
     if (signal.aborted) return;
     // some may have been given up meanwhile
     const still = ids.filter((id) => this.gaining.delete(id));
@@ -49,8 +49,8 @@ export class Ownership {
     this.params.onActive(still);
   }
 
-  /** Rows in status sending that are not in doubt here: of a lost sender, or (`held`) of a commit nobody heard of. */
-  async adoptPending(partitions: readonly number[], kind: 'lost' | 'held', signal: AbortSignal): Promise<void> {
+  /** Rows in status sending that are not in doubt here: their sender is lost. */
+  private async adoptPending(partitions: readonly number[], signal: AbortSignal): Promise<void> {
     const { store, dispatch, logger } = this.params;
     let adopted = 0;
     for (let after: string | undefined; !signal.aborted; ) {
@@ -60,11 +60,11 @@ export class Ownership {
       const sending = rows.filter(
         (row) => row.status === 'sending' && dispatch.entry(row.conversationId) === undefined,
       );
-      dispatch.adopt(sending, kind);
+      dispatch.adopt(sending, 'lost');
       adopted += sending.length;
       after = last._id;
     }
-    if (adopted > 0) logger.info('pending messages were adopted', { count: adopted, kind });
+    if (adopted > 0) logger.info('pending messages were adopted', { count: adopted });
   }
 
   lost(partitions: readonly number[]): void {

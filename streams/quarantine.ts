@@ -25,8 +25,8 @@ export class Quarantine {
     return this.untouchable.has(conversationId);
   }
 
-  /** The conversation fails for `error`; its answers are recorded. */
-  async isolate({ conversation, results }: Candidate, error: Error): Promise<void> {
+  /** The conversation fails for `error`; its answers are recorded. False: it changed meanwhile, and may be decided again. */
+  async isolate({ conversation, results }: Candidate, error: Error): Promise<boolean> {
     const { store, dispatch, logger, instruments } = this.params;
     const { _id, campaignId } = conversation;
     instruments.event('poisoned');
@@ -37,21 +37,27 @@ export class Quarantine {
       error,
     });
     const { poisoned, missed } = await store.commit([quarantineUnit(conversation, results, error)]);
-    if (poisoned.size > 0 || missed.size > 0) {
+    if (missed.size > 0) return false;
+    if (poisoned.size > 0) {
       this.untouchable.add(_id);
       await this.recordOrphans(_id, results);
     }
     for (const { row } of results) dispatch.settled(row);
+    return true;
   }
 
   /** Answers whose conversation or run is gone: somebody deleted it. The rows end all the same, else the campaign never would. */
   async recordOrphans(conversationId: string, results: readonly RowResult[]): Promise<void> {
     const { store, dispatch, logger } = this.params;
-    const [first, ...others] = results;
-    if (first === undefined) return;
-    logger.warn('what the answer to a message belongs to is gone', { conversationId, messageId: first.row._id });
-    await store.commit([orphanUnit(conversationId, [first, ...others])]);
-    for (const { row } of results) dispatch.settled(row);
+    for (const result of results) {
+      const { row } = result;
+      const where = { campaignId: row.campaignId, conversationId, messageId: row._id };
+      logger.warn('what the answer to a message belongs to is gone', where);
+      const { poisoned } = await store.commit([orphanUnit(result)]);
+      const error = poisoned.get(conversationId);
+      if (error) logger.error('the row of a message cannot be ended; it stays `sending`', { ...where, error });
+      dispatch.settled(row);
+    }
   }
 }
 
@@ -90,15 +96,15 @@ function record(results: readonly RowResult[]): Recorded {
     if (set.reason !== undefined) add(counters, `reasons.${set.reason}`);
     if (set.status === 'sent') add(counters, `stages.${row.stage}.sent`);
     if (set.status === 'sent' && row.step > 0) add(counters, 'messages.followUps');
-    return { id: row._id, channel: row.channel, answer: true, set, unset: ['pending'] };
+    return { id: row._id, channel: row.channel, from: 'sending', set, unset: ['pending'] };
   });
   return { rows, counters };
 }
 
-/** Answers to rows whose conversation is gone: the rows end, and so do their counters. */
-function orphanUnit(conversationId: string, results: readonly [RowResult, ...RowResult[]]): Unit {
-  const { campaignId } = results[0].row;
-  return { conversationId, campaignId, inserts: [], deadLetters: [], ...record(results) };
+/** The answer to a row whose conversation is gone: the row ends, and so do its counters. */
+function orphanUnit(result: RowResult): Unit {
+  const { conversationId, campaignId } = result.row;
+  return { conversationId, campaignId, inserts: [], deadLetters: [], ...record([result]) };
 }
 
 /** The smallest write that takes a poisonous conversation out of the way: it fails with the reason, its inbox is emptied, a row of it that waits is skipped. */
@@ -114,7 +120,7 @@ function quarantineUnit(conversation: Conversation, results: readonly RowResult[
     const skipped: SkipReason = 'stopped';
     const channel = conversation.nextChannel ?? '-';
     const set = { status: 'skipped', reason: skipped } as const;
-    rows.push({ id: conversation.awaiting, channel, answer: false, set, unset: ['pending'] });
+    rows.push({ id: conversation.awaiting, channel, from: undefined, set, unset: ['pending'] });
     add(counters, 'messages.skipped', `reasons.${skipped}`);
     counters['pending'] = (counters['pending'] ?? 0) - 1;
   }

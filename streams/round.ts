@@ -3,7 +3,7 @@ import { decide } from '../src/domain/conversation.ts';
 import type { Decision, FlowContext } from '../src/domain/draft.ts';
 import { isServiceError } from '../src/domain/errors.ts';
 import { campaignKey } from '../src/domain/ids.ts';
-import type { Id, Message } from '../src/domain/model.ts';
+import type { Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, ConversationStore, Instruments, Logger, RoundReceipt } from '../src/domain/ports.ts';
 import type { Dispatch, InDoubt } from './dispatch.ts';
@@ -46,8 +46,8 @@ export interface RoundParams {
   /** Asks for another look at these conversations in a later round. */
   hint: (ids: readonly string[]) => void;
   isNoFaultOfDocuments: (error: unknown) => boolean;
-  /** The outcome of a commit is unknown: waits for proof of ownership, then takes up rows that were committed and never handed over. */
-  afterUnknownCommit: () => Promise<void>;
+  /** The outcome of a commit is unknown: resolves when a later fence proves that the member still owns its partitions, which settles it. */
+  proveOwnership: () => Promise<void>;
 }
 
 /** A guard that misses this often in one round is left for the next. */
@@ -58,6 +58,8 @@ export class Round {
   private readonly params: RoundParams;
   private readonly quarantine: Quarantine;
   private readonly loader: Loader;
+  /** What would have left after a commit of unknown outcome: if it was committed, it never left. */
+  private unproven: Message[] = [];
 
   constructor(params: RoundParams) {
     this.params = params;
@@ -67,19 +69,22 @@ export class Round {
 
   /** Runs until it is committed; while the database is away it waits and decides anew from fresh documents. */
   async run(inputs: readonly RoundInput[]): Promise<RoundReport> {
-    const { clock, logger, random, signal, isNoFaultOfDocuments, schedule } = this.params;
+    const { clock, logger, random, signal, isNoFaultOfDocuments, schedule, dispatch } = this.params;
     const results = inputs.flatMap((input) => (input.kind === 'result' ? [input.result] : []));
     const hints = new Set(inputs.flatMap((input) => (input.kind === 'hints' ? input.ids : [])));
     for (let attempt = 1; ; attempt++) {
       try {
-        const report = await this.attempt(results, hints, attempt > 1);
+        if (this.unproven.length > 0) await this.takeUpUnproven();
+        // what an earlier try recorded is in doubt no longer, even if its row is `sending` again
+        const open = results.filter(({ row }) => dispatch.entry(row.conversationId)?.row === row);
+        const report = await this.attempt(open, hints, attempt > 1);
         for (const input of inputs) if (input.kind === 'hints') input.done();
         return report;
       } catch (error) {
         if (signal.aborted || isServiceError(error, 'fenced')) throw error;
         schedule.lookAtAll();
         if (isServiceError(error, 'commit_unknown')) {
-          await this.params.afterUnknownCommit();
+          logger.warn('nobody can say whether a round was committed; ownership is proved first', { attempt, error });
         } else if (isNoFaultOfDocuments(error)) {
           logger.warn('a round waits for the database', { attempt, error });
           await pause(clock, backoffMs(attempt, random, { baseMs: 50, capMs: 2000 }), signal);
@@ -108,14 +113,13 @@ export class Round {
 
   /** Decides and commits; returns what has to be decided again because its guard missed. */
   private async pass(candidates: Candidates, report: RoundReport): Promise<Candidates> {
-    const { store, clock, dispatch, runs } = this.params;
+    const { clock, dispatch, runs } = this.params;
     await runs.load(campaignsOf(candidates.values()));
     const awaited = await this.loader.awaitedRows(candidates);
     const now = clock.now();
     const decided = await this.decideAll(candidates, awaited, now);
     const units = [...decided.decisions.values()].flatMap(({ unit }) => (unit ? [unit] : []));
-    const { missed, poisoned }: RoundReceipt =
-      units.length > 0 ? await store.commit(units) : { missed: new Set(), poisoned: new Map() };
+    const { missed, poisoned } = await this.commit(units, decided.decisions.values());
     const sends: InDoubt[] = [];
     for (const [id, decision] of decided.decisions) {
       if (missed.has(id) || poisoned.has(id)) continue;
@@ -129,9 +133,31 @@ export class Round {
       const candidate = candidates.get(id);
       if (candidate === undefined) continue;
       report.poisoned += 1;
-      await this.quarantine.isolate(candidate, error);
+      if (!(await this.quarantine.isolate(candidate, error))) missed.add(id);
     }
     return this.loader.again(candidates, missed);
+  }
+
+  private async commit(units: readonly Unit[], decisions: Iterable<Decision>): Promise<RoundReceipt> {
+    if (units.length === 0) return { missed: new Set(), poisoned: new Map() };
+    try {
+      return await this.params.store.commit(units);
+    } catch (error) {
+      if (isServiceError(error, 'commit_unknown')) for (const { send } of decisions) if (send) this.unproven.push(send);
+      throw error;
+    }
+  }
+
+  private async takeUpUnproven(): Promise<void> {
+    const { store, dispatch, proveOwnership } = this.params;
+    await proveOwnership();
+    const tries = new Map(this.unproven.map(({ _id, attempts }) => [_id, attempts]));
+    const rows = await store.messages([...tries.keys()]);
+    dispatch.adopt(
+      rows.filter(({ _id, status, attempts }) => status === 'sending' && attempts === tries.get(_id)),
+      'held',
+    );
+    this.unproven = [];
   }
 
   /** `failed`: documents that nobody can decide about; they must not take the others down with them. */

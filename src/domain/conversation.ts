@@ -153,7 +153,7 @@ function act(draft: Draft, input: DecideInput): void {
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
     } else if (state.awaiting !== undefined) {
       if (!mayLeave || !input.hasRoom(nextChannel)) return;
-      resend(draft, stage, state.awaiting, input.awaited);
+      resend(draft, stage, input.awaited);
     } else if (stage.type === 'message' && state.step < silenceStep(stage)) {
       if (!mayLeave || !produce(draft, stage, state.step, nextActionAt, input.hasRoom)) return;
     } else if (stage.type === 'end') {
@@ -166,13 +166,18 @@ function act(draft: Draft, input: DecideInput): void {
 }
 
 /** Another try of a row that waited, with the same bytes. */
-function resend(draft: Draft, stage: CompiledStage, awaiting: string, row: Message | undefined): void {
+function resend(draft: Draft, stage: CompiledStage, row: Message | undefined): void {
   const { worker } = draft.context;
   draft.apply({ type: 'resumed' });
   draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now) });
-  if (row === undefined || row._id !== awaiting) return;
+  if (row?.status !== 'queued') {
+    // somebody deleted or ended it: no answer will come, so none is waited for and none will be counted
+    draft.count('pending', -1);
+    if (draft.state.nextActionAt === undefined && stage.type !== 'end') goOn(draft, stage, draft.now);
+    return;
+  }
   const change = { status: 'sending', attempts: row.attempts + 1, worker } as const;
-  draft.changeRow(row, change);
+  draft.changeRow(row, change, [], 'queued');
   draft.send = { ...row, ...change };
 }
 

@@ -91,16 +91,16 @@ export class Draft {
     { _id, channel }: Pick<Message, '_id' | 'channel'>,
     set: Partial<Message>,
     unset: (keyof Message)[] = [],
+    from: MessageChange['from'] = undefined,
   ): void {
     const change = this.rows.get(_id);
-    const answer = this.answered.includes(_id);
     if (change === undefined) {
-      this.rows.set(_id, { channel, answer, set, unset });
+      this.rows.set(_id, { channel, from: this.answered.includes(_id) ? 'sending' : from, set, unset });
       return;
     }
     this.rows.set(_id, {
       channel,
-      answer,
+      from: change.from,
       set: { ...change.set, ...set },
       unset: [...change.unset, ...unset],
     });

@@ -106,8 +106,11 @@ export interface MessageChange {
   id: string;
   /** For metrics only. */
   channel: string;
-  /** It records the answer to a row, which must not be other than `sending`: an answer counts once. Else any pending row takes it. */
-  answer: boolean;
+  /**
+   * Status that the row must still have, else the unit misses: `sending` for what records its answer, which counts once (and
+   * counts too when the row was deleted), `queued` for another try of it. Undefined: any pending row takes it, and none is needed.
+   */
+  from: 'sending' | 'queued' | undefined;
   set: Partial<Message>;
   unset: (keyof Message)[];
 }

@@ -3,9 +3,13 @@ import { backoffMs } from './backoff.ts';
 import { type Draft, fail, goOn } from './draft.ts';
 import type { CompiledStage } from './flow.ts';
 import { sequenceOf } from './ids.ts';
-import type { Message, SkipReason } from './model.ts';
+import type { Message, MessageChange, SkipReason } from './model.ts';
 import type { SendResult } from './ports.ts';
 import { afterMessage, placeAt } from './stages.ts';
+
+/** Whether a row of this status (undefined: it was deleted) takes a change that wants it `from` another. */
+export const rowTakes = (status: Message['status'] | undefined, from: MessageChange['from']): boolean =>
+  from === undefined || status === from || (status === undefined && from === 'sending');
 
 /**
  * A channel's answer; or `held`: the gate kept the row back, it never left; or `lost`: its sender is gone, nobody knows

@@ -97,12 +97,8 @@ export async function readAudiencePage(
   }
 }
 
-/** CursorNotFound, CursorKilled: not the author's doing. */
-const cursorGone: ReadonlySet<unknown> = new Set([43, 237]);
-
 /** The server will say the same of this filter (or of this collection, which may be a view) for ever. */
-const isRefusal = (error: unknown): boolean =>
-  error instanceof MongoServerError && !isNoFaultOfDocuments(error) && !cursorGone.has(error.code);
+const isRefusal = (error: unknown): boolean => error instanceof MongoServerError && !isNoFaultOfDocuments(error);
 
 /** A date that JavaScript cannot hold would be sent back as 1970 and the same page read for ever. */
 function resumable(id: unknown): unknown {

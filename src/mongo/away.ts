@@ -3,21 +3,22 @@ import { isServiceError } from '../domain/errors.ts';
 
 /**
  * Codes by which the server says "later", never "this document": networks, elections and shutdowns, time-outs, locks and
- * snapshots, transactions that are gone, write concerns not reached, overload.
+ * snapshots, sessions, transactions and cursors that are gone, write concerns not reached, overload.
  * Source: error_codes.yml of the server.
  */
 const later: ReadonlySet<number> = new Set([
   ...[6, 7, 89, 384, 9001],
   ...[91, 189, 10107, 11600, 11602, 13435, 13436],
-  ...[50, 202, 262, 290, 11601],
-  ...[24, 46, 112, 239, 246],
-  ...[206, 225, 244, 251, 267],
+  ...[50, 202, 262, 290, 11601, 46841],
+  ...[24, 46, 112, 239, 246, 355],
+  ...[206, 225, 244, 251, 261, 267],
+  ...[43, 237],
   ...[64, 79, 100, 133, 134],
   462,
 ]);
 
-/** Codes of what an operator has to mend: rights, sign-in, writes that are blocked, a disk that is full. */
-const operators: ReadonlySet<number> = new Set([11, 13, 18, 371, 391, 14031]);
+/** Codes of what an operator has to mend: rights, sign-in, writes that are blocked, a disk or a quota (8000, of Atlas) that is full. */
+const operators: ReadonlySet<number> = new Set([11, 13, 18, 371, 391, 8000, 14031]);
 
 const codeOf = (error: MongoServerError): number => Number(error.code);
 

@@ -105,12 +105,12 @@ export class MongoConversations implements ConversationStore {
         for (const id of await this.writePart(part)) receipt.missed.add(id);
         written = true;
       } catch (error) {
-        if (isServiceError(error)) throw error;
         if (isNoFaultOfDocuments(error)) {
           if (!written) throw error;
           for (const unit of [part, ...parts].flat()) receipt.missed.add(unit.conversationId);
           return receipt;
         }
+        if (isServiceError(error)) throw error;
         parts.unshift(...this.bisect(part, error as Error, receipt));
       }
     }

@@ -1,8 +1,9 @@
 import type { ClientSession, Db, MongoClient } from 'mongodb';
-import { MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb';
+import { MongoNetworkError, MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import type { Member, StreamPosition } from '../domain/model.ts';
 import type { Clock, Instruments, Ledger, Logger } from '../domain/ports.ts';
+import { isNoFaultOfDocuments } from './away.ts';
 
 export interface LedgerParams {
   client: MongoClient;
@@ -62,7 +63,8 @@ export class MongoLedger implements Ledger {
   /**
    * One fenced transaction. `work` may run several times: it must read and write only through `session`.
    * @throws ServiceError `fenced` when the member's document is gone, `commit_unknown` when nobody can say whether the
-   * commit took place; any other error means that nothing was written.
+   * commit took place, `database_unreachable` when not even the fence could be written; any other error means that
+   * nothing was written for a reason of the work.
    */
   transact<T>(name: string, work: (session: ClientSession) => Promise<T>): Promise<T> {
     if (this.closed) return Promise.reject(new ServiceError('internal', `the ledger is closed (${name})`));
@@ -123,13 +125,15 @@ export class MongoLedger implements Ledger {
   private async fence(): Promise<void> {
     const { db, leaseTtlMs } = this.params;
     const position = this.params.position();
+    const update = { $inc: { beat: 1 }, ...(position ? { $set: { position } } : {}) };
     const { matchedCount } = await db
       .collection<Member>('members')
-      .updateOne(
-        { _id: this.memberId },
-        { $inc: { beat: 1 }, ...(position ? { $set: { position } } : {}) },
-        { session: this.session, maxTimeMS: leaseTtlMs },
-      );
+      .updateOne({ _id: this.memberId }, update, { session: this.session, maxTimeMS: leaseTtlMs })
+      .catch((error: unknown) => {
+        if (isTransient(error)) throw error;
+        // nothing of the work was asked for yet: whatever this is, the work is not to blame
+        throw new ServiceError('database_unreachable', 'the member cannot write its fence', { cause: error });
+      });
     if (matchedCount === 0) throw new ServiceError('fenced', `member ${this.memberId} was taken over`);
   }
 
@@ -170,14 +174,11 @@ const isTransient = (error: unknown): boolean =>
   (error instanceof MongoServerError && error.hasErrorLabel('TransientTransactionError'));
 
 /**
- * The one answer to a commit that is final: the server knows no such transaction, and a majority confirmed that it never will.
- * Without that confirmation (a write concern error beside it) the server leaves the label out.
+ * The one final refusal of a commit: nothing of it persists. Mostly that the server knows no such transaction, and a majority
+ * confirmed that it never will; without that confirmation (a write concern error beside it) the server leaves the label out.
  */
 const isNotCommitted = (error: unknown): boolean =>
   error instanceof MongoServerError && error.hasErrorLabel('TransientTransactionError');
 
-/** The server took a dislike to the commit itself; only a second answer says whether that ended the transaction. */
-const isRefusal = (error: unknown): boolean =>
-  error instanceof MongoServerError &&
-  !(error instanceof MongoWriteConcernError) &&
-  !error.hasErrorLabel('UnknownTransactionCommitResult');
+/** The server took a dislike to what is written; only a second answer says whether that ended the transaction. */
+const isRefusal = (error: unknown): boolean => error instanceof MongoServerError && !isNoFaultOfDocuments(error);

@@ -42,7 +42,7 @@ export interface GuardOptions {
 /** What a second try may mend: the network, an election, a server that shuts down, a cursor lost with its server. Never what the server says of the document or the rights. */
 export function isRetryable(error: unknown): boolean {
   if (isDatabaseAway(error)) return true;
-  return error instanceof MongoServerError && (error.code === 43 || error.hasErrorLabel('RetryableReadError'));
+  return error instanceof MongoServerError && error.hasErrorLabel('RetryableReadError');
 }
 
 const stateNames: Record<CircuitState, BreakerState> = {

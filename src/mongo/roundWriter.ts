@@ -9,6 +9,7 @@ import type {
   MessageChange,
   Unit,
 } from '../domain/model.ts';
+import { rowTakes } from '../domain/outbox.ts';
 import type { Clock } from '../domain/ports.ts';
 import { type Collections, collections } from './collections.ts';
 import { insertDocuments, type UpdateStatement, updateDocuments } from './commands.ts';
@@ -33,18 +34,19 @@ export class RoundWriter {
     this.memberId = params.memberId;
   }
 
-  /** Conversations that are no longer as their unit read them, or whose answers were recorded before, in the snapshot of the transaction. */
+  /** Conversations that are no longer as their unit read them, or whose rows are not, in the snapshot of the transaction. */
   async missing(part: readonly Unit[], session: ClientSession): Promise<Set<string>> {
     const missed = await this.changed(part, session);
-    const answers = new Map<string, string>();
-    for (const { conversationId, rows } of part)
-      for (const { id, answer } of rows) if (answer) answers.set(id, conversationId);
-    if (answers.size === 0) return missed;
-    const recorded = this.of.messages.find(
-      { _id: { $in: [...answers.keys()] }, status: { $ne: 'sending' } },
-      { session, projection: { _id: 1 } },
+    const guarded = part.flatMap(({ conversationId, rows }) =>
+      rows.flatMap(({ id, from }) => (from === undefined ? [] : [{ id, from, conversationId }])),
     );
-    for (const { _id } of await recorded.toArray()) missed.add(answers.get(_id) ?? '');
+    if (guarded.length === 0) return missed;
+    const found = await this.of.messages
+      .find({ _id: { $in: guarded.map(({ id }) => id) } }, { session, projection: { status: 1 } })
+      .toArray();
+    const statuses = new Map(found.map(({ _id, status }) => [_id, status]));
+    for (const { id, from, conversationId } of guarded)
+      if (!rowTakes(statuses.get(id), from)) missed.add(conversationId);
     return missed;
   }
 
@@ -64,7 +66,7 @@ export class RoundWriter {
 
   /**
    * Order: conversations under their guards, new rows, changed rows, counters, dead letters.
-   * @param checked What `missing` named is not among the units: a row that is left alone is one that somebody deleted.
+   * @param checked What `missing` named is not among the units: rows that match nothing now are left alone.
    * @throws GuardMissed
    */
   async write(units: readonly Unit[], session: ClientSession, checked = false): Promise<void> {
@@ -80,7 +82,7 @@ export class RoundWriter {
       for (const change of unit.rows) {
         changes += 1;
         const same = sameFields(change.set, change.unset);
-        const key = same === undefined ? `#${change.id}` : `${change.answer}${same}`;
+        const key = same === undefined ? `#${change.id}` : `${change.from} ${same}`;
         const group = rowChanges.get(key);
         if (group) group.ids.push(change.id);
         else rowChanges.set(key, { ids: [change.id], change });
@@ -97,8 +99,8 @@ export class RoundWriter {
     }
     if (inserts.length > 0) await insertDocuments(this.db, 'messages', inserts, session);
     if (rowChanges.size > 0) {
-      const statements = [...rowChanges.values()].map(({ ids, change: { answer, set, unset } }) =>
-        statement(ids, answer ? { status: 'sending' } : { pending: true }, { $set: set, ...unsetOf(unset) }),
+      const statements = [...rowChanges.values()].map(({ ids, change: { from, set, unset } }) =>
+        statement(ids, from ? { status: from } : { pending: true }, { $set: set, ...unsetOf(unset) }),
       );
       const matched = await updateDocuments(this.db, 'messages', statements, session);
       if (matched !== changes && !checked) throw new GuardMissed();

@@ -100,7 +100,7 @@ export class Generation {
       ...{ batchSize: config.batchSize, signal, isNoFaultOfDocuments, ...common },
       owns: (_, partition) => this.ownership.isActive(partition),
       hint: (ids) => void this.hints.offer(ids),
-      afterUnknownCommit: () => this.afterUnknownCommit(),
+      proveOwnership: () => this.attention.untilDone('ownership is proved', () => this.ledger.beat()),
     });
     const bytes = traceRandom();
     this.campaigns = new Campaigns({
@@ -239,14 +239,6 @@ export class Generation {
   private lost(partitions: readonly number[]): void {
     this.params.logger.info('partitions were given up', { count: partitions.length });
     this.ownership.lost(partitions);
-  }
-
-  /** An outage: nothing of this member is dropped, its beats prove ownership once the database answers again. */
-  private async afterUnknownCommit(): Promise<void> {
-    await this.attention.untilDone('an unknown commit is cleared up', async () => {
-      await this.ledger.beat();
-      await this.ownership.adoptPending([...this.membership.owned], 'held', this.abort.signal);
-    });
   }
 
   private async collectionMissing(): Promise<boolean> {

@@ -153,7 +153,7 @@ function describeConversationStore(name: string, make: Make): void {
             {
               id: `${ada._id}/1`,
               channel: 'console',
-              answer: true,
+              from: 'sending' as const,
               set: { status: 'sent', sentAt: new Date(5) },
               unset: ['pending'],
             },
@@ -254,7 +254,7 @@ function describeConversationStore(name: string, make: Make): void {
       const sent = (sequence: number) => ({
         id: `${ada._id}/${sequence}`,
         channel: 'console',
-        answer: false,
+        from: undefined,
         set: { status: 'sent' as const },
         unset: ['pending' as const],
       });
@@ -272,7 +272,13 @@ function describeConversationStore(name: string, make: Make): void {
         const answered = (one: Conversation) => ({
           ...unit(one, { inserts: [] }),
           rows: [
-            { id: `${one._id}/1`, channel: 'console', answer: true, set: { attempts: 7 }, unset: ['pending' as const] },
+            {
+              id: `${one._id}/1`,
+              channel: 'console',
+              from: 'sending' as const,
+              set: { attempts: 7 },
+              unset: ['pending' as const],
+            },
           ],
           counters: { 'messages.sent': 1 },
         });
@@ -291,7 +297,7 @@ function describeConversationStore(name: string, make: Make): void {
       await harness.insert(states, [ada]);
       const counters = { 'messages.sent': 1 };
       const set = { status: 'sent' as const };
-      const rows = [{ id: `${ada._id}/1`, channel: 'console', answer: true, set, unset: [] }];
+      const rows = [{ id: `${ada._id}/1`, channel: 'console', from: 'sending' as const, set, unset: [] }];
       const receipt = await harness.conversations.commit([unit(ada, { inserts: [], rows, counters })]);
       expect(receipt).toEqual({ missed: new Set(), poisoned: new Map() });
       expect(await stored(ada)).toMatchObject({ version: 2 });

@@ -1,13 +1,6 @@
 import { isServiceError } from '../../../src/domain/errors.ts';
-import type {
-  Conversation,
-  ConversationChange,
-  Id,
-  Lane,
-  Message,
-  MessageChange,
-  Unit,
-} from '../../../src/domain/model.ts';
+import type { Conversation, ConversationChange, Id, Lane, Message, Unit } from '../../../src/domain/model.ts';
+import { rowTakes } from '../../../src/domain/outbox.ts';
 import type { Clock, ConversationStore, RoundReceipt } from '../../../src/domain/ports.ts';
 import { compare } from './bson.ts';
 import { addCounters } from './counters.ts';
@@ -109,9 +102,7 @@ export class MemoryConversations implements ConversationStore {
 
   private write(unit: Unit): boolean {
     const { database } = this;
-    const recorded = ({ id, answer }: MessageChange): boolean =>
-      answer && (database.messages.get(id)?.status ?? 'sending') !== 'sending';
-    if (unit.rows.some(recorded)) return false;
+    if (!unit.rows.every(({ id, from }) => rowTakes(database.messages.get(id)?.status, from))) return false;
     if (unit.change && !this.change(unit.change)) return false;
     for (const row of unit.inserts) database.messages.insert(row);
     for (const { id, set, unset } of unit.rows)

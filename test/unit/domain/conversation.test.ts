@@ -464,7 +464,7 @@ describe('answers of channels', () => {
       {
         id: 'spring:anna/1',
         channel: 'sms',
-        answer: true,
+        from: 'sending' as const,
         set: { status: 'skipped', reason: 'replied', attempts: 1, error: expect.anything() },
         unset: ['pending'],
       },
@@ -481,6 +481,17 @@ describe('answers of channels', () => {
     story.due(5);
     expect(story.conversation).toMatchObject({ stage: 'tips', nextActionAt: new Date(seconds(6)) });
     expect(story.conversation).not.toHaveProperty('awaiting');
+    expect(story.counters).not.toHaveProperty('pending');
+  });
+
+  test('nor is an answer waited for when it was the last message', () => {
+    const story = given([intro])
+      .due(0)
+      .answer(1, { ...retry, retryAfterMs: 0 });
+    story.rows.clear();
+    story.due(5);
+    expect(story.conversation).toMatchObject({ status: 'completed', outcome: 'finished' });
+    expect(story.counters).not.toHaveProperty('pending');
   });
 });
 

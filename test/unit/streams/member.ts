@@ -77,7 +77,6 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
   put('spring');
   const hinted: string[] = [];
   const controller = new AbortController();
-  let unknown = async (): Promise<void> => {};
   const runs: Runs = new Runs({
     ...{ campaigns, channels, memberId: 'm1', logger },
     onChanged: (known) => schedule.setRun(known),
@@ -105,7 +104,7 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
     },
     owns: (_, partition) => ownership.isActive(partition),
     hint: (ids) => hinted.push(...ids),
-    afterUnknownCommit: () => unknown(),
+    proveOwnership: () => ledger.beat(),
   });
   const results: RowResult[] = [];
   dispatch.results$.subscribe((result) => results.push(result));
@@ -143,9 +142,6 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
       logger,
     },
     ...{ instruments, put, turn, answer, all, signal: controller.signal },
-    onUnknownCommit: (work: () => Promise<void>): void => {
-      unknown = work;
-    },
     conversation: (id: string): Conversation | undefined => database.conversations.get(id),
     row: (id: string): Message | undefined => database.messages.get(id),
     counters: async (id = 'spring') => campaigns.counters(id),

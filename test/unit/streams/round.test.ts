@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { ServiceError } from '../../../src/domain/errors.ts';
+import type { Message } from '../../../src/domain/model.ts';
 import { away, member, settle } from './member.ts';
 
 const text = { text: 'Hello {{ contact.name }}' };
@@ -153,7 +154,8 @@ describe('a round', () => {
   });
 
   test('an answer that asks for another try is recorded once, though the round had to be repeated', async () => {
-    const { turn, answer, database, clock, conversation, row } = await member([intro], ['ada', 'bob']);
+    const one = await member([intro], ['ada', 'bob']);
+    const { turn, answer, database, clock, conversation, row, dispatch, logger } = one;
     await turn();
     await answer({ kind: 'retry', code: 'busy', message: 'later', counts: true });
     let pushed = false;
@@ -171,7 +173,78 @@ describe('a round', () => {
     expect(failures).toBeLessThan(1);
     const retries = conversation(id)?.history.filter(({ event }) => event === 'retry');
     expect(retries).toHaveLength(1);
+    expect(dispatch.inDoubt).toBe(0);
+    expect(logger.of('warn').filter(({ message }) => message.includes('under every try'))).toEqual([]);
     expect(row(`${id}/1`)).toMatchObject({ status: 'queued', attempts: 1 });
+  });
+
+  test('an old answer is not recorded over a later try of its row, however often the round had to be repeated', async () => {
+    const one = await member([intro], ['ada', 'bob'], { delivery: 'at-most-once' });
+    const { turn, answer, database, clock, wire, dispatch, row } = one;
+    await turn();
+    wire.splice(
+      wire.findIndex((sent) => sent.id.startsWith('spring:bob')),
+      1,
+    );
+    await answer({ kind: 'retry', code: 'busy', message: 'later', counts: false, retryAfterMs: 0 });
+    let rounds = 0;
+    const failures = new Set([1, 3]);
+    database.hooks.before = (operation) => {
+      // bob misses each time, and reading him again fails after the first pass and after the third
+      if (operation === 'round' && ++rounds <= 3) database.push('spring:bob', { id: `e${rounds}`, type: 'custom' });
+      if (operation === 'byIds' && failures.delete(rounds)) throw away();
+    };
+    database.push('spring:bob', { id: 'e0', type: 'custom' });
+    const done = turn('spring:bob');
+    for (let n = 0; n < 20; n++) await clock.advanceAsync(300);
+    await done;
+    expect(failures.size).toBe(0);
+    expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
+    expect(row(`${id}/1`)?.status).toBe('sending');
+    expect(dispatch.entry(id)).toBeDefined();
+  });
+
+  test.each<[string, Partial<Message> | undefined]>([
+    ['was deleted', undefined],
+    ['was ended by hand', { status: 'skipped' }],
+  ])('another try of a row that %s between reading and commit does not leave', async (_, ended) => {
+    const { turn, answer, database, wire, clock, conversation, counters } = await member([intro]);
+    await turn();
+    await answer({ kind: 'retry', code: 'busy', message: 'later', counts: true, retryAfterMs: 1000 });
+    await turn();
+    await clock.advanceAsync(1000);
+    database.hooks.before = (operation) => {
+      if (operation !== 'round') return;
+      if (ended) database.messages.update(`${id}/1`, ended, ['pending']);
+      else database.messages.delete(`${id}/1`);
+    };
+    await turn();
+    await turn();
+    expect(wire).toEqual([]);
+    expect(conversation(id)).toMatchObject({ status: 'completed' });
+    expect((await counters()).pending).toBe(0);
+  });
+
+  test('guards that miss all the time: the answer and the event are taken up by a later round', async () => {
+    const { turn, answer, database, hinted, results, row, conversation, dispatch, clock } = await member([asking]);
+    await turn();
+    await answer();
+    let pushes = 0;
+    const push = (): void => void database.push(id, { id: `e${pushes++}`, type: 'custom' });
+    push();
+    database.hooks.before = (operation) => {
+      if (operation === 'round') push();
+    };
+    await turn(id);
+    expect(row(`${id}/1`)?.status).toBe('sending');
+    expect([dispatch.inDoubt, results.length, hinted]).toEqual([1, 1, [id]]);
+    database.hooks.before = () => {};
+    await turn(...hinted);
+    await settle(clock);
+    expect(row(`${id}/1`)?.status).toBe('sent');
+    expect(conversation(id)).toMatchObject({ inbox: [], status: 'active' });
+    expect(conversation(id)?.consumed).toHaveLength(pushes);
+    expect(dispatch.inDoubt).toBe(0);
   });
 
   test('rows of a lost sender whose run was deleted end, and are in doubt no longer', async () => {
@@ -194,9 +267,7 @@ describe('a round', () => {
   });
 
   test('a commit of unknown outcome: rows nobody handed over are adopted, and leave once', async () => {
-    const one = await member([intro]);
-    const { turn, wire, database, ownership, signal, row } = one;
-    one.onUnknownCommit(() => ownership.adoptPending(ownership.active, 'held', signal));
+    const { turn, wire, database, row } = await member([intro]);
     let armed = true;
     database.hooks.after = (operation) => {
       if (operation === 'round' && armed) {
@@ -210,6 +281,61 @@ describe('a round', () => {
     await turn();
     expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
     expect(row(`${id}/1`)).toMatchObject({ status: 'sending', attempts: 1 });
+  });
+
+  test('a commit of unknown outcome is no reason to send what a lost sender may have sent', async () => {
+    const one = await member([intro], ['ada', 'bob'], { delivery: 'at-most-once' });
+    const { turn, wire, database, ownership, signal, row, conversation } = one;
+    const ada = conversation(id);
+    if (ada === undefined) throw new Error('no conversation');
+    // claimed from m0, and not taken up yet
+    ownership.lost([ada.partition]);
+    database.messages.insert({
+      ...{ _id: `${id}/1`, campaignId: 'spring', conversationId: id, partition: ada.partition },
+      ...{ stage: 'intro', step: 0, channel: 'sms', status: 'sending', pending: true, attempts: 1, worker: 'm0' },
+      ...{ dueAt: ada.createdAt, queuedAt: ada.createdAt },
+    });
+    database.conversations.update(id, { sequence: 1, step: 1 }, ['nextActionAt', 'nextChannel', 'opening']);
+    let armed = true;
+    database.hooks.after = (operation) => {
+      if (operation === 'round' && armed) {
+        armed = false;
+        throw new ServiceError('commit_unknown', 'unknown');
+      }
+    };
+    await turn();
+    expect(armed).toBe(false);
+    await ownership.gained([{ _id: ada.partition }], signal);
+    await turn();
+    await turn();
+    expect(row(`${id}/1`)?.status).toBe('uncertain');
+    expect(wire.map((sent) => sent.id)).toEqual(['spring:bob/1']);
+  });
+
+  test('a commit of unknown outcome that did not take place is made again', async () => {
+    const { turn, wire, database } = await member([intro]);
+    let armed = true;
+    database.hooks.before = (operation) => {
+      if (operation === 'round' && armed) {
+        armed = false;
+        throw new ServiceError('commit_unknown', 'unknown');
+      }
+    };
+    await turn();
+    expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
+  });
+
+  test('a conversation that is mended while it is put into quarantine goes on', async () => {
+    const { turn, wire, database, conversation, instruments } = await member([intro]);
+    const broken = { inbox: 'hello' as never };
+    database.conversations.update(id, broken);
+    database.hooks.before = (operation) => {
+      if (operation === 'round') database.conversations.update(id, { inbox: [] });
+    };
+    await turn();
+    expect(instruments.events('poisoned')).toBe(1);
+    expect(conversation(id)).toMatchObject({ status: 'active', inbox: [] });
+    expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
   });
 
   test.each([[null], ['hello'], [undefined]])(
