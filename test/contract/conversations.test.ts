@@ -292,6 +292,37 @@ function describeConversationStore(name: string, make: Make): void {
       },
     );
 
+    test('what does the same to two rows keeps the status that each has to have', async () => {
+      const [ada = conversation('c', 'x'), bob = conversation('c', 'y')] = people(2);
+      await harness.insert(states, [ada, bob]);
+      await harness.insert('messages', [row(ada, 1), row(bob, 1, { status: 'queued' })]);
+      const skipped = (one: Conversation, from: 'sending' | undefined): Unit => ({
+        ...unit(one, { inserts: [] }),
+        rows: [{ id: `${one._id}/1`, channel: 'console', from, set: { status: 'skipped' }, unset: ['pending'] }],
+      });
+      const receipt = await harness.conversations.commit([skipped(ada, 'sending'), skipped(bob, undefined)]);
+      expect(receipt.missed.size).toBe(0);
+      expect((await harness.find<Message>('messages')).map(({ status }) => status)).toEqual(['skipped', 'skipped']);
+    });
+
+    test.each<[string, Partial<Message> | undefined]>([
+      ['gone', undefined],
+      ['ended', { status: 'skipped' }],
+      ['with a channel', { status: 'sending' }],
+    ])('another try misses as a whole when its row is %s', async (_, over) => {
+      const [ada = conversation('c', 'x'), bob = conversation('c', 'y')] = people(2);
+      await harness.insert(states, [ada, bob]);
+      await harness.insert('messages', [...(over ? [row(ada, 1, over)] : []), row(bob, 1, { status: 'queued' })]);
+      const resend = (one: Conversation): Unit => ({
+        ...unit(one, { inserts: [] }),
+        rows: [{ id: `${one._id}/1`, channel: 'console', from: 'queued', set: { status: 'sending' }, unset: [] }],
+      });
+      const receipt = await harness.conversations.commit([resend(ada), resend(bob)]);
+      expect(receipt).toEqual({ missed: new Set([ada._id]), poisoned: new Map() });
+      expect(await stored(ada)).toEqual(ada);
+      expect((await harness.conversations.messages([`${bob._id}/1`]))[0]?.status).toBe('sending');
+    });
+
     test('the answer to a row that somebody deleted counts', async () => {
       const ada = conversation('c', 'ada');
       await harness.insert(states, [ada]);

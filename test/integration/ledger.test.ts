@@ -1,10 +1,13 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as mongodb from 'mongodb';
 import type { Member } from '../../src/domain/model.ts';
+import type { Clock } from '../../src/domain/ports.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { systemClock } from '../contract/harness.ts';
+import { type ManualClock, manualClock } from '../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
-import { type TestDatabase, testDatabase } from '../support/mongo.ts';
+import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';
 
 const server = (code: number, errorLabels: string[] = []): Error =>
   new mongodb.MongoServerError({ message: `code ${code}`, code, errorLabels });
@@ -22,17 +25,19 @@ const unsure: [string, () => Error][] = [
   ],
 ];
 
+const appName = 'ledger-test';
+
 describe('the ledger', () => {
   let at: TestDatabase;
   let ledger: MongoLedger;
   let works: number;
-  const open = (leaseTtlMs: number): MongoLedger =>
+  const open = (leaseTtlMs: number, clock: Clock = systemClock): MongoLedger =>
     new MongoLedger({
-      ...{ client: at.client, db: at.db, memberId: 'm1', leaseTtlMs, clock: systemClock, random: Math.random },
+      ...{ client: at.client, db: at.db, memberId: 'm1', leaseTtlMs, clock, random: () => 0.1 },
       ...{ logger: silentLogger, instruments: recordingInstruments(), position: () => undefined },
     });
   beforeAll(async () => {
-    at = await testDatabase('ledger', { readConcernLevel: 'majority', writeConcern: { w: 'majority' } });
+    at = await testDatabase('ledger', { appName, readConcernLevel: 'majority', writeConcern: { w: 'majority' } });
   });
   afterAll(() => at.close());
   beforeEach(async () => {
@@ -53,13 +58,13 @@ describe('the ledger', () => {
       await at.db.collection('counts').updateOne({}, { $inc: { n: 1 } }, { session });
       return 'done';
     });
-  /** Stands in for the connection: `turn` is given the real commit, from the first on. */
-  const commits = (turn: (commit: () => Promise<void>, n: number) => Promise<void>): void => {
+  /** Stands in for the connection: `answer` is given the real commit, from the first on. */
+  const commits = (answer: (commit: () => Promise<void>, n: number) => Promise<void>): void => {
     const real = ledger.session.commitTransaction.bind(ledger.session);
     let n = 0;
     ledger.session.commitTransaction = () => {
       n += 1;
-      return turn(real, n);
+      return answer(real, n);
     };
   };
 
@@ -111,9 +116,16 @@ describe('the ledger', () => {
     }
   };
 
-  test('a transaction the server no longer knows is made again, and counted once', async () => {
+  test.each([
+    ['', undefined],
+    [' after an interruption', 11601],
+    [' and cannot confirm at first', 251],
+  ])('a transaction the server no longer knows%s is made again, and counted once', async (_, code) => {
     commits(async (commit, n) => {
-      if (n === 1) await abortAtServer();
+      if (n === 1) {
+        await abortAtServer();
+        if (code !== undefined) throw server(code);
+      }
       await commit();
     });
     expect(await count()).toBe('done');
@@ -142,5 +154,71 @@ describe('the ledger', () => {
       return 'done';
     });
     expect([result, works, await counted()]).toEqual(['done', 2, 1]);
+  });
+
+  test.each([
+    ['a quota that is used up', 8000],
+    ['a code nobody listed', 7777],
+  ])('%s met by the fence: the database is away, the work was not asked for', async (_, errorCode) => {
+    await using _fault = await failCommand(at.client, { failCommands: ['update'], appName, errorCode });
+    await expect(count()).rejects.toMatchObject({ code: 'database_unreachable', cause: { code: errorCode } });
+    expect([works, await counted()]).toEqual([0, 0]);
+  });
+
+  describe('the lease', () => {
+    let clock: ManualClock;
+    const ttlMs = 5_000;
+    const marginMs = 500;
+    beforeEach(async () => {
+      await ledger.close();
+      clock = manualClock();
+      ledger = open(ttlMs, clock);
+    });
+    /** Lets the pauses of the ledger pass, and no other time. */
+    const passing = async <T>(work: Promise<T>): Promise<T> => {
+      let over = false;
+      const end = (): void => {
+        over = true;
+      };
+      work.then(end, end);
+      while (!over) {
+        await turn();
+        if (clock.nextIn !== undefined) clock.advance(clock.nextIn);
+      }
+      return work;
+    };
+
+    test('counts from before the fence was sent, not from its answer', async () => {
+      await ledger.transact('test', async () => clock.advance(1_000));
+      expect(ledger.leaseRemaining()).toBe(ttlMs - marginMs - 1_000);
+      await expect(ledger.transact('test', () => Promise.reject(new Error('no')))).rejects.toThrow('no');
+      expect(ledger.leaseRemaining()).toBe(ttlMs - marginMs - 1_000);
+    });
+
+    test('a transaction that fails on its way is tried again while it holds, and not a moment longer', async () => {
+      await ledger.beat();
+      const cut = ledger.transact('test', async () => {
+        works += 1;
+        clock.advance(1_000);
+        throw new mongodb.MongoNetworkError('closed');
+      });
+      await expect(passing(cut)).rejects.toThrow('closed');
+      expect(works).toBe(5);
+    });
+
+    test.each([
+      ['as long as it holds', true, 5],
+      ['for a quarter of one before the first fence', false, 2],
+    ])('a commit without an answer is repeated %s', async (_, fenced, times) => {
+      if (fenced) await ledger.beat();
+      let sent = 0;
+      commits(async () => {
+        sent += 1;
+        clock.advance(1_000);
+        throw new mongodb.MongoNetworkError('closed');
+      });
+      await expect(passing(count())).rejects.toMatchObject({ code: 'commit_unknown' });
+      expect(sent).toBe(times);
+    });
   });
 });
