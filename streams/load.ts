@@ -37,9 +37,9 @@ export class Loader {
     this.params = params;
   }
 
-  /** `fresh`: everything is read, else what is in doubt is known as we wrote it. */
-  async load(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<Candidates> {
-    const candidates = await this.named(results, hints, fresh);
+  /** What is in doubt is known as we wrote it last, and read again only if its guard misses. */
+  async load(results: readonly RowResult[], hints: ReadonlySet<string>): Promise<Candidates> {
+    const candidates = await this.named(results, hints);
     await this.takeDue(candidates);
     return candidates;
   }
@@ -81,7 +81,7 @@ export class Loader {
     return open;
   }
 
-  private async named(results: readonly RowResult[], hints: ReadonlySet<string>, fresh: boolean): Promise<Candidates> {
+  private async named(results: readonly RowResult[], hints: ReadonlySet<string>): Promise<Candidates> {
     const { dispatch, store, owns, quarantine } = this.params;
     const candidates: Candidates = new Map();
     const byConversation = new Map<string, RowResult[]>();
@@ -89,7 +89,7 @@ export class Loader {
     for (const result of results) {
       const id = result.row.conversationId;
       byConversation.set(id, [...(byConversation.get(id) ?? []), result]);
-      const known = fresh ? undefined : dispatch.entry(id)?.conversation;
+      const known = dispatch.entry(id)?.conversation;
       if (known === undefined) wanted.add(id);
       else if (!wanted.has(id))
         candidates.set(id, { conversation: known, results: byConversation.get(id) ?? [], slot: false });

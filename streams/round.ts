@@ -67,7 +67,7 @@ export class Round {
     this.loader = new Loader({ ...params, quarantine: this.quarantine });
   }
 
-  /** Runs until it is committed; while the database is away it waits and decides anew from fresh documents. */
+  /** Runs until it is committed; while the database is away it waits and decides anew. */
   async run(inputs: readonly RoundInput[]): Promise<RoundReport> {
     const { clock, logger, random, signal, isNoFaultOfDocuments, schedule, dispatch } = this.params;
     const results = inputs.flatMap((input) => (input.kind === 'result' ? [input.result] : []));
@@ -77,7 +77,7 @@ export class Round {
         if (this.unproven.length > 0) await this.takeUpUnproven();
         // what an earlier try recorded is in doubt no longer, even if its row is `sending` again
         const open = results.filter(({ row }) => dispatch.entry(row.conversationId)?.row === row);
-        const report = await this.attempt(open, hints, attempt > 1);
+        const report = await this.attempt(open, hints);
         for (const input of inputs) if (input.kind === 'hints') input.done();
         return report;
       } catch (error) {
@@ -95,15 +95,11 @@ export class Round {
     }
   }
 
-  private async attempt(
-    results: readonly RowResult[],
-    hints: ReadonlySet<string>,
-    fresh: boolean,
-  ): Promise<RoundReport> {
+  private async attempt(results: readonly RowResult[], hints: ReadonlySet<string>): Promise<RoundReport> {
     const { clock, instruments, schedule } = this.params;
     const began = clock.monotonic();
     const report: RoundReport = { units: 0, sent: 0, results: results.length, poisoned: 0 };
-    let pending = await this.loader.load(results, hints, fresh);
+    let pending = await this.loader.load(results, hints);
     for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++) pending = await this.pass(pending, report);
     if (pending.size > 0) this.postpone(pending);
     if (report.units > 0) instruments.round(clock.monotonic() - began, report.units);
@@ -151,10 +147,9 @@ export class Round {
   private async takeUpUnproven(): Promise<void> {
     const { store, dispatch, proveOwnership } = this.params;
     await proveOwnership();
-    const tries = new Map(this.unproven.map(({ _id, attempts }) => [_id, attempts]));
-    const rows = await store.messages([...tries.keys()]);
+    const rows = await store.messages(this.unproven.map(({ _id }) => _id));
     dispatch.adopt(
-      rows.filter(({ _id, status, attempts }) => status === 'sending' && attempts === tries.get(_id)),
+      rows.filter(({ status }) => status === 'sending'),
       'held',
     );
     this.unproven = [];
@@ -230,10 +225,7 @@ export class Round {
   private postpone(pending: Candidates): void {
     const { dispatch, logger, hint } = this.params;
     logger.warn('conversations changed under every try of a round', { count: pending.size });
-    for (const { results, conversation } of pending.values()) {
-      dispatch.rewritten(conversation);
-      for (const result of results) dispatch.repeat(result);
-    }
+    for (const { results } of pending.values()) for (const result of results) dispatch.repeat(result);
     hint([...pending.keys()]);
   }
 }

@@ -136,7 +136,8 @@ describe('a round', () => {
   });
 
   test('an answer that was committed before the database went away is not counted twice', async () => {
-    const { turn, answer, database, clock, counters } = await member([asking, { ...intro, id: 'more' }]);
+    const stages = [asking, { ...intro, id: 'more' }];
+    const { turn, answer, database, clock, counters, dispatch } = await member(stages);
     await turn();
     await answer();
     let armed = true;
@@ -151,6 +152,7 @@ describe('a round', () => {
     for (let n = 0; n < 10; n++) await clock.advanceAsync(500);
     await done;
     expect(await counters()).toMatchObject({ pending: 0, metrics: { messages: { sent: 1 } } });
+    expect(dispatch.inDoubt).toBe(0);
   });
 
   test('an answer that asks for another try is recorded once, though the round had to be repeated', async () => {
@@ -336,6 +338,52 @@ describe('a round', () => {
     expect(instruments.events('poisoned')).toBe(1);
     expect(conversation(id)).toMatchObject({ status: 'active', inbox: [] });
     expect(wire.map((sent) => sent.id)).toEqual([`${id}/1`]);
+  });
+
+  test('what cannot even be put into quarantine is left alone, and its answers end their rows', async () => {
+    const one = await member([intro], ['ada', 'bob']);
+    const { turn, answer, wire, database, store, row, dispatch, conversation, instruments, schedule } = one;
+    await turn();
+    await answer();
+    database.conversations.update(id, { inbox: 'hello' as never, nextActionAt: new Date(0), nextChannel: 'sms' });
+    const real = store.commit.bind(store);
+    let refused = 0;
+    // the server takes no change of ada, whatever it is
+    store.commit = async (units) => {
+      const bad = units.filter(({ change }) => change?.id === id);
+      refused += bad.length;
+      const receipt = await real(units.filter((one) => !bad.includes(one)));
+      for (const { conversationId } of bad) receipt.poisoned.set(conversationId, new Error('no'));
+      return receipt;
+    };
+    await turn(id);
+    expect(row(`${id}/1`)?.status).toBe('sent');
+    for (let n = 0; n < 3; n++) {
+      schedule.lookAtAll();
+      await turn(id);
+    }
+    expect([refused, instruments.events('poisoned'), dispatch.inDoubt]).toEqual([1, 1, 0]);
+    expect(conversation(id)).toMatchObject({ status: 'active', inbox: 'hello' });
+    expect(wire).toEqual([]);
+  });
+
+  test('answers of a run that does not compile here are left to a member that can record them', async () => {
+    const { turn, answer, runs, row, dispatch } = await member([asking]);
+    await turn();
+    const known = runs.get('spring');
+    if (known) known.context = undefined;
+    await answer();
+    await turn();
+    expect(row(`${id}/1`)?.status).toBe('sending');
+    expect(dispatch.inDoubt).toBe(0);
+  });
+
+  test('a hint of a conversation that is not ours any more is passed over', async () => {
+    const { turn, database, ownership, conversation } = await member([asking]);
+    ownership.lost([conversation(id)?.partition ?? -1]);
+    database.push(id, { id: 'e1', type: 'reply' });
+    expect((await turn(id)).units).toBe(0);
+    expect(conversation(id)?.consumed).toEqual([]);
   });
 
   test.each([[null], ['hello'], [undefined]])(

@@ -19,7 +19,10 @@ function known(id: string): KnownRun {
 }
 
 /** A store that knows when each campaign's next conversation is due, by partition. */
-function fixture(dueAt: (lane: Lane, partitions: readonly number[]) => number | undefined) {
+function fixture(
+  dueAt: (lane: Lane, partitions: readonly number[]) => number | undefined,
+  room: (channel: string, planned?: ReadonlyMap<string, number>) => number = () => 100,
+) {
   const clock = manualClock();
   let partitions: readonly number[] = [];
   const store = {
@@ -27,7 +30,10 @@ function fixture(dueAt: (lane: Lane, partitions: readonly number[]) => number | 
       const at = dueAt(lane, asked);
       if (at === undefined || at > now.getTime()) return [];
       return [
-        { _id: `${String(lane.campaignId)}:a`, partition: asked[0] ?? 0, nextActionAt: new Date(at) } as Conversation,
+        {
+          ...{ _id: `${String(lane.campaignId)}:a`, partition: asked[0] ?? 0 },
+          ...{ nextActionAt: new Date(at), nextChannel: lane.channel },
+        } as Conversation,
       ];
     },
     nextDue: async (lane: Lane, asked: readonly number[], after?: Date): Promise<Date | undefined> => {
@@ -35,7 +41,7 @@ function fixture(dueAt: (lane: Lane, partitions: readonly number[]) => number | 
       return at === undefined || (after !== undefined && at <= after.getTime()) ? undefined : new Date(at);
     },
   };
-  const schedule = new Schedule({ store, clock, partitions: () => partitions, room: () => 100 });
+  const schedule = new Schedule({ store, clock, partitions: () => partitions, room });
   const take = async () => (await schedule.take(100, new Map(), () => false)).map(({ _id }) => _id);
   const own = (...ids: number[]): void => {
     partitions = ids;
@@ -55,6 +61,23 @@ describe('Schedule', () => {
     expect(await take()).toEqual([]);
     clock.advance(310);
     expect(await take()).toEqual(['spring:a']);
+  });
+
+  test('a lane that was short last time and the others share the room of their channel', async () => {
+    const asked: number[] = [];
+    const room = (channel: string, planned?: ReadonlyMap<string, number>): number => {
+      if (planned !== undefined) asked.push(planned.get(channel) ?? 0);
+      return 100;
+    };
+    const { clock, schedule, take, own } = fixture((lane) => (lane.opening ? clock.now() - 1 : undefined), room);
+    own(1);
+    schedule.setRun(known('spring'));
+    await take();
+    schedule.setRun(known('autumn'));
+    for (const key of ['spring', 'autumn']) schedule.wake(key);
+    asked.length = 0;
+    expect((await take()).sort()).toEqual(['autumn:a', 'spring:a']);
+    expect(Math.max(...asked)).toBe(1);
   });
 
   test('partitions gained while lanes are looked at are not forgotten', async () => {
