@@ -29,6 +29,8 @@ export class Quarantine {
   async isolate({ conversation, results }: Candidate, error: Error): Promise<boolean> {
     const { store, dispatch, logger, instruments } = this.params;
     const { _id, campaignId } = conversation;
+    const { poisoned, missed } = await store.commit([quarantineUnit(conversation, results, error)]);
+    if (missed.size > 0) return false;
     instruments.event('poisoned');
     logger.error('a conversation cannot be written and is quarantined', {
       code: 'poisoned',
@@ -36,8 +38,6 @@ export class Quarantine {
       conversationId: _id,
       error,
     });
-    const { poisoned, missed } = await store.commit([quarantineUnit(conversation, results, error)]);
-    if (missed.size > 0) return false;
     if (poisoned.size > 0) {
       this.untouchable.add(_id);
       await this.recordOrphans(_id, results);

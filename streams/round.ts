@@ -128,8 +128,8 @@ export class Round {
     for (const [id, error] of [...poisoned, ...decided.failed]) {
       const candidate = candidates.get(id);
       if (candidate === undefined) continue;
-      report.poisoned += 1;
-      if (!(await this.quarantine.isolate(candidate, error))) missed.add(id);
+      if (await this.quarantine.isolate(candidate, error)) report.poisoned += 1;
+      else missed.add(id);
     }
     return this.loader.again(candidates, missed);
   }

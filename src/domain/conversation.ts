@@ -171,8 +171,8 @@ function resend(draft: Draft, stage: CompiledStage, row: Message | undefined): v
   draft.apply({ type: 'resumed' });
   draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now) });
   if (row?.status !== 'queued') {
-    // somebody deleted or ended it: no answer will come, so none is waited for and none will be counted
-    draft.count('pending', -1);
+    // somebody else deleted or changed it: no answer is waited for, and what is pending no longer will not be counted down later
+    if (row?.pending !== true) draft.count('pending', -1);
     if (draft.state.nextActionAt === undefined && stage.type !== 'end') goOn(draft, stage, draft.now);
     return;
   }

@@ -107,8 +107,8 @@ export interface MessageChange {
   /** For metrics only. */
   channel: string;
   /**
-   * Status that the row must still have, else the unit misses: `sending` for what records its answer, which counts once (and
-   * counts too when the row was deleted), `queued` for another try of it. Undefined: any pending row takes it, and none is needed.
+   * Status that the row must still have, else the unit misses: `sending` for what records its answer (somebody may have deleted
+   * it: then the answer counts all the same), `queued` for another try of it. Undefined: any pending row takes it, and none is needed.
    */
   from: 'sending' | 'queued' | undefined;
   set: Partial<Message>;
