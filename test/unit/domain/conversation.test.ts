@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { newConversation } from '../../../src/domain/conversation.ts';
+import type { Message } from '../../../src/domain/model.ts';
 import { anna, channels, contextOf, given, Story, seconds } from './given.ts';
 
 const text = (value = 'Hello {{ contact.name }}') => ({ text: value });
@@ -492,6 +493,21 @@ describe('answers of channels', () => {
     story.due(5);
     expect(story.conversation).toMatchObject({ status: 'completed', outcome: 'finished' });
     expect(story.counters).not.toHaveProperty('pending');
+  });
+
+  test.each<[string, Partial<Record<keyof Message, unknown>>, boolean]>([
+    ['somebody ended', { status: 'skipped', pending: undefined }, false],
+    ['somebody set to `sending`: whoever adopts it will count it down', { status: 'sending' }, true],
+  ])('another try of a row that %s does not leave', (_, over, pending) => {
+    const story = given([intro])
+      .due(0)
+      .answer(1, { ...retry, retryAfterMs: 0 });
+    const row = story.rows.get('spring:anna/1');
+    if (row) story.rows.set(row._id, { ...row, ...over } as Message);
+    story.due(5);
+    expect(story.decision.send).toBeUndefined();
+    expect(story.conversation).toMatchObject({ status: 'completed' });
+    expect(Object.keys(story.counters).includes('pending')).toBe(pending);
   });
 });
 
