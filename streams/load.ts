@@ -40,7 +40,7 @@ export class Loader {
   /** What is in doubt is known as we wrote it last, and read again only if its guard misses. */
   async load(results: readonly RowResult[], hints: ReadonlySet<string>): Promise<Candidates> {
     const candidates = await this.named(results, hints);
-    await this.takeDue(candidates);
+    await this.takeDue(candidates, this.ending(results));
     return candidates;
   }
 
@@ -106,13 +106,22 @@ export class Loader {
     return candidates;
   }
 
-  private async takeDue(candidates: Candidates): Promise<void> {
+  /** By channel, below zero: rows whose answers are about to be recorded make room for as many others. */
+  private ending(results: readonly RowResult[]): Map<string, number> {
+    const planned = new Map<string, number>();
+    for (const { row } of results)
+      if (this.params.dispatch.entry(row.conversationId)?.row === row)
+        planned.set(row.channel, (planned.get(row.channel) ?? 0) - 1);
+    return planned;
+  }
+
+  private async takeDue(candidates: Candidates, planned: ReadonlyMap<string, number>): Promise<void> {
     const { dispatch, schedule, quarantine, clock, batchSize, instruments } = this.params;
-    const capacity = Math.min(batchSize, dispatch.room('-'));
+    const capacity = Math.min(batchSize, dispatch.room('-', planned));
     const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
     const hidden = countByLane(inDoubt, clock.now());
     const skip = (id: string): boolean => dispatch.entry(id) !== undefined || quarantine.isUntouchable(id);
-    const taken = await schedule.take(capacity, hidden, skip);
+    const taken = await schedule.take(capacity, hidden, skip, planned);
     // what comes from a pause was allotted no room on the channel it may need: it gets what the others leave
     const pauseLast = (a: Conversation, b: Conversation): number =>
       Number(a.nextChannel === '-') - Number(b.nextChannel === '-');

@@ -111,11 +111,17 @@ export class Round {
   private async pass(candidates: Candidates, report: RoundReport): Promise<Candidates> {
     const { clock, dispatch, runs } = this.params;
     await runs.load(campaignsOf(candidates.values()));
+    await this.setAside(candidates);
     const awaited = await this.loader.awaitedRows(candidates);
     const now = clock.now();
-    const decided = await this.decideAll(candidates, awaited, now);
-    const units = [...decided.decisions.values()].flatMap(({ unit }) => (unit ? [unit] : []));
-    const { missed, poisoned } = await this.commit(units, decided.decisions.values());
+    let decided = this.decideAll(candidates, awaited, now, true);
+    let receipt = await this.commitWhole(decided.decisions);
+    if (receipt === undefined) {
+      // an answer may stay unrecorded: nothing leaves in the stead of its row
+      decided = this.decideAll(candidates, awaited, now, false);
+      receipt = await this.commit(decided.decisions);
+    }
+    const { missed, poisoned } = receipt;
     const sends: InDoubt[] = [];
     for (const [id, decision] of decided.decisions) {
       if (missed.has(id) || poisoned.has(id)) continue;
@@ -134,12 +140,24 @@ export class Round {
     return this.loader.again(candidates, missed);
   }
 
-  private async commit(units: readonly Unit[], decisions: Iterable<Decision>): Promise<RoundReceipt> {
-    if (units.length === 0) return { missed: new Set(), poisoned: new Map() };
+  /** Undefined: nothing was written, since not all of it can be. */
+  private async commitWhole(decisions: Decisions): Promise<RoundReceipt | undefined> {
+    const units = unitsOf(decisions);
+    const whole = units.length === 0 || (await this.watched(decisions, this.params.store.commitWhole(units)));
+    return whole ? { missed: new Set(), poisoned: new Map() } : undefined;
+  }
+
+  private commit(decisions: Decisions): Promise<RoundReceipt> {
+    return this.watched(decisions, this.params.store.commit(unitsOf(decisions)));
+  }
+
+  /** Remembers what may have been committed without our learning of it. */
+  private async watched<T>(decisions: Decisions, commit: Promise<T>): Promise<T> {
     try {
-      return await this.params.store.commit(units);
+      return await commit;
     } catch (error) {
-      if (isServiceError(error, 'commit_unknown')) for (const { send } of decisions) if (send) this.unproven.push(send);
+      if (isServiceError(error, 'commit_unknown'))
+        for (const { send } of decisions.values()) if (send) this.unproven.push(send);
       throw error;
     }
   }
@@ -155,24 +173,27 @@ export class Round {
     this.unproven = [];
   }
 
-  /** `failed`: documents that nobody can decide about; they must not take the others down with them. */
-  private async decideAll(candidates: Candidates, awaited: ReadonlyMap<string, Message>, now: number) {
+  /**
+   * `together`: all of it is committed or nothing is, so a row whose answer is recorded makes room for another one.
+   * `failed`: documents that nobody can decide about; they must not take the others down with them.
+   */
+  private decideAll(candidates: Candidates, awaited: ReadonlyMap<string, Message>, now: number, together: boolean) {
     const { dispatch, runs } = this.params;
-    const decisions = new Map<string, Decision>();
+    const decisions: Decisions = new Map();
     const failed = new Map<string, Error>();
     const planned = new Map<string, number>();
+    const plan = (channel: string, count: 1 | -1): void =>
+      void planned.set(channel, (planned.get(channel) ?? 0) + count);
     const hasRoom = (channel: string): boolean => dispatch.room(channel, planned) > 0;
     for (const [id, candidate] of candidates) {
       const run = runs.get(candidate.conversation.campaignId);
-      const context = run?.context;
-      if (run === undefined || context === undefined) {
-        await this.withoutRun(candidate, run !== undefined);
-        continue;
-      }
+      if (run?.context === undefined) continue;
       try {
-        const decision = this.decide(candidate, context, run.state === 'running', hasRoom, awaited, now);
+        const decision = this.decide(candidate, run.context, run.state === 'running', hasRoom, awaited, now);
         decisions.set(id, decision);
-        if (decision.send) planned.set(decision.send.channel, (planned.get(decision.send.channel) ?? 0) + 1);
+        if (decision.send) plan(decision.send.channel, 1);
+        const { row } = dispatch.entry(id) ?? {};
+        if (together && row && ends(row, decision)) plan(row.channel, -1);
       } catch (error) {
         failed.set(id, error instanceof Error ? error : new Error(String(error)));
       }
@@ -194,16 +215,25 @@ export class Round {
     return decide(context, input, now, this.params.random);
   }
 
-  /** Rows of a run that does not compile here stay as they are for a member that can; those of a run that is gone end. */
-  private async withoutRun({ conversation, results }: Candidate, exists: boolean): Promise<void> {
-    const { dispatch, logger } = this.params;
-    logger.error('a conversation has no run that can be used here', {
-      code: 'run_missing',
-      campaignId: conversation.campaignId,
-      conversationId: conversation._id,
-    });
-    if (exists) for (const { row } of results) dispatch.settled(row);
-    else await this.quarantine.recordOrphans(conversation._id, results);
+  /**
+   * Candidates without a run to decide by. Rows of a run that does not compile here stay as they are for a member that can;
+   * those of a run that is gone end.
+   */
+  private async setAside(candidates: Candidates): Promise<void> {
+    const { dispatch, logger, runs } = this.params;
+    for (const [id, { conversation, results }] of candidates) {
+      const run = runs.get(conversation.campaignId);
+      if (run?.context !== undefined) continue;
+      candidates.delete(id);
+      const { campaignId } = conversation;
+      logger.error('a conversation has no run that can be used here', {
+        code: 'run_missing',
+        campaignId,
+        conversationId: id,
+      });
+      if (run) for (const { row } of results) dispatch.settled(row);
+      else await this.quarantine.recordOrphans(id, results);
+    }
   }
 
   /** Effects outside the database, once the unit is committed. */
@@ -229,6 +259,15 @@ export class Round {
     hint([...pending.keys()]);
   }
 }
+
+/** By conversation id. */
+type Decisions = Map<string, Decision>;
+
+const unitsOf = (decisions: Decisions): Unit[] => [...decisions.values()].flatMap(({ unit }) => (unit ? [unit] : []));
+
+/** Whether the row is `sending` no longer once the decision is committed. */
+const ends = ({ _id }: Message, { unit }: Decision): boolean =>
+  unit?.rows.some(({ id, from, set }) => id === _id && from === 'sending' && set.status !== 'sending') === true;
 
 function campaignsOf(candidates: Iterable<Candidate>): Id[] {
   const ids = new Map<string, Id>();

@@ -142,38 +142,40 @@ export class Schedule {
 
   /**
    * Conversations that are due, shared out over the lanes by weight, at most `capacity`. `hidden` counts by lane key those
-   * that would be found and are not wanted (a row of theirs is in flight); `skip` says which.
+   * that would be found and are not wanted (a row of theirs is in flight); `skip` says which. `planned` counts by channel
+   * what else will come in doubt; less than none where answers are recorded with it.
    */
   async take(
     capacity: number,
     hidden: ReadonlyMap<string, number>,
     skip: (id: string) => boolean,
+    planned: ReadonlyMap<string, number>,
   ): Promise<Conversation[]> {
     await this.look();
-    const due = this.dueLanes();
+    const due = this.dueLanes(planned);
     if (capacity <= 0 || due.length === 0) return [];
     const first = due.filter((lane) => lane.short);
     const second = due.filter((lane) => !lane.short);
-    const taken = await this.takeFrom(first, this.shares(due, capacity, []), hidden, skip);
+    const taken = await this.takeFrom(first, this.shares(due, capacity, planned), hidden, skip);
     const left = capacity - taken.length;
     if (second.length === 0 || left <= 0) return taken;
-    return [...taken, ...(await this.takeFrom(second, this.shares(second, left, taken), hidden, skip))];
+    const beside = new Map(planned);
+    for (const { nextChannel = '-' } of taken) beside.set(nextChannel, (beside.get(nextChannel) ?? 0) + 1);
+    return [...taken, ...(await this.takeFrom(second, this.shares(second, left, beside), hidden, skip))];
   }
 
-  /** By weight, and no more on a channel than it has room for beside what is `taken`. */
+  /** By weight, and no more on a channel than it has room for beside what is `planned`. */
   private shares(
     lanes: readonly LaneState[],
     capacity: number,
-    taken: readonly Conversation[],
+    planned: ReadonlyMap<string, number>,
   ): ReadonlyMap<string, number> {
-    const planned = new Map<string, number>();
-    for (const { nextChannel = '-' } of taken) planned.set(nextChannel, (planned.get(nextChannel) ?? 0) + 1);
     const members = lanes.map(({ key, weight, lane }) => ({ key, weight, group: lane.channel }));
     return this.robin.sharesInGroups(members, capacity, (channel) => this.params.room(channel, planned));
   }
 
-  private dueLanes(): LaneState[] {
-    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && this.room(lane) > 0);
+  private dueLanes(planned: ReadonlyMap<string, number>): LaneState[] {
+    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && this.room(lane, planned) > 0);
     if (due.length <= lanesPerTake) return due;
     this.turn = (this.turn + lanesPerTake) % due.length;
     return [...due.slice(this.turn), ...due.slice(0, this.turn)].slice(0, lanesPerTake);
@@ -244,8 +246,8 @@ export class Schedule {
     return next !== undefined && next <= this.params.clock.now();
   }
 
-  private room(lane: LaneState): number {
-    return this.params.room(lane.lane.channel);
+  private room(lane: LaneState, planned?: ReadonlyMap<string, number>): number {
+    return this.params.room(lane.lane.channel, planned);
   }
 }
 

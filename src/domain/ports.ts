@@ -75,7 +75,9 @@ export interface ConversationStore {
   messages(ids: readonly string[]): Promise<Message[]>;
   /** Ids of a campaign's active conversations in these partitions, by id, paged. */
   activeOf(campaignId: Id, partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]>;
-  /** One fenced transaction for all units; a missed guard or a poisonous unit leaves the others untouched. Order inside: fence, conversations, rows, counters. */
+  /** All units in one fenced transaction; false, and nothing written, where one cannot be: a guard missed, the server refused something, it is too much for one transaction. */
+  commitWhole(units: readonly Unit[]): Promise<boolean>;
+  /** As few fenced transactions as hold them; a missed guard or a poisonous unit leaves the others untouched. Order inside: fence, conversations, rows, counters. */
   commit(units: readonly Unit[]): Promise<RoundReceipt>;
 }
 

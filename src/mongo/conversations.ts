@@ -90,6 +90,19 @@ export class MongoConversations implements ConversationStore {
     return found.map((conversation) => conversation._id);
   }
 
+  async commitWhole(units: readonly Unit[]): Promise<boolean> {
+    if (splitByBytes(units).length > 1) return false;
+    try {
+      await this.ledger.transact('round', (session) => this.writer.write(units, session));
+      return true;
+    } catch (error) {
+      if (error instanceof GuardMissed) return false;
+      if (isNoFaultOfDocuments(error) || isServiceError(error)) throw error;
+      this.logger.warn('a round cannot be written as a whole', { units: units.length, error });
+      return false;
+    }
+  }
+
   /**
    * Splits by bytes, then commits each part; a part that the server refuses for what is in it (not because it is away) is
    * bisected until the poisonous unit is alone and the rest is written. When the server goes away after a part was
@@ -117,14 +130,8 @@ export class MongoConversations implements ConversationStore {
     return receipt;
   }
 
-  /** Written as if every guard held, which is nearly always so; else once more, without those that missed. */
-  private async writePart(part: readonly Unit[]): Promise<Set<string>> {
-    try {
-      await this.ledger.transact('round', (session) => this.writer.write(part, session));
-      return new Set();
-    } catch (error) {
-      if (!(error instanceof GuardMissed)) throw error;
-    }
+  /** Without the units whose guard missed. */
+  private writePart(part: readonly Unit[]): Promise<Set<string>> {
     return this.ledger.transact('round', async (session) => {
       const missed = await this.writer.missing(part, session);
       const units = part.filter(({ conversationId }) => !missed.has(conversationId));

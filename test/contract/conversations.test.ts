@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ObjectId } from 'mongodb';
-import type { Conversation, Counters, Id, Message, Unit } from '../../src/domain/model.ts';
+import type { Conversation, Counters, Id, Member, Message, Unit } from '../../src/domain/model.ts';
 import {
   allPartitions,
   conversation,
@@ -423,8 +423,52 @@ function describeConversationStore(name: string, make: Make): void {
       await harness.insert(states, [ada]);
       await harness.fence();
       await expect(harness.conversations.commit([unit(ada)])).rejects.toMatchObject({ code: 'fenced' });
+      await expect(harness.conversations.commitWhole([unit(ada)])).rejects.toMatchObject({ code: 'fenced' });
       expect(await stored(ada)).toEqual(ada);
       expect(await rowIds()).toEqual([]);
+      expect(await harness.find('campaign_counters')).toEqual([]);
+    });
+
+    test('as a whole: everything is written in one transaction', async () => {
+      const all = people(20);
+      await harness.insert(states, all);
+      const beat = async () => (await harness.find<Member>('members'))[0]?.beat ?? 0;
+      const before = await beat();
+      expect(await harness.conversations.commitWhole(all.map((one) => unit(one)))).toBe(true);
+      expect(await rowIds()).toHaveLength(20);
+      expect(await harness.find(states, { version: 2 })).toHaveLength(20);
+      expect(await beat()).toBe(before + 1);
+    });
+
+    const same = () => ({});
+    test.each<[string, (one: Conversation) => Promise<unknown>, (one: Conversation) => Partial<Unit>]>([
+      ['an event came', (one) => harness.push(one._id, { id: 'e1', type: 'reply' }), same],
+      ['a row is there already', (one) => harness.insert('messages', [row(one, 1, { status: 'sent' })]), same],
+      [
+        'an answered row is queued again',
+        (one) => harness.insert('messages', [row(one, 7, { status: 'queued' })]),
+        (one) => ({
+          rows: [
+            { id: `${one._id}/7`, channel: 'console', from: 'sending', set: { status: 'sent' }, unset: ['pending'] },
+          ],
+        }),
+      ],
+      [
+        'a document is too large',
+        async () => {},
+        (one) => ({ inserts: [row(one, 1, { content: { text: 'x'.repeat(17 * 2 ** 20) } })] }),
+      ],
+      ['the conversation is gone', (one) => harness.remove(states, one._id), same],
+    ])('as a whole: nothing is written where %s', async (_, happens, more) => {
+      const all = people(9);
+      await harness.insert(states, all);
+      const [, , , fourth = conversation('c', 'x')] = all;
+      await happens(fourth);
+      const rows = await rowIds();
+      const units = all.map((one) => ({ ...unit(one), ...(one === fourth ? more(one) : {}) }));
+      expect(await harness.conversations.commitWhole(units)).toBe(false);
+      expect(await harness.find(states, { version: 2 })).toEqual([]);
+      expect(await rowIds()).toEqual(rows);
       expect(await harness.find('campaign_counters')).toEqual([]);
     });
 

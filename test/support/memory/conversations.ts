@@ -83,6 +83,20 @@ export class MemoryConversations implements ConversationStore {
     return found.slice(0, limit).map(({ _id }) => _id);
   }
 
+  commitWhole(units: readonly Unit[]): Promise<boolean> {
+    return this.ledger.transact('round', () => {
+      try {
+        return this.database.atomically(() => {
+          if (!units.every((unit) => this.write(unit))) throw new NotWhole();
+          return true;
+        });
+      } catch (error) {
+        if (isServiceError(error)) throw error;
+        return false;
+      }
+    });
+  }
+
   /** One transaction; a unit that throws is undone alone. */
   commit(units: readonly Unit[]): Promise<RoundReceipt> {
     const receipt: RoundReceipt = { missed: new Set(), poisoned: new Map() };
@@ -145,5 +159,7 @@ export class MemoryConversations implements ConversationStore {
     return this.database.enter(operation, this.ledger.memberId);
   }
 }
+
+class NotWhole extends Error {}
 
 const behind = (id: string, after: string | undefined): boolean => after === undefined || compare(id, after) > 0;

@@ -18,6 +18,9 @@ const flows = {
 const contacts = ['a', 'b', 'c', 'd', 'e', 'f'];
 const unknown = (): Error => new ServiceError('commit_unknown', 'unknown');
 type Commit = (units: readonly Unit[]) => Promise<RoundReceipt>;
+type CommitWhole = (units: readonly Unit[]) => Promise<boolean>;
+/** Of the channel: twice as many rows may be in doubt. */
+const concurrency = 2;
 
 /** Commits that fail before or after they were written, and rounds of which a first part is written alone. */
 function flaky(commit: Commit, chance: () => number): Commit {
@@ -45,10 +48,25 @@ function flaky(commit: Commit, chance: () => number): Commit {
   };
 }
 
+/** As `flaky`, for rounds that are written as a whole or not at all. */
+function flakyWhole(commit: CommitWhole, chance: () => number): CommitWhole {
+  return async (units) => {
+    const luck = chance();
+    if (luck < 0.08) throw unknown();
+    if (luck < 0.14) throw away();
+    if (luck < 0.4) return false;
+    const whole = await commit(units);
+    if (luck > 0.92) throw unknown();
+    return whole;
+  };
+}
+
 async function story(stages: unknown[], delivery: 'at-least-once' | 'at-most-once', chance: () => number) {
-  const one = await member(stages, contacts, { delivery, attempts: 100, giveUpMs: 1e12 });
+  const one = await member(stages, contacts, { delivery, attempts: 100, giveUpMs: 1e12 }, concurrency);
   const { turn, wire, database, clock, store, hinted, schedule } = one;
   const commit = store.commit.bind(store);
+  const commitWhole = store.commitWhole.bind(store);
+  let most = 0;
   const sent = new Map<string, number>();
   const asked = new Map<string, number>();
   const add = (counts: Map<string, number>, id: string): void => void counts.set(id, (counts.get(id) ?? 0) + 1);
@@ -76,6 +94,10 @@ async function story(stages: unknown[], delivery: 'at-least-once' | 'at-most-onc
     await done;
   };
   store.commit = flaky(commit, chance);
+  store.commitWhole = flakyWhole(commitWhole, chance);
+  database.hooks.after = () => {
+    most = Math.max(most, database.messages.find(({ status }) => status === 'sending').length);
+  };
   database.hooks.before = (operation) => {
     if (['byIds', 'messages', 'due', 'beat'].includes(operation) && chance() < 0.12) throw away();
     if (operation !== 'round' || chance() > 0.1) return;
@@ -90,6 +112,7 @@ async function story(stages: unknown[], delivery: 'at-least-once' | 'at-most-onc
     if (chance() < 0.3) await clock.advanceAsync(1500);
   }
   store.commit = commit;
+  store.commitWhole = commitWhole;
   database.hooks.before = () => {};
   for (let n = 0; n < 25; n++) {
     await round();
@@ -97,7 +120,7 @@ async function story(stages: unknown[], delivery: 'at-least-once' | 'at-most-onc
     await clock.advanceAsync(n > 15 ? 3_600_000 : 3_000);
     if (n % 5 === 0) schedule.lookAtAll();
   }
-  return { ...one, sent, asked };
+  return { ...one, sent, asked, most };
 }
 
 test('nothing is lost, repeated, counted twice or left waiting, whatever fails meanwhile', async () => {
@@ -106,13 +129,14 @@ test('nothing is lost, repeated, counted twice or left waiting, whatever fails m
   const flow = fc.constantFrom(...Object.values(flows));
   await fc.assert(
     fc.asyncProperty(flow, delivery, seeds, async (stages, kind, stream) => {
-      const { sent, asked, database, dispatch, results, counters } = await story(
+      const { sent, asked, most, database, dispatch, results, counters } = await story(
         stages,
         kind,
         () => stream.next().value,
       );
       // a reply may come before another try that was asked for
       expect([...sent].filter(([id, times]) => times > 1 + (asked.get(id) ?? 0))).toEqual([]);
+      expect(most).toBeLessThanOrEqual(2 * concurrency);
       const rows = database.messages.find();
       const of = (status: string): string[] => rows.filter((row) => row.status === status).map(({ _id }) => _id);
       expect(rows.filter(({ pending }) => pending)).toEqual([]);

@@ -22,7 +22,12 @@ export const away = (): Error => Object.assign(new Error('away'), { away: true }
 /** Lets every promise and `clock.after(0)` that is ready settle. */
 export const settle = (clock: ReturnType<typeof manualClock>): Promise<void> => clock.advanceAsync(0);
 
-export async function member(stages: unknown[], contacts: string[] = ['ada'], more: Partial<ChannelFacts> = {}) {
+export async function member(
+  stages: unknown[],
+  contacts: string[] = ['ada'],
+  more: Partial<ChannelFacts> = {},
+  concurrency = 16,
+) {
   const clock = manualClock();
   const database = new MemoryDatabase({ clock });
   database.members.insert({
@@ -43,7 +48,7 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
   const wire: { id: string; answer: (result: SendResult) => void }[] = [];
   const channel: Channel = {
     ...facts('sms', 'phone', more),
-    concurrency: 16,
+    concurrency,
     send: ({ messageId }) => new Promise((answer) => wire.push({ id: messageId, answer })),
     close: async () => {},
   };
@@ -147,3 +152,5 @@ export async function member(stages: unknown[], contacts: string[] = ['ada'], mo
     counters: async (id = 'spring') => campaigns.counters(id),
   };
 }
+
+export type Member = Awaited<ReturnType<typeof member>>;

@@ -42,7 +42,7 @@ function fixture(
     },
   };
   const schedule = new Schedule({ store, clock, partitions: () => partitions, room });
-  const take = async () => (await schedule.take(100, new Map(), () => false)).map(({ _id }) => _id);
+  const take = async () => (await schedule.take(100, new Map(), () => false, new Map())).map(({ _id }) => _id);
   const own = (...ids: number[]): void => {
     partitions = ids;
   };
