@@ -43,6 +43,10 @@ interface Lane {
   queue: InDoubt[];
   head: number;
   active: number;
+  /** Since rows last came. */
+  answered: number;
+  /** Rows of the channel in doubt, at most: twice its concurrency, and more while it gets through them before the next round is there. */
+  bound: number;
 }
 
 const nothing: ReadonlyMap<string, number> = new Map();
@@ -75,7 +79,14 @@ export class Dispatch {
   constructor(params: DispatchParams) {
     this.params = params;
     for (const channel of params.channels.values())
-      this.lanes.set(channel.name, { channel, queue: [], head: 0, active: 0 });
+      this.lanes.set(channel.name, {
+        channel,
+        queue: [],
+        head: 0,
+        active: 0,
+        answered: 0,
+        bound: 2 * channel.concurrency,
+      });
     this.gate = new Gate({
       ...params,
       waiting: () => [...this.lanes.values()].flatMap(({ queue, head }) => queue.slice(head).map(({ row }) => row)),
@@ -109,12 +120,13 @@ export class Dispatch {
     // a channel alone may use everything but what is kept for each other one
     const reserve = Math.min(lane.channel.concurrency, Math.floor(this.params.concurrency / (2 * this.lanes.size)));
     for (const name of this.lanes.keys()) if (name !== channel && used(name) === 0) total -= reserve;
-    return Math.max(0, Math.min(2 * lane.channel.concurrency - used(channel), total));
+    return Math.max(0, Math.min(lane.bound - used(channel), total));
   }
 
   /** Takes in rows whose round was committed. */
   enqueue(entries: readonly InDoubt[]): void {
-    const touched = new Set<Lane>();
+    /** What was left of the rounds before, or less than none: slots of the channel that stand idle. */
+    const left = new Map<Lane, number>();
     for (const entry of entries) {
       const lane = this.lanes.get(entry.row.channel);
       this.admit(entry);
@@ -122,11 +134,27 @@ export class Dispatch {
         this.hold(entry);
         continue;
       }
+      if (!left.has(lane)) left.set(lane, lane.queue.length - lane.head + lane.active - lane.channel.concurrency);
       lane.queue.push(entry);
-      touched.add(lane);
     }
     this.params.instruments.inDoubt(this.doubt.size);
-    for (const lane of touched) this.pump(lane);
+    for (const [lane, count] of left) {
+      this.adjust(lane, count);
+      this.pump(lane);
+    }
+  }
+
+  /**
+   * A channel that used its slots more than once and stands idle waits for rounds: it may have twice as many in doubt.
+   * One that has more left than it can send at a time is slower: what waits there only adds to what a kill repeats.
+   */
+  private adjust(lane: Lane, left: number): void {
+    const { channel, bound, answered } = lane;
+    lane.answered = 0;
+    const atBound = (this.doubtByChannel.get(channel.name) ?? 0) >= bound;
+    if (left < 0 && answered > channel.concurrency && atBound)
+      lane.bound = Math.min(2 * bound, Math.max(bound, this.params.concurrency));
+    else if (left > channel.concurrency) lane.bound = Math.max(bound >> 1, 2 * channel.concurrency);
   }
 
   /**
@@ -216,6 +244,7 @@ export class Dispatch {
     const began = clock.monotonic();
     const outcome = await lane.channel.send(outboundOf(row), this.abort.signal);
     lane.active -= 1;
+    lane.answered += 1;
     instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
     this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     this.pump(lane);

@@ -27,6 +27,7 @@ export async function member(
   contacts: string[] = ['ada'],
   more: Partial<ChannelFacts> = {},
   concurrency = 16,
+  inDoubt = 2 * concurrency,
 ) {
   const clock = manualClock();
   const database = new MemoryDatabase({ clock });
@@ -87,7 +88,7 @@ export async function member(
     onChanged: (known) => schedule.setRun(known),
   });
   const dispatch: Dispatch = new Dispatch({
-    ...{ channels, concurrency: 64, ledger, campaigns, clock, logger, instruments },
+    ...{ channels, concurrency: inDoubt, ledger, campaigns, clock, logger, instruments },
     seen: (id, status, asked) => runs.seen(id, status, asked),
     maySend: (id) => runs.get(id)?.state === 'running',
     onFresh: () => schedule.arm(),

@@ -58,6 +58,29 @@ describe('a round', () => {
     expect(sent.slice(0, 5)).toEqual([32, 16, 16, 16, 16]);
   });
 
+  test('a channel that gets through its messages between rounds may have more in doubt; one that falls behind may not', async () => {
+    const contacts = Array.from({ length: 400 }, (_, index) => `p${index}`);
+    const { turn, answer, wire, dispatch } = await member([asking], contacts, {}, 4, 64);
+    const doubt: number[] = [];
+    const all = async (): Promise<void> => {
+      while (wire.length > 0) await answer();
+    };
+    for (let n = 0; n < 6; n++) {
+      await turn();
+      doubt.push(dispatch.inDoubt);
+      await all();
+    }
+    // twice its concurrency at first, the member's bound at last
+    expect(doubt).toEqual([8, 8, 16, 32, 64, 64]);
+    doubt.length = 0;
+    for (let n = 0; n < 40; n++) {
+      await turn();
+      doubt.push(dispatch.inDoubt);
+      await answer();
+    }
+    expect(doubt.slice(20)).toEqual(doubt.slice(20).map(() => 8));
+  });
+
   test.each<[string, (one: Member, id: string) => void]>([
     ['whose conversation got an event', ({ database }, one) => database.push(one, { id: 'e', type: 'custom' })],
     [
