@@ -12,7 +12,8 @@ const usage = `node bench/bench.mjs [options]
   --rate N          conversations a second of the trickle run (50)
   --members N       worker processes (1)
   --threads N       WORKER_THREADS of each (1)
-  --concurrency N   connections to the provider, of each thread (256)
+  --concurrency N   connections to the provider, of each thread (64)
+  --in-doubt N      messages in doubt, of each thread and of the bare loop (2000)
   --no-ceiling      leave the bare loop out
   --profile         CPU profile of the bulk run, its ten busiest functions
   --json            one JSON document instead of tables`;
@@ -25,14 +26,15 @@ const { values } = parseArgs({
     rate: number(50),
     members: number(1),
     threads: number(1),
-    concurrency: number(256),
+    concurrency: number(64),
+    'in-doubt': number(2_000),
     'no-ceiling': { type: 'boolean', default: false },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
-const numeric = ['contacts', 'trickle', 'rate', 'members', 'threads', 'concurrency'];
+const numeric = ['contacts', 'trickle', 'rate', 'members', 'threads', 'concurrency', 'in-doubt'];
 const options = { ...values, ...Object.fromEntries(numeric.map((name) => [name, Number(values[name])])) };
 if (values.help || numeric.some((name) => !Number.isInteger(options[name]) || options[name] < 0)) {
   process.stdout.write(`${usage}\n`);

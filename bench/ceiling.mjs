@@ -1,14 +1,14 @@
 // The ceiling: a bare loop over the driver that makes the same durable writes as the worker, field by field, and nothing
 // else. No guards, no templates, no schedule, no lease; one bad row would end it. A yardstick, not a design. A process of its own:
-// `ceiling.mjs <uri> <database> <sink url> <contacts>` expands the contacts, sends two messages each, two seconds apart.
+// `ceiling.mjs <uri> <database> <sink url> <contacts> <in doubt>` expands the contacts, sends two messages each, two seconds apart.
 import { MongoClient } from 'mongodb';
 import { Pool } from 'undici';
 
-const [uri, database, sinkUrl, contacts] = process.argv.slice(2);
+const [uri, database, sinkUrl, contacts, doubt] = process.argv.slice(2);
 const partitions = 2;
-const batch = 1000;
 /** Handed over or sent, and not yet recorded. */
-const inDoubt = 2 * batch;
+const inDoubt = Number(doubt);
+const batch = Math.min(1000, Math.ceil(inDoubt / partitions));
 const connections = 32;
 const delayMs = 2_000;
 const campaignId = 'bench';

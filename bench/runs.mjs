@@ -61,7 +61,7 @@ async function until(condition, what) {
     const value = await condition();
     if (value) return value;
     if (Date.now() > deadline) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`);
-    await sleep(50);
+    await sleep(500);
   }
 }
 
@@ -94,9 +94,9 @@ function figures(name, messages, seconds, stats, cpu, pids) {
 }
 
 /** The same writes by a bare loop: what the machine could do at best. */
-export function ceilingRun({ contacts }) {
+export function ceilingRun({ contacts, 'in-doubt': inDoubt }) {
   return stage(contacts, async ({ uri, sinkUrl, mongodPid }) => {
-    const { child } = await startRole('ceiling.mjs', [uri, database, sinkUrl, contacts]);
+    const { child } = await startRole('ceiling.mjs', [uri, database, sinkUrl, contacts, inDoubt]);
     const cpu = { worker: meter([child.pid]), mongod: meter([mongodPid]) };
     const startedAt = Date.now();
     const done = Promise.race([
@@ -115,12 +115,13 @@ export function ceilingRun({ contacts }) {
 }
 
 /** Worker processes that own every partition, evenly, before this resolves. */
-async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, nodeArgs = [] }) {
+async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs = [] }) {
   const problems = [];
   const env = {
     MONGODB_URI: uri,
     MONGODB_DATABASE: database,
     WORKER_THREADS: String(threads),
+    SEND_CONCURRENCY: String(inDoubt),
     HEALTH_PORT: '0',
     CHANNEL_PHONE_DRIVER: 'http',
     CHANNEL_PHONE_URL: `${sinkUrl}/`,
@@ -176,11 +177,11 @@ async function completed(db) {
 
 /** From the insert of one campaign over all contacts until it is completed. */
 export function bulkRun(options) {
-  const { contacts, members, threads, concurrency, profile } = options;
+  const { contacts, members, threads, concurrency, 'in-doubt': inDoubt, profile } = options;
   const folder = profile ? mkdtempSync(join(tmpdir(), 'communication-base-profile-')) : undefined;
   const nodeArgs = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
   return stage(contacts, async ({ uri, db, sinkUrl, mongodPid }) => {
-    const workers = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency, nodeArgs });
+    const workers = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs });
     const cpu = { worker: meter(workers.pids), mongod: meter([mongodPid]) };
     const startedAt = Date.now();
     await db.collection('campaigns').insertOne(campaign());
@@ -210,9 +211,9 @@ export function bulkRun(options) {
  * away, the workers stop, the due times are spread evenly over the run, and the workers start again.
  */
 export function trickleRun(options) {
-  const { trickle: contacts, rate, members, threads, concurrency } = options;
+  const { trickle: contacts, rate, members, threads, concurrency, 'in-doubt': inDoubt } = options;
   return stage(contacts, async ({ uri, db, sinkUrl, mongodPid }) => {
-    const first = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency });
+    const first = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt });
     await db.collection('campaigns').insertOne(campaign('PT1H'));
     const states = db.collection('conversation_states');
     const expanded = async () => (await db.collection('campaign_runs').findOne({ _id: campaignId }))?.expansion.done;
@@ -225,7 +226,7 @@ export function trickleRun(options) {
         updateOne: { filter: { _id }, update: { $set: { nextActionAt: new Date(startsAt + (index * 1000) / rate) } } },
       })),
     );
-    const workers = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency });
+    const workers = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt });
     if (Date.now() > startsAt) throw new Error('the workers took so long to start that messages were late before');
     await sleep(startsAt - Date.now());
     const cpu = { worker: meter(workers.pids), mongod: meter([mongodPid]) };
