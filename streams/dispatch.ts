@@ -117,9 +117,10 @@ export class Dispatch {
     const lane = this.lanes.get(channel);
     if (lane === undefined) return 0;
     const used = (name: string): number => (this.doubtByChannel.get(name) ?? 0) + (planned.get(name) ?? 0);
-    // a channel alone may use everything but what is kept for each other one
-    const reserve = Math.min(lane.channel.concurrency, Math.floor(this.params.concurrency / (2 * this.lanes.size)));
-    for (const name of this.lanes.keys()) if (name !== channel && used(name) === 0) total -= reserve;
+    // what each other channel can send at a time is kept for it, so that one that hangs cannot hold up all
+    const share = Math.floor(this.params.concurrency / (2 * this.lanes.size));
+    for (const other of this.lanes.values())
+      if (other !== lane) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
     return Math.max(0, Math.min(lane.bound - used(channel), total));
   }
 
