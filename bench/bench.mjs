@@ -13,7 +13,7 @@ const usage = `node bench/bench.mjs [options]
   --members N       worker processes (1)
   --threads N       WORKER_THREADS of each (1)
   --concurrency N   connections to the provider, of each thread (64)
-  --in-doubt N      messages in doubt, of each thread and of the bare loop (2000)
+  --in-doubt N      messages in doubt, of all threads together and of the bare loop, 1 to 10000 (2000)
   --no-ceiling      leave the bare loop out
   --profile         CPU profile of the bulk run, its ten busiest functions
   --json            one JSON document instead of tables`;
@@ -36,7 +36,8 @@ const { values } = parseArgs({
 });
 const numeric = ['contacts', 'trickle', 'rate', 'members', 'threads', 'concurrency', 'in-doubt'];
 const options = { ...values, ...Object.fromEntries(numeric.map((name) => [name, Number(values[name])])) };
-if (values.help || numeric.some((name) => !Number.isInteger(options[name]) || options[name] < 0)) {
+const inRange = options['in-doubt'] >= 1 && options['in-doubt'] <= 10_000;
+if (values.help || !inRange || numeric.some((name) => !Number.isInteger(options[name]) || options[name] < 0)) {
   process.stdout.write(`${usage}\n`);
   process.exit(values.help ? 0 : 2);
 }

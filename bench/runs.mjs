@@ -121,7 +121,7 @@ async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, i
     MONGODB_URI: uri,
     MONGODB_DATABASE: database,
     WORKER_THREADS: String(threads),
-    SEND_CONCURRENCY: String(inDoubt),
+    SEND_CONCURRENCY: String(Math.ceil(inDoubt / (members * threads))),
     HEALTH_PORT: '0',
     CHANNEL_PHONE_DRIVER: 'http',
     CHANNEL_PHONE_URL: `${sinkUrl}/`,

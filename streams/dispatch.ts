@@ -117,7 +117,7 @@ export class Dispatch {
     const lane = this.lanes.get(channel);
     if (lane === undefined) return 0;
     const used = (name: string): number => (this.doubtByChannel.get(name) ?? 0) + (planned.get(name) ?? 0);
-    // what each other channel can send at a time is kept for it, so that one that hangs cannot hold up all
+    // a channel that hangs must not hold up all: what each other one can send at a time is kept for it, as far as that goes round
     const share = Math.floor(this.params.concurrency / (2 * this.lanes.size));
     for (const other of this.lanes.values())
       if (other !== lane) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
@@ -146,14 +146,14 @@ export class Dispatch {
   }
 
   /**
-   * A channel that used its slots more than once and stands idle waits for rounds: it may have twice as many in doubt.
+   * A channel that used all its slots and stands idle waits for rounds: it may have twice as many in doubt.
    * One that has more left than it can send at a time is slower: what waits there only adds to what a kill repeats.
    */
   private adjust(lane: Lane, left: number): void {
     const { channel, bound, answered } = lane;
     lane.answered = 0;
     const atBound = (this.doubtByChannel.get(channel.name) ?? 0) >= bound;
-    if (left < 0 && answered > channel.concurrency && atBound)
+    if (left < 0 && answered >= channel.concurrency && atBound)
       lane.bound = Math.min(2 * bound, Math.max(bound, this.params.concurrency));
     else if (left > channel.concurrency) lane.bound = Math.max(bound >> 1, 2 * channel.concurrency);
   }

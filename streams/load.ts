@@ -1,6 +1,6 @@
 import type { Conversation, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
-import type { Clock, ConversationStore, Instruments } from '../src/domain/ports.ts';
+import type { Clock, ConversationStore } from '../src/domain/ports.ts';
 import type { Dispatch } from './dispatch.ts';
 import { countByLane } from './lanes.ts';
 import type { Quarantine } from './quarantine.ts';
@@ -26,7 +26,6 @@ export interface LoaderParams {
   batchSize: number;
   owns: (conversationId: string, partition: number) => boolean;
   clock: Clock;
-  instruments: Instruments;
 }
 
 /** What a round is about: reads the conversations of answers and hints, and takes up what is due. */
@@ -106,7 +105,7 @@ export class Loader {
     return candidates;
   }
 
-  /** By channel, below zero: rows whose answers are about to be recorded make room for as many others. */
+  /** By channel, below zero: rows with an answer make room for as many others. An estimate: which answers are recorded, and so how many may leave, shows when the round is decided. */
   private ending(results: readonly RowResult[]): Map<string, number> {
     const planned = new Map<string, number>();
     for (const { row } of results)
@@ -116,7 +115,7 @@ export class Loader {
   }
 
   private async takeDue(candidates: Candidates, planned: ReadonlyMap<string, number>): Promise<void> {
-    const { dispatch, schedule, quarantine, clock, batchSize, instruments } = this.params;
+    const { dispatch, schedule, quarantine, clock, batchSize } = this.params;
     const capacity = Math.min(batchSize, dispatch.room('-', planned));
     const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
     const hidden = countByLane(inDoubt, clock.now());
@@ -128,8 +127,6 @@ export class Loader {
     for (const conversation of taken.toSorted(pauseLast)) {
       const known = candidates.get(conversation._id);
       candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true });
-      if (conversation.nextActionAt)
-        instruments.lateness(Math.max(0, clock.now() - conversation.nextActionAt.getTime()));
     }
   }
 }

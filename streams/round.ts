@@ -100,55 +100,53 @@ export class Round {
     const began = clock.monotonic();
     const report: RoundReport = { units: 0, sent: 0, results: results.length, poisoned: 0 };
     let pending = await this.loader.load(results, hints);
-    for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++) pending = await this.pass(pending, report);
+    for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++)
+      pending = await this.pass(pending, report, pass === 0);
     if (pending.size > 0) this.postpone(pending);
     if (report.units > 0) instruments.round(clock.monotonic() - began, report.units);
     schedule.arm();
     return report;
   }
 
-  /** Decides and commits; returns what has to be decided again because its guard missed. */
-  private async pass(candidates: Candidates, report: RoundReport): Promise<Candidates> {
-    const { clock, dispatch, runs } = this.params;
-    await runs.load(campaignsOf(candidates.values()));
-    await this.setAside(candidates);
-    const awaited = await this.loader.awaitedRows(candidates);
-    const now = clock.now();
-    let decided = this.decideAll(candidates, awaited, now, true);
-    let receipt = await this.commitWhole(decided.decisions);
-    if (receipt === undefined) {
-      // an answer may stay unrecorded: nothing leaves in the stead of its row
-      decided = this.decideAll(candidates, awaited, now, false);
-      receipt = await this.commit(decided.decisions);
-    }
-    const { missed, poisoned } = receipt;
+  /**
+   * Decides and commits; returns what has to be decided again. `inOrder`: answers are written first, so a row whose answer is
+   * recorded makes room for another one; else what stays unrecorded must not be replaced by something new.
+   */
+  private async pass(candidates: Candidates, report: RoundReport, inOrder: boolean): Promise<Candidates> {
+    const { dispatch, instruments } = this.params;
+    const { decisions, failed, homeless, now } = await this.decideAll(candidates, inOrder);
+    for (const candidate of homeless) await this.withoutRun(candidate);
+    const { missed, poisoned } = await this.commit(decisions, inOrder);
     const sends: InDoubt[] = [];
-    for (const [id, decision] of decided.decisions) {
-      if (missed.has(id) || poisoned.has(id)) continue;
-      for (const { row } of candidates.get(id)?.results ?? []) dispatch.settled(row);
+    for (const [id, decision] of decisions) {
+      const candidate = candidates.get(id);
+      if (candidate === undefined || missed.has(id) || poisoned.has(id)) continue;
+      for (const { row } of candidate.results) dispatch.settled(row);
       this.applied(decision, now, sends);
-      if (decision.unit) report.units += 1;
+      if (decision.unit === undefined) continue;
+      report.units += 1;
+      const { nextActionAt } = candidate.conversation;
+      if (candidate.slot && nextActionAt) instruments.lateness(Math.max(0, now - nextActionAt.getTime()));
     }
     dispatch.enqueue(sends);
     report.sent += sends.length;
-    for (const [id, error] of [...poisoned, ...decided.failed]) {
+    for (const [id, error] of [...poisoned, ...failed]) {
       const candidate = candidates.get(id);
       if (candidate === undefined) continue;
       if (await this.quarantine.isolate(candidate, error)) report.poisoned += 1;
       else missed.add(id);
     }
+    // what was only left is as it was read
+    if (inOrder) return new Map([...candidates].filter(([id]) => missed.has(id)));
     return this.loader.again(candidates, missed);
   }
 
-  /** Undefined: nothing was written, since not all of it can be. */
-  private async commitWhole(decisions: Decisions): Promise<RoundReceipt | undefined> {
-    const units = unitsOf(decisions);
-    const whole = units.length === 0 || (await this.watched(decisions, this.params.store.commitWhole(units)));
-    return whole ? { missed: new Set(), poisoned: new Map() } : undefined;
-  }
-
-  private commit(decisions: Decisions): Promise<RoundReceipt> {
-    return this.watched(decisions, this.params.store.commit(unitsOf(decisions)));
+  private async commit(decisions: Decisions, inOrder: boolean): Promise<RoundReceipt> {
+    const { store } = this.params;
+    const units = [...decisions.values()].flatMap(({ unit }) => (unit ? [unit] : []));
+    if (!inOrder) return this.watched(decisions, store.commit(units));
+    const answersFirst = [...units.filter(isAnswer), ...units.filter((unit) => !isAnswer(unit))];
+    return { missed: await this.watched(decisions, store.commitInOrder(answersFirst)), poisoned: new Map() };
   }
 
   /** Remembers what may have been committed without our learning of it. */
@@ -173,32 +171,36 @@ export class Round {
     this.unproven = [];
   }
 
-  /**
-   * `together`: all of it is committed or nothing is, so a row whose answer is recorded makes room for another one.
-   * `failed`: documents that nobody can decide about; they must not take the others down with them.
-   */
-  private decideAll(candidates: Candidates, awaited: ReadonlyMap<string, Message>, now: number, together: boolean) {
-    const { dispatch, runs } = this.params;
+  /** `failed`: documents that nobody can decide about, `homeless`: those without a run to decide by; they must not take the others down with them. */
+  private async decideAll(candidates: Candidates, inOrder: boolean) {
+    const { clock, dispatch, runs } = this.params;
+    const awaited = await this.loader.awaitedRows(candidates);
+    await runs.load(campaignsOf(candidates.values()));
+    const now = clock.now();
     const decisions: Decisions = new Map();
     const failed = new Map<string, Error>();
+    const homeless: Candidate[] = [];
     const planned = new Map<string, number>();
     const plan = (channel: string, count: 1 | -1): void =>
       void planned.set(channel, (planned.get(channel) ?? 0) + count);
     const hasRoom = (channel: string): boolean => dispatch.room(channel, planned) > 0;
     for (const [id, candidate] of candidates) {
       const run = runs.get(candidate.conversation.campaignId);
-      if (run?.context === undefined) continue;
+      if (run?.context === undefined) {
+        homeless.push(candidate);
+        continue;
+      }
       try {
         const decision = this.decide(candidate, run.context, run.state === 'running', hasRoom, awaited, now);
         decisions.set(id, decision);
         if (decision.send) plan(decision.send.channel, 1);
         const { row } = dispatch.entry(id) ?? {};
-        if (together && row && ends(row, decision)) plan(row.channel, -1);
+        if (inOrder && row && ends(row, decision)) plan(row.channel, -1);
       } catch (error) {
         failed.set(id, error instanceof Error ? error : new Error(String(error)));
       }
     }
-    return { decisions, failed };
+    return { decisions, failed, homeless, now };
   }
 
   private decide(
@@ -216,24 +218,19 @@ export class Round {
   }
 
   /**
-   * Candidates without a run to decide by. Rows of a run that does not compile here stay as they are for a member that can;
-   * those of a run that is gone end.
+   * Rows of a run that does not compile here stay as they are for a member that can record their answers, and count no more as
+   * in doubt here; those of a run that is gone end.
    */
-  private async setAside(candidates: Candidates): Promise<void> {
+  private async withoutRun({ conversation, results }: Candidate): Promise<void> {
     const { dispatch, logger, runs } = this.params;
-    for (const [id, { conversation, results }] of candidates) {
-      const run = runs.get(conversation.campaignId);
-      if (run?.context !== undefined) continue;
-      candidates.delete(id);
-      const { campaignId } = conversation;
-      logger.error('a conversation has no run that can be used here', {
-        code: 'run_missing',
-        campaignId,
-        conversationId: id,
-      });
-      if (run) for (const { row } of results) dispatch.settled(row);
-      else await this.quarantine.recordOrphans(id, results);
-    }
+    const { _id: conversationId, campaignId } = conversation;
+    logger.error('a conversation has no run that can be used here', {
+      code: 'run_missing',
+      campaignId,
+      conversationId,
+    });
+    if (runs.get(campaignId)) for (const { row } of results) dispatch.settled(row);
+    else await this.quarantine.recordOrphans(conversationId, results);
   }
 
   /** Effects outside the database, once the unit is committed. */
@@ -263,11 +260,11 @@ export class Round {
 /** By conversation id. */
 type Decisions = Map<string, Decision>;
 
-const unitsOf = (decisions: Decisions): Unit[] => [...decisions.values()].flatMap(({ unit }) => (unit ? [unit] : []));
-
 /** Whether the row is `sending` no longer once the decision is committed. */
 const ends = ({ _id }: Message, { unit }: Decision): boolean =>
   unit?.rows.some(({ id, from, set }) => id === _id && from === 'sending' && set.status !== 'sending') === true;
+
+const isAnswer = ({ rows }: Unit): boolean => rows.some(({ from }) => from === 'sending');
 
 function campaignsOf(candidates: Iterable<Candidate>): Id[] {
   const ids = new Map<string, Id>();

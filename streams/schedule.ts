@@ -193,7 +193,7 @@ export class Schedule {
         return share <= 0 ? [] : this.takeFromLane(lane, share, hidden.get(lane.key) ?? 0, skip);
       }),
     );
-    // mixed: whoever has room for fewer takes from every lane, not from the first
+    // mixed, so that a round with less room than it read for takes from every lane, not from the first
     return found
       .flatMap((own) => own.map((one, index) => ({ one, rank: (index + 0.5) / own.length })))
       .toSorted((a, b) => a.rank - b.rank)

@@ -75,9 +75,13 @@ export interface ConversationStore {
   messages(ids: readonly string[]): Promise<Message[]>;
   /** Ids of a campaign's active conversations in these partitions, by id, paged. */
   activeOf(campaignId: Id, partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]>;
-  /** All units in one fenced transaction; false, and nothing written, where one cannot be: a guard missed, the server refused something, it is too much for one transaction. */
-  commitWhole(units: readonly Unit[]): Promise<boolean>;
-  /** As few fenced transactions as hold them; a missed guard or a poisonous unit leaves the others untouched. Order inside: fence, conversations, rows, counters. */
+  /**
+   * In their order, in as few fenced transactions as hold them, as if every guard held. Ends before the first transaction of
+   * which something cannot be written (a guard missed, the server refused something, it is away): nothing is written
+   * behind what is left. Returns the conversations of the units that are.
+   */
+  commitInOrder(units: readonly Unit[]): Promise<Set<string>>;
+  /** In as few fenced transactions as hold them; a missed guard or a poisonous unit leaves the others untouched. Order inside: fence, conversations, rows, counters. */
   commit(units: readonly Unit[]): Promise<RoundReceipt>;
 }
 

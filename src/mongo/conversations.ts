@@ -7,7 +7,7 @@ import { isNoFaultOfDocuments } from './away.ts';
 import { conversationQueries } from './conversationQueries.ts';
 import type { MongoLedger } from './ledger.ts';
 import { splitByBytes } from './roundParts.ts';
-import { GuardMissed, RoundWriter } from './roundWriter.ts';
+import { RoundWriter } from './roundWriter.ts';
 
 export class MongoConversations implements ConversationStore {
   private readonly conversations: Collection<Conversation>;
@@ -90,17 +90,19 @@ export class MongoConversations implements ConversationStore {
     return found.map((conversation) => conversation._id);
   }
 
-  async commitWhole(units: readonly Unit[]): Promise<boolean> {
-    if (splitByBytes(units).length > 1) return false;
-    try {
-      await this.ledger.transact('round', (session) => this.writer.write(units, session));
-      return true;
-    } catch (error) {
-      if (error instanceof GuardMissed) return false;
-      if (isNoFaultOfDocuments(error) || isServiceError(error)) throw error;
-      this.logger.warn('a round cannot be written as a whole', { units: units.length, error });
-      return false;
+  async commitInOrder(units: readonly Unit[]): Promise<Set<string>> {
+    const parts = splitByBytes(units);
+    for (const [index, part] of parts.entries()) {
+      try {
+        await this.ledger.transact('round', (session) => this.writer.write(part, session));
+      } catch (error) {
+        const isAway = isNoFaultOfDocuments(error);
+        if (isAway ? index === 0 : isServiceError(error)) throw error;
+        this.logger.debug('a round cannot be written as it is', { units: part.length, error });
+        return new Set(parts.slice(index).flatMap((left) => left.map(({ conversationId }) => conversationId)));
+      }
     }
+    return new Set();
   }
 
   /**

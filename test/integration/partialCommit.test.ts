@@ -41,13 +41,35 @@ test.each<[string, Error]>([
   expect(await written()).toEqual(['c:a/1']);
 });
 
+test('in order: too much for one transaction takes several', async () => {
+  expect(await harness.conversations.commitInOrder(people.map(large))).toEqual(new Set());
+  expect(await written()).toEqual(['c:a/1', 'c:b/1', 'c:c/1']);
+});
+
+test.each<[string, Error]>([
+  ['a cut connection', new MongoNetworkError('closed')],
+  ['a fence that cannot be written', new ServiceError('database_unreachable', 'away')],
+  ['a refusal', new Error('no')],
+])('in order, %s: nothing is written behind what is left', async (_, error) => {
+  failAt(2, error);
+  expect(await harness.conversations.commitInOrder(people.map(large))).toEqual(new Set(['c:b', 'c:c']));
+  expect(await written()).toEqual(['c:a/1']);
+});
+
 test('nothing was written yet: the round fails as a whole', async () => {
   failAt(1, new MongoNetworkError('closed'));
   await expect(harness.conversations.commit(people.map(large))).rejects.toThrow('closed');
+  failAt(1, new MongoNetworkError('closed'));
+  await expect(harness.conversations.commitInOrder(people.map(large))).rejects.toThrow('closed');
   expect(await written()).toEqual([]);
 });
 
 test.each(['commit_unknown', 'fenced'] as const)('%s ends the round, whatever was written', async (code) => {
   failAt(2, new ServiceError(code, 'no'));
   await expect(harness.conversations.commit(people.map(large))).rejects.toMatchObject({ code });
+});
+
+test.each(['commit_unknown', 'fenced'] as const)('in order, %s ends the round as well', async (code) => {
+  failAt(2, new ServiceError(code, 'no'));
+  await expect(harness.conversations.commitInOrder(people.map(large))).rejects.toMatchObject({ code });
 });

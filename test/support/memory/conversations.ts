@@ -83,16 +83,18 @@ export class MemoryConversations implements ConversationStore {
     return found.slice(0, limit).map(({ _id }) => _id);
   }
 
-  commitWhole(units: readonly Unit[]): Promise<boolean> {
+  /** One transaction for all. */
+  commitInOrder(units: readonly Unit[]): Promise<Set<string>> {
+    if (units.length === 0) return Promise.resolve(new Set());
     return this.ledger.transact('round', () => {
       try {
         return this.database.atomically(() => {
-          if (!units.every((unit) => this.write(unit))) throw new NotWhole();
-          return true;
+          if (!units.every((unit) => this.write(unit))) throw new Missed();
+          return new Set<string>();
         });
       } catch (error) {
         if (isServiceError(error)) throw error;
-        return false;
+        return new Set(units.map(({ conversationId }) => conversationId));
       }
     });
   }
@@ -160,6 +162,6 @@ export class MemoryConversations implements ConversationStore {
   }
 }
 
-class NotWhole extends Error {}
+class Missed extends Error {}
 
 const behind = (id: string, after: string | undefined): boolean => after === undefined || compare(id, after) > 0;

@@ -28,6 +28,7 @@ export async function member(
   more: Partial<ChannelFacts> = {},
   concurrency = 16,
   inDoubt = 2 * concurrency,
+  names: readonly string[] = ['sms'],
 ) {
   const clock = manualClock();
   const database = new MemoryDatabase({ clock });
@@ -47,13 +48,13 @@ export async function member(
   const logger = recordingLogger();
   const instruments = recordingInstruments();
   const wire: { id: string; answer: (result: SendResult) => void }[] = [];
-  const channel: Channel = {
-    ...facts('sms', 'phone', more),
+  const channel = (name: string): Channel => ({
+    ...facts(name, 'phone', more),
     concurrency,
     send: ({ messageId }) => new Promise((answer) => wire.push({ id: messageId, answer })),
     close: async () => {},
-  };
-  const channels = new Map([['sms', channel]]);
+  });
+  const channels = new Map(names.map((name) => [name, channel(name)]));
   const put = (id: string, own = stages): void => {
     const flow = { stages: own } as Flow;
     const expansion = { expanded: contacts.length, skipped: {}, done: true };
