@@ -49,6 +49,12 @@ export class Runs {
 
   /** Takes in what was read from the database. */
   update(run: Run): KnownRun {
+    const known = this.takeIn(run);
+    if (run.settled) this.forgetSettled();
+    return known;
+  }
+
+  private takeIn(run: Run): KnownRun {
     const key = campaignKey(run._id);
     const known: KnownRun = this.known.get(key) ?? {
       ...{ key, run, context: this.contextOf(run), state: 'paused' },
@@ -58,7 +64,6 @@ export class Runs {
     known.state = stateOf(known);
     if (known.context) known.context = withStop(known.context, run);
     this.known.set(key, known);
-    if (run.settled) this.forgetSettled();
     this.params.onChanged(known);
     return known;
   }
@@ -77,9 +82,11 @@ export class Runs {
 
   /** Known runs, the missing ones loaded; campaigns without a run are left out. */
   async load(ids: readonly Id[]): Promise<void> {
+    // before, not after: what is asked for is not forgotten again, however many settled ones that are
+    this.forgetSettled();
     const missing = ids.filter((id) => !this.known.has(campaignKey(id)));
     if (missing.length === 0) return;
-    for (const run of await this.params.campaigns.runs(missing)) this.update(run);
+    for (const run of await this.params.campaigns.runs(missing)) this.takeIn(run);
   }
 
   async reload(id: Id): Promise<void> {

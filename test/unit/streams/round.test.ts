@@ -478,6 +478,19 @@ describe('a round', () => {
     expect(dispatch.inDoubt).toBe(0);
   });
 
+  test('late events of more settled campaigns than are kept in mind are all consumed', async () => {
+    const { turn, put, database, logger, conversation } = await member([asking]);
+    const ids = Array.from({ length: 230 }, (_, index) => `c${index}`);
+    for (const campaign of ids) {
+      put(campaign);
+      database.runs.update(campaign, { settled: true, status: 'completed' });
+      database.push(`${campaign}:ada`, { id: 'e1', type: 'custom' });
+    }
+    await turn(...ids.map((campaign) => `${campaign}:ada`));
+    expect(logger.of('error')).toEqual([]);
+    expect(ids.filter((campaign) => conversation(`${campaign}:ada`)?.inbox.length !== 0)).toEqual([]);
+  });
+
   test('a hint of a conversation that is not ours any more is passed over', async () => {
     const { turn, database, ownership, conversation } = await member([asking]);
     ownership.lost([conversation(id)?.partition ?? -1]);
