@@ -36,7 +36,8 @@ const { values } = parseArgs({
 });
 const numeric = ['contacts', 'trickle', 'rate', 'members', 'threads', 'concurrency', 'in-doubt'];
 const options = { ...values, ...Object.fromEntries(numeric.map((name) => [name, Number(values[name])])) };
-const inRange = options['in-doubt'] >= 1 && options['in-doubt'] <= 10_000;
+const inRange =
+  options.members >= 1 && options.threads >= 1 && options['in-doubt'] >= 1 && options['in-doubt'] <= 10_000;
 if (values.help || !inRange || numeric.some((name) => !Number.isInteger(options[name]) || options[name] < 0)) {
   process.stdout.write(`${usage}\n`);
   process.exit(values.help ? 0 : 2);

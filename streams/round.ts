@@ -10,7 +10,7 @@ import type { Dispatch, InDoubt } from './dispatch.ts';
 import { laneOf } from './lanes.ts';
 import { type Candidate, type Candidates, Loader } from './load.ts';
 import { Quarantine } from './quarantine.ts';
-import type { Runs } from './runs.ts';
+import type { KnownRun, Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
 import { pause } from './waker.ts';
 
@@ -115,7 +115,7 @@ export class Round {
   private async pass(candidates: Candidates, report: RoundReport, inOrder: boolean): Promise<Candidates> {
     const { dispatch, instruments } = this.params;
     const { decisions, failed, homeless, now } = await this.decideAll(candidates, inOrder);
-    for (const candidate of homeless) await this.withoutRun(candidate);
+    for (const { candidate, run } of homeless) await this.withoutRun(candidate, run);
     const { missed, poisoned } = await this.commit(decisions, inOrder);
     const sends: InDoubt[] = [];
     for (const [id, decision] of decisions) {
@@ -175,19 +175,19 @@ export class Round {
   private async decideAll(candidates: Candidates, inOrder: boolean) {
     const { clock, dispatch, runs } = this.params;
     const awaited = await this.loader.awaitedRows(candidates);
-    await runs.load(campaignsOf(candidates.values()));
+    const known = await runs.load(campaignsOf(candidates.values()));
     const now = clock.now();
     const decisions: Decisions = new Map();
     const failed = new Map<string, Error>();
-    const homeless: Candidate[] = [];
+    const homeless: { candidate: Candidate; run: KnownRun | undefined }[] = [];
     const planned = new Map<string, number>();
     const plan = (channel: string, count: 1 | -1): void =>
       void planned.set(channel, (planned.get(channel) ?? 0) + count);
     const hasRoom = (channel: string): boolean => dispatch.room(channel, planned) > 0;
     for (const [id, candidate] of candidates) {
-      const run = runs.get(candidate.conversation.campaignId);
+      const run = known.get(campaignKey(candidate.conversation.campaignId));
       if (run?.context === undefined) {
-        homeless.push(candidate);
+        homeless.push({ candidate, run });
         continue;
       }
       try {
@@ -221,15 +221,15 @@ export class Round {
    * Rows of a run that does not compile here stay as they are for a member that can record their answers, and count no more as
    * in doubt here; those of a run that is gone end.
    */
-  private async withoutRun({ conversation, results }: Candidate): Promise<void> {
-    const { dispatch, logger, runs } = this.params;
+  private async withoutRun({ conversation, results }: Candidate, run: KnownRun | undefined): Promise<void> {
+    const { dispatch, logger } = this.params;
     const { _id: conversationId, campaignId } = conversation;
     logger.error('a conversation has no run that can be used here', {
       code: 'run_missing',
       campaignId,
       conversationId,
     });
-    if (runs.get(campaignId)) for (const { row } of results) dispatch.settled(row);
+    if (run) for (const { row } of results) dispatch.settled(row);
     else await this.quarantine.recordOrphans(conversationId, results);
   }
 

@@ -49,12 +49,6 @@ export class Runs {
 
   /** Takes in what was read from the database. */
   update(run: Run): KnownRun {
-    const known = this.takeIn(run);
-    if (run.settled) this.forgetSettled();
-    return known;
-  }
-
-  private takeIn(run: Run): KnownRun {
     const key = campaignKey(run._id);
     const known: KnownRun = this.known.get(key) ?? {
       ...{ key, run, context: this.contextOf(run), state: 'paused' },
@@ -64,6 +58,7 @@ export class Runs {
     known.state = stateOf(known);
     if (known.context) known.context = withStop(known.context, run);
     this.known.set(key, known);
+    if (run.settled) this.forgetSettled();
     this.params.onChanged(known);
     return known;
   }
@@ -80,13 +75,21 @@ export class Runs {
     this.params.onChanged(known);
   }
 
-  /** Known runs, the missing ones loaded; campaigns without a run are left out. */
-  async load(ids: readonly Id[]): Promise<void> {
-    // before, not after: what is asked for is not forgotten again, however many settled ones that are
-    this.forgetSettled();
-    const missing = ids.filter((id) => !this.known.has(campaignKey(id)));
-    if (missing.length === 0) return;
-    for (const run of await this.params.campaigns.runs(missing)) this.takeIn(run);
+  /** By key; what is not known is read; campaigns without a run are left out. Settled ones may be forgotten meanwhile, so it is this answer that counts. */
+  async load(ids: readonly Id[]): Promise<ReadonlyMap<string, KnownRun>> {
+    const found = new Map<string, KnownRun>();
+    const missing: Id[] = [];
+    for (const id of ids) {
+      const known = this.get(id);
+      if (known) found.set(known.key, known);
+      else missing.push(id);
+    }
+    if (missing.length === 0) return found;
+    for (const run of await this.params.campaigns.runs(missing)) {
+      const known = this.update(run);
+      found.set(known.key, known);
+    }
+    return found;
   }
 
   async reload(id: Id): Promise<void> {

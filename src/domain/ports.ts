@@ -242,7 +242,7 @@ export interface Instruments {
   messages(channel: string, status: Message['status'], count: number): void;
   /** One committed round: how long, how many conversations. */
   round(durationMs: number, units: number): void;
-  /** How late due work was taken up, once per conversation taken. */
+  /** How late due work was decided, once per conversation taken from its lane whose decision was committed. */
   lateness(ms: number): void;
   /** From handing over to the answer, per send. */
   send(channel: string, durationMs: number, result: SendResult['kind']): void;

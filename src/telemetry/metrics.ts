@@ -73,7 +73,7 @@ function histograms(registry: Registry) {
   return {
     round: make('round_duration_seconds', 'Duration of a committed round', roundBuckets),
     size: make('round_conversations', 'Conversations in a committed round', roundSizeBuckets),
-    lateness: make('lateness_seconds', 'How late due work was taken up', latenessBuckets),
+    lateness: make('lateness_seconds', 'How late due work was decided, once it is committed', latenessBuckets),
     send: cached((...labels) => send.labels(...labels)),
   };
 }

@@ -59,7 +59,7 @@ function flakyInOrder(commit: CommitInOrder, chance: () => number): CommitInOrde
     const cut = luck < 0.4 ? Math.floor(chance() * (units.length + 1)) : units.length;
     const left = await commit(units.slice(0, cut));
     for (const { conversationId } of units.slice(cut)) left.add(conversationId);
-    if (luck > 0.92) throw unknown();
+    if (luck > 0.92 || chance() < 0.1) throw unknown();
     return left;
   };
 }

@@ -491,6 +491,32 @@ describe('a round', () => {
     expect(ids.filter((campaign) => conversation(`${campaign}:ada`)?.inbox.length !== 0)).toEqual([]);
   });
 
+  test('a settled run that is forgotten while another one is read is decided by all the same', async () => {
+    const { turn, put, database, logger, runs, conversation } = await member([asking]);
+    const settled = (campaign: string): void => {
+      put(campaign);
+      database.runs.update(campaign, { settled: true, status: 'completed' });
+    };
+    for (const campaign of ['old', 'new']) {
+      settled(campaign);
+      database.push(`${campaign}:ada`, { id: 'e1', type: 'custom' });
+    }
+    await runs.reload('old');
+    database.hooks.before = async (operation) => {
+      if (operation !== 'runs') return;
+      // others become known, more than are kept
+      for (let n = 0; n < 210; n++) {
+        if (database.runs.get(`c${n}`) === undefined) settled(`c${n}`);
+        const run = database.runs.get(`c${n}`);
+        if (run) runs.update(run);
+      }
+    };
+    await turn('old:ada', 'new:ada');
+    expect(runs.get('old')).toBeUndefined();
+    expect(logger.of('error')).toEqual([]);
+    expect([conversation('old:ada')?.inbox, conversation('new:ada')?.inbox]).toEqual([[], []]);
+  });
+
   test('a hint of a conversation that is not ours any more is passed over', async () => {
     const { turn, database, ownership, conversation } = await member([asking]);
     ownership.lost([conversation(id)?.partition ?? -1]);
