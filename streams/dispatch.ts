@@ -20,6 +20,8 @@ export interface InDoubt {
   decidedAt: number;
   /** The conversation as it was last written by us; absent for a row that was adopted. */
   conversation?: Conversation;
+  /** The conversation moved on while the row waited to leave: it is decided again first. */
+  overtaken?: boolean;
 }
 
 export interface DispatchParams {
@@ -66,6 +68,7 @@ export class Dispatch {
   private abort = new AbortController();
   private stopped = false;
   private readonly gate: Gate;
+  private readonly mayBegin = (): boolean => this.params.ledger.leaseRemaining() > 0;
 
   /** One subscriber: the rounds. Results that come before it is there wait. */
   readonly results$: Observable<RowResult> = new Observable((subscriber) => {
@@ -187,7 +190,9 @@ export class Dispatch {
   /** A conversation of a row in doubt was written meanwhile (an event came). */
   rewritten(conversation: Conversation): void {
     const entry = this.doubt.get(conversation._id);
-    if (entry) entry.conversation = conversation;
+    if (entry === undefined) return;
+    if (entry.conversation && !standsAlike(entry.conversation, conversation)) entry.overtaken = true;
+    entry.conversation = conversation;
   }
 
   /** The stop switch was touched, or a campaign changed: the next row waits for a fresh look. */
@@ -230,7 +235,7 @@ export class Dispatch {
         lane.queue.splice(0, lane.head);
         lane.head = 0;
       }
-      if (this.gate.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
+      if (entry.overtaken || this.gate.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
         this.hold(entry);
       } else {
         void this.hand(lane, entry);
@@ -243,7 +248,7 @@ export class Dispatch {
     lane.active += 1;
     const handedAt = clock.now();
     const began = clock.monotonic();
-    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal);
+    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, this.mayBegin);
     lane.active -= 1;
     lane.answered += 1;
     instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
@@ -260,6 +265,10 @@ export class Dispatch {
     else this.early.push(result);
   }
 }
+
+/** Whether what was decided in the one place holds in the other. */
+const standsAlike = (a: Conversation, b: Conversation): boolean =>
+  a.status === b.status && a.stage === b.stage && a.step === b.step && a.sequence === b.sequence;
 
 function outboundOf(row: Message): OutboundMessage {
   return {

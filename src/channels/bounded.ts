@@ -12,6 +12,8 @@ function normalForm(address: string): string {
 /** A subject alone says nothing. */
 export const contentNeeds = ['text', 'html', 'body'] as const;
 
+const always = (): boolean => true;
+
 /** Nothing was tried, nothing left. */
 const notTried = (code: string, message: string): SendResult => ({ kind: 'retry', code, message, counts: false });
 
@@ -55,7 +57,7 @@ export class BoundedChannel implements Channel {
     this.#clock = clock;
   }
 
-  send(message: OutboundMessage, signal: AbortSignal): Promise<SendResult> {
+  send(message: OutboundMessage, signal: AbortSignal, mayBegin: () => boolean = always): Promise<SendResult> {
     if (this.#closed !== undefined) return Promise.resolve(notTried('closed', 'the channel is closed'));
     if (signal.aborted) return Promise.resolve(notTried('aborted', 'aborted before it was handed over'));
     const to = this.#redirect ?? message.to;
@@ -68,7 +70,7 @@ export class BoundedChannel implements Channel {
       });
     }
     return new Promise((resolve) => {
-      this.#admit(to === message.to ? message : { ...message, to }, this.#peers(signal), resolve);
+      this.#admit(to === message.to ? message : { ...message, to }, mayBegin, this.#peers(signal), resolve);
     });
   }
 
@@ -78,8 +80,13 @@ export class BoundedChannel implements Channel {
     return this.#closed;
   }
 
-  #admit(message: OutboundMessage, peers: Set<Handover>, resolve: (result: SendResult) => void): void {
-    const handover = new Handover(message, this.delivery === 'at-most-once', (result) => {
+  #admit(
+    message: OutboundMessage,
+    mayBegin: () => boolean,
+    peers: Set<Handover>,
+    resolve: (result: SendResult) => void,
+  ): void {
+    const handover = new Handover(message, { atMostOnce: this.delivery === 'at-most-once', mayBegin }, (result) => {
       peers.delete(handover);
       if (!this.#waiting.delete(handover)) this.#release(handover);
       resolve(result);

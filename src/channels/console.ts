@@ -34,7 +34,7 @@ export class ConsoleDriver implements Driver {
       if (error) handover.lost('write_failed', describeError(error));
       else handover.settle(sent);
     };
-    handover.begun = true;
+    if (!handover.begin()) return;
     try {
       this.#write(line, done);
     } catch (error) {

@@ -71,12 +71,11 @@ export class FileDriver implements Driver {
     try {
       this.#file ??= await this.#open();
       const file = this.#file;
-      const due = this.#pending.filter(({ handover }) => !handover.settled);
+      const due = this.#pending.filter(({ handover }) => handover.begin());
       this.#pending = [];
       batch = due.map(({ handover }) => handover);
       if (batch.length === 0) return;
       const lines = Buffer.from(`${this.#torn ? '\n' : ''}${due.map(({ line }) => line).join('\n')}\n`);
-      for (const handover of batch) handover.begun = true;
       try {
         await writeWhole(file, lines, progress);
         this.#torn = false;

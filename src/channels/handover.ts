@@ -21,12 +21,29 @@ export class Handover {
   stopTimer: (() => void) | undefined;
   settled = false;
   readonly #atMostOnce: boolean;
+  readonly #mayBegin: () => boolean;
   readonly #onSettled: (result: SendResult) => void;
 
-  constructor(message: OutboundMessage, atMostOnce: boolean, onSettled: (result: SendResult) => void) {
+  constructor(
+    message: OutboundMessage,
+    options: { atMostOnce: boolean; mayBegin: () => boolean },
+    onSettled: (result: SendResult) => void,
+  ) {
     this.message = message;
-    this.#atMostOnce = atMostOnce;
+    this.#atMostOnce = options.atMostOnce;
+    this.#mayBegin = options.mayBegin;
     this.#onSettled = onSettled;
+  }
+
+  /**
+   * Called by the driver when the next thing it does is to let bytes leave. False: it must not, and has nothing more to tell.
+   * A process that was frozen in between finds its lease over here.
+   */
+  begin(): boolean {
+    if (this.settled) return false;
+    if (this.#mayBegin()) this.begun = true;
+    else this.settle({ kind: 'retry', code: 'not_begun', message: 'the lease ended before it left', counts: false });
+    return !this.settled;
   }
 
   /** The first result stands; later ones are ignored. */

@@ -87,8 +87,7 @@ class Exchange implements Dispatcher.DispatchHandler, Wire {
   /** A connection is there, nothing is written yet. */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    if (this.#handover.settled) this.cut();
-    else this.#handover.begun = true;
+    if (!this.#handover.begin()) this.cut();
   }
 
   onResponseStart(

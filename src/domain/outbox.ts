@@ -53,6 +53,9 @@ export function recordResult(draft: Draft, result: RowResult): void {
       gaveUp(draft, result, outcome.code === 'not_allowed' ? 'not_allowed' : 'provider_rejected', outcome);
       return;
     case 'retry':
+      // it may have left all the same: whatever becomes of it, that it was handed over is to be seen
+      if (outcome.counts && result.handedAt !== undefined)
+        draft.changeRow(row, { handedAt: new Date(result.handedAt) });
       retry(draft, result, outcome);
       return;
     case 'held':

@@ -222,8 +222,11 @@ export interface Channel {
   readonly giveUpMs: number;
   /** Content fields of which at least one must be there. */
   readonly needs: readonly (keyof RenderedContent)[];
-  /** Never throws: whatever happens is a result. `signal` aborts what is on the wire. */
-  send(message: OutboundMessage, signal: AbortSignal): Promise<SendResult>;
+  /**
+   * Never throws: whatever happens is a result. `signal` aborts what is on the wire. `mayBegin` is asked just before the first
+   * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt.
+   */
+  send(message: OutboundMessage, signal: AbortSignal, mayBegin?: () => boolean): Promise<SendResult>;
   close(): Promise<void>;
 }
 

@@ -111,6 +111,17 @@ export function describeChannel(driver: string, make: (given?: Partial<ChannelCo
       expect(await rig.arrived()).toEqual([]);
     });
 
+    it('asks whether it may begin just before anything leaves, whatever passed since it was called', async () => {
+      const results = [1, 2].map((n) => rig.channel.send(message(n), never(), () => n === 2));
+      expect(await Promise.all(results)).toEqual([
+        { kind: 'retry', code: 'not_begun', message: expect.any(String), counts: false },
+        expect.objectContaining({ kind: 'sent' }),
+      ]);
+      const arrived = await rig.arrived();
+      expect(arrived).toHaveLength(1);
+      expect(arrived[0]).toContain('spring:2/1');
+    });
+
     it('stays usable after an abort', async () => {
       const controller = new AbortController();
       await rig.channel.send(message(1), controller.signal);

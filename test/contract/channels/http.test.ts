@@ -245,6 +245,16 @@ describe('http', () => {
       expect([...sink.keys.keys()]).toEqual(['spring:2/1']);
     });
 
+    it('a lease that ends while the connection is being made is noticed before anything is written', async () => {
+      const http = channel({ delivery });
+      let holds = true;
+      const result = http.send(message(1), never(), () => holds);
+      holds = false;
+      expect(await result).toMatchObject({ kind: 'retry', code: 'not_begun', counts: false });
+      expect(await http.send(message(2), never(), () => true)).toMatchObject({ kind: 'sent' });
+      expect([...sink.keys.keys()]).toEqual(['spring:2/1']);
+    });
+
     it('an abort of what waits for its turn counts no attempt and leaves the others alone', async () => {
       sink.script({ hang: true });
       const http = channel({ delivery, concurrency: 1 });

@@ -466,7 +466,10 @@ describe('answers of channels', () => {
         id: 'spring:anna/1',
         channel: 'sms',
         from: 'sending' as const,
-        set: { status: 'skipped', reason: 'replied', attempts: 1, error: expect.anything() },
+        set: {
+          ...{ status: 'skipped', reason: 'replied', attempts: 1, error: expect.anything() },
+          handedAt: expect.any(Date),
+        },
         unset: ['pending'],
       },
     ]);

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
-import type { Message } from '../../../src/domain/model.ts';
-import type { Channel } from '../../../src/domain/ports.ts';
+import type { Conversation, Message } from '../../../src/domain/model.ts';
+import type { RowResult } from '../../../src/domain/outbox.ts';
+import type { Channel, OutboundMessage } from '../../../src/domain/ports.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../../support/fakes.ts';
@@ -28,4 +29,55 @@ test('a channel that hangs leaves every other one what it can send at a time', (
   put('push');
   for (let n = 0; n < 100 && dispatch.room('sms') > 0; n++) put('sms');
   expect([dispatch.inDoubt, dispatch.room('push')]).toEqual([55, 9]);
+});
+
+test('what waits to leave is decided again when its conversation moved on, and leaves when it did not', async () => {
+  const sent: string[] = [];
+  let free: (() => void) | undefined;
+  const slow: Channel = {
+    ...facts('sms', 'phone', {}),
+    concurrency: 1,
+    send: ({ messageId }: OutboundMessage) => {
+      sent.push(messageId);
+      return new Promise((resolve) => {
+        free = () => resolve({ kind: 'sent' });
+      });
+    },
+    close: async () => {},
+  };
+  const clock = manualClock();
+  const dispatch = new Dispatch({
+    ...{ channels: new Map([['sms', slow]]), concurrency: 64, clock, logger: silentLogger },
+    ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+    campaigns: { statuses: async () => new Map(), sending: async () => 'on' as const },
+    ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+  });
+  const results: RowResult[] = [];
+  dispatch.results$.subscribe((result) => results.push(result));
+  const conversation = (_id: string, more: Partial<Conversation> = {}): Conversation =>
+    ({ _id, status: 'active', stage: 'intro', step: 1, sequence: 1, version: 2, ...more }) as Conversation;
+  const ids = ['onTheWire', 'ended', 'elsewhere', 'asBefore'];
+  dispatch.enqueue(
+    ids.map((id) => ({
+      row: { _id: `${id}/1`, conversationId: id, campaignId: 'spring', channel: 'sms' } as Message,
+      decidedAt: 0,
+      conversation: conversation(id),
+    })),
+  );
+  await clock.advanceAsync(0);
+  for (const id of ids) dispatch.rewritten(conversation(id, { version: 3 }));
+  dispatch.rewritten(conversation('onTheWire', { status: 'completed' }));
+  dispatch.rewritten(conversation('ended', { status: 'completed' }));
+  dispatch.rewritten(conversation('elsewhere', { stage: 'thanks', step: 0 }));
+  for (const _ of ids) {
+    free?.();
+    await clock.advanceAsync(0);
+  }
+  expect(sent).toEqual(['onTheWire/1', 'asBefore/1']);
+  expect(results.map(({ row, outcome }) => [row.conversationId, outcome.kind])).toEqual([
+    ['onTheWire', 'sent'],
+    ['ended', 'held'],
+    ['elsewhere', 'held'],
+    ['asBefore', 'sent'],
+  ]);
 });
