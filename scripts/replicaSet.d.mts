@@ -9,6 +9,10 @@ export interface ReplicaSetOptions {
   electionTimeoutMs?: number;
   /** WiredTiger cache of each mongod in GB; default 0.25. */
   cacheGb?: number;
+  /** Size of each oplog in MB; default 256. */
+  oplogMb?: number;
+  /** Address under which a node is known to the others and to clients, such as a proxy in front of it; default its own. */
+  advertise?: (host: string) => Promise<string>;
 }
 
 export interface MongodNode {

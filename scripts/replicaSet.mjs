@@ -15,11 +15,18 @@ const stopTimeoutMs = 10_000;
  * Resolves when a primary takes writes. Types and meaning of the options: `replicaSet.d.mts`.
  * Whatever is still running when this process exits is killed with it.
  */
-export async function startReplicaSet({ nodes = 1, args = [], electionTimeoutMs = 2_000, cacheGb = 0.25 } = {}) {
+export async function startReplicaSet({
+  nodes = 1,
+  args = [],
+  electionTimeoutMs = 2_000,
+  cacheGb = 0.25,
+  oplogMb = 256,
+  advertise = async (host) => host,
+} = {}) {
   const binary = await findMongod();
   const folder = await mkdtemp(join(tmpdir(), 'communication-base-mongod-'));
   const common = [
-    ...['--replSet', 'rs0', '--bind_ip', '127.0.0.1', '--nounixsocket', '--oplogSize', '256'],
+    ...['--replSet', 'rs0', '--bind_ip', '127.0.0.1', '--nounixsocket', '--oplogSize', String(oplogMb)],
     ...['--wiredTigerCacheSizeGB', String(cacheGb), '--setParameter', 'diagnosticDataCollectionEnabled=false', ...args],
   ];
   const set = [];
@@ -34,8 +41,9 @@ export async function startReplicaSet({ nodes = 1, args = [], electionTimeoutMs 
   };
   try {
     for (let index = 0; index < nodes; index++) set.push(await startNode(binary, join(folder, String(index)), common));
-    const uri = `mongodb://${set.map((node) => node.host).join(',')}/?replicaSet=rs0`;
-    await initiate(set, electionTimeoutMs);
+    const hosts = await Promise.all(set.map((node) => advertise(node.host)));
+    const uri = `mongodb://${hosts.join(',')}/?replicaSet=rs0`;
+    await initiate(set, hosts, electionTimeoutMs);
     return { uri, nodes: set, stop };
   } catch (error) {
     await stop();
@@ -141,8 +149,8 @@ class MongodNode {
   }
 }
 
-async function initiate(set, electionTimeoutMs) {
-  const members = set.map((node, index) => ({ _id: index, host: node.host, priority: index === 0 ? 2 : 1 }));
+async function initiate(set, hosts, electionTimeoutMs) {
+  const members = hosts.map((host, index) => ({ _id: index, host, priority: index === 0 ? 2 : 1 }));
   const settings = { electionTimeoutMillis: electionTimeoutMs, heartbeatIntervalMillis: 500 };
   await set[0].admin({ replSetInitiate: { _id: 'rs0', members, settings } });
   const deadline = Date.now() + startTimeoutMs;

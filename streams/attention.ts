@@ -93,9 +93,17 @@ export class Attention {
   runRead(run: Run): void {
     const { key, state } = this.params.runs.update(run);
     if (run.settled) this.wakes.delete(key);
-    if (state !== 'running' || this.wakes.get(key) === run.wake) return;
+    if (run.settled || this.wakes.get(key) === run.wake) return;
     this.wakes.set(key, run.wake);
-    this.params.schedule.wake(key);
+    // one that does not run has no lanes; they are looked at when it gets them
+    if (state === 'running') this.params.schedule.wake(key);
+  }
+
+  /** What of a stored run was not taken in yet; undefined when all was. */
+  newsOf(run: Run): string | undefined {
+    const known = this.params.runs.get(run._id);
+    const takenIn = known?.run.status === run.status && this.wakes.get(known.key) === run.wake;
+    return takenIn ? undefined : `${run.status} ${run.wake}`;
   }
 
   runChanged(known: KnownRun): void {
@@ -104,7 +112,7 @@ export class Attention {
   }
 
   async loadRuns(): Promise<void> {
-    for (const run of await this.params.campaignStore.openRuns()) this.params.runs.update(run);
+    for (const run of await this.params.campaignStore.openRuns()) this.runRead(run);
   }
 
   /** A campaign that ended: its waiting conversations in these partitions end too. */

@@ -107,6 +107,39 @@ export class Campaigns {
     await lastValueFrom(looks$, { defaultValue: undefined });
   }
 
+  /** Owned campaigns that wait for something which nobody here is at, with what it is; of the first `limit`. */
+  async forgotten(limit: number): Promise<Map<string, string>> {
+    const { campaigns } = this.params;
+    const found = new Map<string, string>();
+    const runs = new Map<string, Run>();
+    for (const run of (await campaigns.openRuns()).filter(({ _id }) => this.owns(_id)).slice(0, limit)) {
+      const key = keyOf(run._id);
+      const { status, expansion } = run;
+      runs.set(key, run);
+      if (!this.folding.has(run._id)) found.set(key, `not folded, ${status}`);
+      else if (status === 'running' && !expansion.done && !this.expansion.has(run._id))
+        found.set(key, `not expanded further than ${expansion.expanded}`);
+    }
+    const ids: Id[] = [];
+    for await (const id of campaigns.needingAttention()) if (this.owns(id) && ids.length < limit) ids.push(id);
+    const statuses = await campaigns.statuses(ids);
+    for (const id of ids) {
+      const run = runs.get(keyOf(id));
+      // nearly all: whole documents are read of the others only
+      if (run !== undefined && statuses.get(keyOf(id)) === run.status && !this.isOverdue(run)) continue;
+      const { write } = await this.reader.decide(await this.reader.read(id));
+      if (write) found.set(keyOf(id), `undecided, ${String(write.expectStatus)}`);
+    }
+    return found;
+  }
+
+  private isOverdue({ status, schedule, endReason }: Run): boolean {
+    const now = this.params.clock.now();
+    const { startAt, endAt } = schedule ?? {};
+    const starts = status === 'scheduled' && (startAt === undefined || startAt.getTime() <= now);
+    return starts || (endReason === undefined && endAt !== undefined && endAt.getTime() <= now);
+  }
+
   /** One turn of folding; see `Folding.tick`. */
   foldTick(): Promise<void> {
     return this.folding.tick();

@@ -58,6 +58,8 @@ interface Page {
  */
 export class Expansion {
   private readonly params: ExpansionParams;
+  /** Not at it for a reason that is known: another try is armed, or the flow is of no use here. */
+  private readonly resting = new Set<string>();
   /** In order of their turns. */
   private readonly turns = new Map<string, Expanding>();
   private readonly waker = new Waker();
@@ -83,7 +85,13 @@ export class Expansion {
     this.waker.wake();
   }
 
+  has(id: Id): boolean {
+    const key = campaignKey(id);
+    return this.turns.has(key) || this.resting.has(key);
+  }
+
   remove(id: Id): void {
+    this.resting.delete(campaignKey(id));
     this.turns.delete(campaignKey(id));
   }
 
@@ -113,12 +121,14 @@ export class Expansion {
         delayMs,
         error,
       });
+      this.resting.add(key);
       void pause(clock, delayMs, signal).then(() => this.again(key, expanding));
     }
     return true;
   }
 
   private again(key: string, expanding: Expanding): void {
+    this.resting.delete(key);
     if (this.params.signal.aborted || this.turns.has(key)) return;
     this.turns.set(key, expanding);
     this.waker.wake();
@@ -181,6 +191,7 @@ export class Expansion {
         faults,
       });
       this.params.instruments.event('flow_unusable');
+      this.resting.add(campaignKey(run._id));
       return undefined;
     }
     expanding.flow = flow;

@@ -51,6 +51,10 @@ export class Folding {
     this.waker.wake();
   }
 
+  has(id: Id): boolean {
+    return this.open.has(campaignKey(id));
+  }
+
   forget(id: Id): void {
     const key = campaignKey(id);
     this.open.delete(key);

@@ -67,6 +67,11 @@ export class Round {
     this.loader = new Loader({ ...params, quarantine: this.quarantine });
   }
 
+  /** It could not even be quarantined: it is left alone until the member restarts. */
+  isUntouchable(conversationId: string): boolean {
+    return this.quarantine.isUntouchable(conversationId);
+  }
+
   /** Runs until it is committed; while the database is away it waits and decides anew. */
   async run(inputs: readonly RoundInput[]): Promise<RoundReport> {
     const { clock, logger, random, signal, isNoFaultOfDocuments, schedule, dispatch } = this.params;

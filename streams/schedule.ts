@@ -34,6 +34,10 @@ export interface ScheduleParams {
 /** Lanes looked at in one round, at most; the others come first in the next. */
 const lanesPerTake = 64;
 const looksAtOnce = 8;
+/** Due for longer than this in a lane that looks idle: nobody is about to take it. */
+const forgottenMs = 5_000;
+/** Read of a lane that looks idle: more than may be in hand there. */
+const mostInHand = 5_000;
 /** `setTimeout` takes 31 bits of milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -224,6 +228,28 @@ export class Schedule {
         lane.due.lookedUp((await store.nextDue(lane.lane, partitions(), new Date(now)))?.getTime());
     }
     return wanted;
+  }
+
+  /**
+   * Conversations that are due for a while in lanes which look idle, with their versions: a sample of each lane, not all.
+   * `skip` says which are in hand.
+   */
+  async forgotten(skip: (id: string) => boolean): Promise<Map<string, string>> {
+    const { store, clock, partitions } = this.params;
+    const found = new Map<string, string>();
+    const idle = [...this.lanes.values()].filter((lane) => this.looksIdle(lane));
+    for (const lane of idle.slice(0, lanesPerTake)) {
+      const before = new Date(clock.now() - forgottenMs);
+      const overdue = await store.due(lane.lane, partitions(), before, mostInHand);
+      if (!this.looksIdle(lane)) continue;
+      for (const { _id, version } of overdue) if (!skip(_id)) found.set(_id, String(version));
+    }
+    return found;
+  }
+
+  private looksIdle(lane: LaneState): boolean {
+    const { unknown, due } = lane;
+    return !unknown && (due.next === undefined || due.next > this.params.clock.now());
   }
 
   private async look(): Promise<void> {

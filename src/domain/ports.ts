@@ -255,6 +255,6 @@ export interface Instruments {
   inDoubt(count: number): void;
   /** Transactions of the ledger by outcome. */
   transaction(outcome: 'committed' | 'retried' | 'failed'): void;
-  /** Events worth an alert: position_lost, fenced, taken_over, poisoned, stream_reopened, campaign_failed. */
+  /** Events worth an alert: position_lost, fenced, taken_over, poisoned, stream_reopened, reconciled, campaign_failed. */
   event(name: string, count?: number): void;
 }

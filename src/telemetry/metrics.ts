@@ -14,7 +14,15 @@ export interface Metrics {
 const conversationStatuses = ['active', 'completed', 'escalated', 'failed', 'suppressed', 'cancelled'];
 const transactionOutcomes = ['committed', 'retried', 'failed'];
 /** Those that deserve an alert are there from the start, at 0: a series that appears with 1 has no rate. */
-const events = ['position_lost', 'fenced', 'taken_over', 'poisoned', 'stream_reopened', 'campaign_failed'];
+const events = [
+  'position_lost',
+  'fenced',
+  'taken_over',
+  'poisoned',
+  'stream_reopened',
+  'reconciled',
+  'campaign_failed',
+];
 
 /** 5 ms to an hour: from "on time" to "after an outage". */
 const latenessBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];

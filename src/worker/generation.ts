@@ -7,6 +7,8 @@ import { conversations$, HintQueue } from '../../streams/conversations.ts';
 import { Dispatch } from '../../streams/dispatch.ts';
 import { Membership } from '../../streams/membership.ts';
 import { Ownership } from '../../streams/ownership.ts';
+import { Reconcile } from '../../streams/reconcile.ts';
+import { reconcileChecks } from '../../streams/reconcileChecks.ts';
 import { Round } from '../../streams/round.ts';
 import { Runs } from '../../streams/runs.ts';
 import { Schedule } from '../../streams/schedule.ts';
@@ -60,6 +62,7 @@ export class Generation {
   private readonly hints = new HintQueue();
   private readonly round: Round;
   private readonly attention: Attention;
+  private readonly reconcile: Reconcile;
   private fail: (error: unknown) => void = () => {};
   private end: () => void = () => {};
   private joined = false;
@@ -130,6 +133,14 @@ export class Generation {
       ...{ hints: this.hints, partitions, clock, random, logger, signal },
       fail: (error) => this.fail(error),
     });
+    this.reconcile = new Reconcile({
+      checks: reconcileChecks({
+        ...{ conversations: this.conversations, campaignStore: this.campaignStore, campaigns: this.campaigns },
+        ...{ attention: this.attention, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
+        ...{ ownership: this.ownership, round: this.round, hints: this.hints },
+      }),
+      ...{ signal, ...common },
+    });
     this.membership = new Membership({
       store: new MongoMembership({
         ...{ db, ledger: this.ledger, maxTimeMs: config.leaseTtlMs },
@@ -155,7 +166,7 @@ export class Generation {
       round: (inputs) => this.ownership.during(() => this.round.run(inputs)),
       ...{ batchSize: config.batchSize, windowMs: config.batchWindowMs, inDoubt: () => this.dispatch.inDoubt },
     });
-    return [rounds$, this.changes.stream$, this.campaigns.run$(EMPTY)];
+    return [rounds$, this.changes.stream$, this.campaigns.run$(EMPTY), this.reconcile.stream$];
   }
 
   onFailure(fail: (error: unknown) => void): void {

@@ -585,3 +585,48 @@ describe('the pipeline', () => {
     await lastValueFrom(campaigns.run$(NEVER), { defaultValue: undefined });
   });
 });
+
+describe('what was forgotten', () => {
+  test('nothing of what is in hand; then what nobody was told of: a start, a pause, an audience, an end', async () => {
+    const { database, clock, member, submit, write } = world();
+    const { campaigns, expandAll } = member('m1');
+    const forgotten = async (): Promise<object> => Object.fromEntries(await campaigns.forgotten(100));
+    submit('spring');
+    submit('later', { schedule: { startAt: new Date(clock.now() + day) } });
+    expect(await forgotten()).toEqual({ spring: 'undecided, pending', later: 'undecided, pending' });
+    await campaigns.sweep();
+    expect(await forgotten()).toEqual({});
+    await expandAll();
+    expect(await forgotten()).toEqual({});
+    write('spring', { status: 'paused' });
+    expect(await forgotten()).toEqual({ spring: 'undecided, paused' });
+    await campaigns.look('spring');
+    expect(await forgotten()).toEqual({});
+    const schedule = { startAt: new Date(clock.now() - 1) };
+    database.runs.update('later', { schedule });
+    write('later', { schedule });
+    expect(await forgotten()).toEqual({ later: 'undecided, scheduled' });
+    // another member, which has not looked at anything yet
+    const other = member('m2').campaigns;
+    expect(Object.keys(Object.fromEntries(await other.forgotten(100)))).toEqual(['later', 'spring']);
+    await other.sweep();
+    expect(await other.forgotten(100)).toEqual(new Map());
+  });
+
+  test('an audience that waits for another try is not forgotten', async () => {
+    const { database, clock, member, submit, people } = world();
+    const { campaigns } = member('m1');
+    people('customers', 3);
+    submit('spring', { audience: { collection: 'customers' } });
+    await campaigns.sweep();
+    database.hooks.before = (operation) => {
+      if (operation === 'audiencePage') throw new Error('away');
+    };
+    await campaigns.expandTick();
+    expect([campaigns.expansion.size, await campaigns.forgotten(100)]).toEqual([0, new Map()]);
+    database.hooks.before = () => {};
+    await clock.advanceAsync(60_000);
+    await campaigns.expandTick();
+    expect(database.runs.get('spring')?.expansion).toMatchObject({ expanded: 3, done: true });
+  });
+});

@@ -1,0 +1,164 @@
+// What other services do all the while: campaigns, replies, pauses, cancels. Everything is written until it is acknowledged.
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const text = (words) => ({ text: words });
+const flows = {
+  ask: {
+    stages: [
+      {
+        ...{ id: 'intro', type: 'message', channel: 'phone', content: text('Hello {{ contact.name }}') },
+        followUps: [
+          { after: 'PT2S', content: text('Still there?') },
+          { after: 'PT2S', content: text('Last call') },
+        ],
+        ...{ waitForReply: 'PT3S', on: { reply: 'thanks', noReply: 'tips' } },
+      },
+      { id: 'tips', type: 'message', channel: 'phone', delay: 'PT1S', content: text('Tips'), on: { noReply: 'quiet' } },
+      { id: 'quiet', type: 'end', outcome: 'quiet' },
+      { id: 'thanks', type: 'message', channel: 'phone', content: text('Thanks {{ contact.name }}') },
+      { id: 'done', type: 'end', outcome: 'answered' },
+    ],
+  },
+  once: {
+    stages: [
+      { id: 'first', type: 'message', channel: 'alert', content: text('One {{ contact.name }}') },
+      { id: 'pause', type: 'wait', for: 'PT2S' },
+      { id: 'second', type: 'message', channel: 'alert', content: text('Two') },
+    ],
+  },
+  long: {
+    stages: Array.from({ length: 6 }, (_, n) => ({
+      ...{ id: `s${n}`, type: 'message', channel: n % 2 ? 'alert' : 'phone', content: text(`Number ${n}`) },
+      delay: 'PT2S',
+    })),
+  },
+};
+
+/** What happens to a campaign besides running. */
+const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt'];
+
+export class Traffic {
+  #db;
+  #random;
+  #over = false;
+  #jobs = new Set();
+  /** Events that were pushed and acknowledged: id to conversation. */
+  events = new Map();
+  /** Campaigns by id: what was done to them, and when it was acknowledged. */
+  campaigns = new Map();
+  actions = { campaigns: 0, pauses: 0, cancels: 0, deletes: 0, events: 0 };
+
+  constructor({ db, random, everyMs }) {
+    this.#db = db;
+    this.#random = random;
+    this.everyMs = everyMs;
+  }
+
+  async prepare() {
+    await this.#db
+      .collection('templates')
+      .insertMany(Object.entries(flows).map(([id, flow]) => ({ _id: { id, version: 1 }, flow })));
+    const people = Array.from({ length: 1500 }, (_, n) => ({
+      ...(n % 2 ? { _id: n } : { _id: `p${n}` }),
+      ...{ name: `Person ${n}`, phone: `+4915${n}`, group: n % 5 },
+    }));
+    await this.#db.collection('people').insertMany(people);
+  }
+
+  /** Runs until `stop`. */
+  async run() {
+    while (!this.#over) {
+      this.#job(this.#campaign());
+      await sleep(this.everyMs * (0.5 + this.#random.next()));
+    }
+  }
+
+  /** No new campaigns; resolves when what was begun is done. */
+  async stop() {
+    this.#over = true;
+    while (this.#jobs.size > 0) await Promise.all(this.#jobs);
+  }
+
+  /** The provider took a first try: some people answer. */
+  heard({ conversationId, stage, step }) {
+    if (this.#random.chance(stage === 'intro' && step < 2 ? 0.25 : 0.02)) this.#job(this.#reply(conversationId, stage));
+  }
+
+  #job(promise) {
+    const job = promise.finally(() => this.#jobs.delete(job));
+    this.#jobs.add(job);
+  }
+
+  /** Until a majority has it, as a careful service would. */
+  async #surely(write) {
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        if (error.code === 11_000) return undefined;
+        await sleep(200);
+      }
+    }
+  }
+
+  async #campaign() {
+    const random = this.#random.fork();
+    const id = `c${this.campaigns.size}`;
+    const flow = random.pick(Object.keys(flows));
+    const inline = random.chance(0.5);
+    const contacts = Array.from({ length: random.int(20, 300) }, (_, n) => ({
+      id: `x${n}`,
+      name: `X ${n}`,
+      phone: `+1${n}`,
+    }));
+    const audience = inline
+      ? { contacts: [...contacts, contacts[0]] }
+      : { collection: 'people', filter: { group: random.int(0, 4) } };
+    const fate = random.pick(fates);
+    const schedule = fate === 'endAt' ? { schedule: { endAt: new Date(Date.now() + random.int(2000, 15_000)) } } : {};
+    const priority = random.int(0, 9);
+    this.campaigns.set(id, { flow, fate });
+    const document = { _id: id, status: 'pending', templateId: flow, audience, priority, ...schedule };
+    await this.#surely(() => this.#db.collection('campaigns').insertOne(document));
+    this.actions.campaigns += 1;
+    await sleep(random.int(500, 8000));
+    if (fate === 'pause') for (let n = random.int(1, 3); n > 0; n--) await this.#pause(id, random);
+    if (fate === 'cancel') await this.#end(id, 'cancels', { $set: { status: 'cancelled' } });
+    if (fate === 'delete') await this.#end(id, 'deletes');
+  }
+
+  async #pause(id, random) {
+    const campaigns = this.#db.collection('campaigns');
+    const to = (from, status) =>
+      this.#surely(() => campaigns.updateOne({ _id: id, status: from }, { $set: { status } }));
+    const { matchedCount } = (await to('running', 'paused')) ?? {};
+    if (!matchedCount) return;
+    this.actions.pauses += 1;
+    await sleep(random.int(500, 4000));
+    await to('paused', 'running');
+    await sleep(random.int(500, 3000));
+  }
+
+  async #end(id, action, update) {
+    const campaigns = this.#db.collection('campaigns');
+    const open = { _id: id, status: { $in: ['pending', 'running', 'paused'] } };
+    const done = await this.#surely(() => (update ? campaigns.updateOne(open, update) : campaigns.deleteOne(open)));
+    if (!(done.matchedCount ?? done.deletedCount)) return;
+    this.actions[action] += 1;
+    // an answer that was lost makes this later than it was, never earlier
+    this.campaigns.get(id).endedAt = Date.now();
+  }
+
+  async #reply(conversationId, stage) {
+    const random = this.#random.fork();
+    await sleep(random.int(0, 3000));
+    const id = `e${this.events.size}`;
+    this.events.set(id, conversationId);
+    const type = stage === 'intro' ? 'reply' : random.pick(['clicked', 'opened', 'custom']);
+    const push = { $push: { inbox: { id, type, text: 'yes' } } };
+    // some services say everything twice
+    for (let n = random.chance(0.3) ? 2 : 1; n > 0; n--)
+      await this.#surely(() => this.#db.collection('conversation_states').updateOne({ _id: conversationId }, push));
+    this.actions.events += 1;
+  }
+}

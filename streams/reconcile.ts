@@ -1,0 +1,87 @@
+import { ignoreElements, type Observable } from 'rxjs';
+import type { Clock, Instruments, Logger } from '../src/domain/ports.ts';
+import { readLoop } from './operators/readLoop.ts';
+import { pause } from './waker.ts';
+
+/** What is compared with the documents. */
+export interface Check {
+  /** For the log: `inbox`, `message`, `due`, `run`, `campaign`. */
+  readonly kind: string;
+  /**
+   * What the documents ask for and nobody here seems to be at, by id, each with how it stands: who is at it changes that.
+   * May name what is only just being dealt with.
+   */
+  look(): Promise<Map<string, string>>;
+  /** Takes up what stood still. */
+  repair(ids: readonly string[]): Promise<void>;
+}
+
+export interface ReconcileParams {
+  checks: readonly Check[];
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  instruments: Instruments;
+  signal: AbortSignal;
+}
+
+/** From one turn to the next, with jitter, so that members do not ask at once. */
+const everyMs = 60_000;
+/** What is being dealt with stands otherwise after this long. */
+const patienceMs = 5_000;
+/** Named in the log, at most. */
+const namedInLog = 10;
+
+/**
+ * The safety net under hints, sweeps and due times: compares the documents with what is being worked on, all the while and
+ * slowly. What it finds twice, unchanged, was forgotten: it is taken up, counted and logged. Nothing should ever be found.
+ */
+export class Reconcile {
+  private readonly params: ReconcileParams;
+
+  /** One turn after the other until the signal is aborted. Errors never end it. */
+  readonly stream$: Observable<never>;
+
+  constructor(params: ReconcileParams) {
+    this.params = params;
+    this.stream$ = readLoop(
+      () => pause(params.clock, everyMs * (0.75 + params.random() / 2), params.signal),
+      () => this.tick(),
+    ).pipe(ignoreElements());
+  }
+
+  /** One turn over all checks; what fails is looked at in the next. Returns how much was taken up. */
+  async tick(): Promise<number> {
+    const { checks, clock, signal, logger } = this.params;
+    let repaired = 0;
+    for (const check of checks) {
+      if (signal.aborted) return repaired;
+      try {
+        const first = await check.look();
+        if (first.size === 0) continue;
+        await pause(clock, patienceMs, signal);
+        if (signal.aborted) return repaired;
+        const second = await check.look();
+        const ids = [...first].filter(([id, was]) => second.get(id) === was).map(([id]) => id);
+        if (ids.length === 0) continue;
+        this.tell(check.kind, ids);
+        await check.repair(ids);
+        repaired += ids.length;
+      } catch (error) {
+        logger.debug('what is worked on could not be compared with the documents', { kind: check.kind, error });
+      }
+    }
+    return repaired;
+  }
+
+  private tell(kind: string, ids: readonly string[]): void {
+    const { logger, instruments } = this.params;
+    instruments.event('reconciled', ids.length);
+    logger.warn('something that had to be done was forgotten; it is taken up now', {
+      code: 'reconciled',
+      kind,
+      count: ids.length,
+      ids: ids.slice(0, namedInLog),
+    });
+  }
+}
