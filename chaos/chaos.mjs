@@ -15,10 +15,11 @@ import { Traffic } from './traffic.mjs';
 import { audit, judge } from './verdict.mjs';
 import { Workers } from './workers.mjs';
 
-const usage = `npm run chaos -- [--minutes N] [--seed S] [--workers N] [--keep]
+const usage = `npm run chaos -- [--minutes N] [--seed S] [--workers N] [--keep] [--hold]
   --minutes  how long faults are injected (default 5)
   --seed     the schedule of faults and the traffic follow from it (default: a new one, which is printed)
   --workers  worker processes (default 3)
+  --hold     when something is stuck, stay so that it can be looked at, until interrupted
   --keep     leave the logs of the workers behind even if all is well`;
 
 const { values: options } = parseArgs({
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e6)) },
     workers: { type: 'string', default: '3' },
     keep: { type: 'boolean', default: false },
+    hold: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 });
@@ -46,7 +48,7 @@ const database = 'chaos';
 const leaseTtlMs = 3_000;
 const inDoubt = 64;
 const timeoutMs = 2_000;
-const settleMs = 180_000;
+const settleMs = 100_000;
 const startedAt = Date.now();
 const clock = () => {
   const seconds = (Date.now() - startedAt) / 1000;
@@ -201,6 +203,10 @@ async function main() {
   const healedAt = Date.now();
   const stuck = await settled(db, traffic);
   const settledAfterMs = Date.now() - healedAt;
+  if (stuck.length > 0 && options.hold) {
+    say(`stuck: ${stuck.join(' ')}; MONGODB_URI=${nodes.uri} MONGODB_DATABASE=${database}`);
+    await sleep(2 ** 31 - 1);
+  }
   const audited = await audit(env);
   const verdict = await judge({ db, provider, traffic, atMostOnce: ['alert'] });
   await workers.stop();

@@ -81,6 +81,7 @@ export class Traffic {
 
   /** The provider took a first try: some people answer. */
   heard({ conversationId, stage, step }) {
+    if (this.#over) return;
     if (this.#random.chance(stage === 'intro' && step < 2 ? 0.25 : 0.02)) this.#job(this.#reply(conversationId, stage));
   }
 

@@ -22,6 +22,13 @@ const operators: ReadonlySet<number> = new Set([11, 13, 18, 371, 391, 8000, 1403
 
 const codeOf = (error: MongoServerError): number => Number(error.code);
 
+/**
+ * What the operating system says of a connection. The driver lets it through as it came when it comes while a command is
+ * being written: a plain Error with `syscall`.
+ */
+export const isSocketError = (error: unknown): boolean =>
+  error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string';
+
 /** The database cannot be used now, whatever is asked of it; the same may do a moment later. */
 export function isDatabaseAway(error: unknown): boolean {
   if (isServiceError(error)) return error.code === 'database_unreachable';
@@ -30,6 +37,7 @@ export function isDatabaseAway(error: unknown): boolean {
       later.has(codeOf(error)) ||
       ['TransientTransactionError', 'RetryableWriteError', 'SystemOverloadedError'].some((l) => error.hasErrorLabel(l))
     );
+  if (isSocketError(error)) return true;
   // the driver's own: connections, selection of a server, sessions; all but what it says of the documents it was given
   return error instanceof MongoError && !(error instanceof MongoInvalidArgumentError);
 }

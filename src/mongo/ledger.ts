@@ -3,7 +3,7 @@ import { MongoNetworkError, MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import type { Member, StreamPosition } from '../domain/model.ts';
 import type { Clock, Instruments, Ledger, Logger } from '../domain/ports.ts';
-import { isNoFaultOfDocuments } from './away.ts';
+import { isNoFaultOfDocuments, isSocketError } from './away.ts';
 
 export interface LedgerParams {
   client: MongoClient;
@@ -171,6 +171,7 @@ export class MongoLedger implements Ledger {
 /** Nothing was written, and another try may do better. What was cut off in the middle has no label on a connection whose pool was cleared. */
 const isTransient = (error: unknown): boolean =>
   error instanceof MongoNetworkError ||
+  isSocketError(error) ||
   (error instanceof MongoServerError && error.hasErrorLabel('TransientTransactionError'));
 
 /**

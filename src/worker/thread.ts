@@ -49,7 +49,8 @@ const finalCodes: readonly ErrorCode[] = [
 /** MongoDB is away, electing, or refuses for now. By name: the classes are the driver's, and layers above do not know them. */
 const isOutage = (error: unknown): boolean =>
   isServiceError(error, 'database_unreachable') ||
-  (error instanceof Error && /^Mongo(Network|Server|Topology|Pool|WriteConcern)/.test(error.name));
+  (error instanceof Error &&
+    (/^Mongo(Network|Server|Topology|Pool|WriteConcern)/.test(error.name) || 'syscall' in error));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

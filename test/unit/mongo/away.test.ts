@@ -6,12 +6,16 @@ import { isDatabaseAway, isNoFaultOfDocuments } from '../../../src/mongo/away.ts
 const server = (code: number, labels: string[] = []): Error =>
   new mongodb.MongoServerError({ message: 'no', code, errorLabels: labels });
 
+const systemError = (code: string, syscall: string): Error =>
+  Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
+
 test.each<[string, unknown]>([
   ['an election', server(10107)],
   ['a transaction that is gone', server(251)],
   ['a write conflict', server(112)],
   ['any code with a label that asks for another try', server(7777, ['TransientTransactionError'])],
   ['a connection that was cut', new mongodb.MongoNetworkError('closed')],
+  ['a connection that was reset while a command was written', systemError('ECONNRESET', 'write')],
   ['no primary', new mongodb.MongoServerSelectionError('none', {} as mongodb.TopologyDescription)],
   ['a server in the middle of a restart', new mongodb.MongoUnexpectedServerResponseError('no retryable writes')],
   ['a client that was closed', new mongodb.MongoTopologyClosedError('closed')],
