@@ -12,7 +12,7 @@ export const moods = {
   slow: { accepted: true, what: 'takes half a second' },
 };
 
-export async function startProvider({ lateMs, onTaken }) {
+export async function startProvider({ lateMs, onTaken = () => {}, onEach = () => {} }) {
   /** By idempotency key. */
   const record = new Map();
   const mood = { kind: undefined, share: 0, channel: undefined };
@@ -24,6 +24,7 @@ export async function startProvider({ lateMs, onTaken }) {
     const digest = createHash('sha1').update(raw).digest('base64');
     const entry = record.get(key);
     const message = JSON.parse(raw);
+    onEach(message, worker, at);
     if (entry) {
       entry.times += 1;
       entry.tries.push({ at, worker, acknowledged: false });

@@ -34,6 +34,8 @@ const flows = {
   },
 };
 
+const mostOpen = 12;
+
 /** What happens to a campaign besides running. */
 const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt'];
 
@@ -67,8 +69,10 @@ export class Traffic {
 
   /** Runs until `stop`. */
   async run() {
+    const open = () => this.#db.collection('campaign_runs').countDocuments({ settled: false });
     while (!this.#over) {
-      this.#job(this.#campaign());
+      // a machine that is busy with faults gets no more than it can work off
+      if ((await this.#surely(open)) < mostOpen) this.#job(this.#campaign());
       await sleep(this.everyMs * (0.5 + this.#random.next()));
     }
   }

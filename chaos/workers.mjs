@@ -46,6 +46,17 @@ export class Workers {
     return this.#slots[index].process?.pid;
   }
 
+  /** Name of the process: another one after each start. */
+  name(index) {
+    const { name, generation } = this.#slots[index];
+    return `${name}.${generation}`;
+  }
+
+  /** Id of the member it joined as last. */
+  member(index) {
+    return this.#slots[index].member;
+  }
+
   port(index) {
     return this.#slots[index].port;
   }
@@ -57,6 +68,7 @@ export class Workers {
     this.starts += 1;
     slot.expected = false;
     slot.port = undefined;
+    slot.member = undefined;
     const name = `${slot.name}.${slot.generation}`;
     const log = createWriteStream(join(this.#folder, `${name}.log`));
     const env = { ...this.#env };
@@ -79,6 +91,7 @@ export class Workers {
   #watch(slot, line) {
     for (const [name, pattern] of Object.entries(watched)) if (pattern.test(line)) this.counts[name] += 1;
     if (slot.port === undefined) slot.port = Number(/"port":(\d+)/.exec(line)?.[1]) || undefined;
+    if (line.includes('"message":"member joined"')) slot.member = JSON.parse(line).member;
     if (!line.includes('"level":"error"')) return;
     const message = /"message":"([^"]*)"/.exec(line)?.[1] ?? line;
     this.errors.set(message, (this.errors.get(message) ?? 0) + 1);
