@@ -21,6 +21,12 @@ export class ExpiryWatch {
     this.#seen.clear();
   }
 
+  /** Ms until the first of the others will have stood still for a full lease, should its beat not move; undefined when none is watched. */
+  get nextIn(): number | undefined {
+    const since = Math.min(...[...this.#seen.values()].map((seen) => seen.since));
+    return since === Number.POSITIVE_INFINITY ? undefined : since + this.#leaseTtlMs - this.#clock.monotonic();
+  }
+
   /**
    * Members whose beat stood still for a full lease, without a gap in what was seen and with a lease of our own: an
    * election, a clock step or our own freeze makes nobody look dead. `asked`: monotonic ms when the members were asked for.

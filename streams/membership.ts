@@ -223,7 +223,10 @@ export class Membership {
 
   #pause(signal: AbortSignal): Promise<void> {
     const { clock, leaseTtlMs, random } = this.#params;
-    const ms = Math.min(longestTickMs, leaseTtlMs / 4) * (0.75 + random() / 4);
+    const regular = Math.min(longestTickMs, leaseTtlMs / 4) * (0.75 + random() / 4);
+    // whoever has gone silent is not left alone for the rest of a tick; a millisecond more, for timers may be early
+    const expiry = (this.#watch.nextIn ?? regular) + 1;
+    const ms = expiry > 0 ? Math.min(regular, expiry) : regular;
     return new Promise((resolve) => {
       if (signal.aborted) return resolve();
       const done = (): void => {
