@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), 'utf8');
-const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md'].filter((path) =>
+const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md', 'chaos/README.md'].filter((path) =>
   existsSync(new URL(path, root)),
 );
 const problems = [];
