@@ -1,5 +1,6 @@
 import { isServiceError, ServiceError } from '../src/domain/errors.ts';
 import type { Member, Partition, StreamPosition } from '../src/domain/model.ts';
+import { shareOf } from '../src/domain/partitions.ts';
 import type { Clock, Instruments, Ledger, Logger, MembershipStore } from '../src/domain/ports.ts';
 import { Drains } from './drains.ts';
 import { ExpiryWatch } from './expiry.ts';
@@ -27,16 +28,6 @@ export interface MembershipParams {
 
 /** Longest time between two ticks, ms. */
 const longestTickMs = 1_000;
-
-/**
- * A member's share of `partitions`: they are dealt out in order of the members' ids, so that all who see the same members
- * agree on it, shares add up to all partitions and differ by one at most.
- */
-export function shareOf(memberId: string, members: readonly string[], partitions: number): number {
-  if (!members.includes(memberId)) return 0;
-  const rank = members.filter((id) => id < memberId).length;
-  return Math.floor(partitions / members.length) + (rank < partitions % members.length ? 1 : 0);
-}
 
 /**
  * Keeps one member in the cluster: joins, beats when nothing else did, takes over who is gone, and holds its share of the

@@ -2,6 +2,7 @@ import type { ClientSession, Db, Document } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import type { StreamPosition } from '../domain/model.ts';
+import { positionSeconds } from '../domain/partitions.ts';
 import type { Change, ChangeBatch, ChangeSource, Clock } from '../domain/ports.ts';
 import { changeOf, filterVersion, type WatchEvent, watchPipeline } from './watch.ts';
 
@@ -189,14 +190,11 @@ function asPositionLost(error: unknown, opening: boolean): unknown {
   return positionLost('history', `the position cannot be resumed: ${error.message}`, error);
 }
 
-/**
- * A token ahead of the server is of another history: the server would take it and say nothing until its time has come.
- * A token begins with the type of its first key (82) and the cluster time in seconds.
- */
+/** A token ahead of the server is of another history: the server would take it and say nothing until its time has come. */
 function refuseFuture(position: StreamPosition, reply: Document): void {
-  const seconds = /^82([0-9A-F]{8})/i.exec(position.token)?.[1];
+  const seconds = positionSeconds(position);
   const now: { t?: number; getHighBits?(): number } | undefined = reply['operationTime'];
   if (seconds === undefined || now?.getHighBits === undefined) return;
-  if (Number.parseInt(seconds, 16) > now.getHighBits() >>> 0)
+  if (seconds > now.getHighBits() >>> 0)
     throw positionLost('replica_set', 'the position is ahead of the server: it is of another history');
 }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { isServiceError } from '../../../src/domain/errors.ts';
 import type { Member, Partition, StreamPosition } from '../../../src/domain/model.ts';
 import type { Clock } from '../../../src/domain/ports.ts';
-import { Membership, shareOf } from '../../../streams/membership.ts';
+import { Membership } from '../../../streams/membership.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
 import { MemoryCluster, MemoryLedger, MemoryMembership } from '../../support/memory/membership.ts';
@@ -64,23 +64,6 @@ async function pass(clock: ManualClock, seconds: number, ...actors: Actor[]): Pr
   }
 }
 const sizes = (...actors: Actor[]): number[] => actors.map(({ membership }) => membership.owned.size);
-
-describe('shareOf', () => {
-  test('shares add up, differ by one at most, and nobody unknown has one', () => {
-    const input = [
-      fc.uniqueArray(fc.string(), { minLength: 1, maxLength: 12 }),
-      fc.integer({ min: 1, max: 200 }),
-    ] as const;
-    fc.assert(
-      fc.property(...input, (members, partitions) => {
-        const shares = members.map((id) => shareOf(id, members, partitions));
-        expect(shares.reduce((a, b) => a + b)).toBe(partitions);
-        expect(Math.max(...shares) - Math.min(...shares)).toBeLessThanOrEqual(1);
-      }),
-    );
-    expect(shareOf('x', ['a'], 8)).toBe(0);
-  });
-});
 
 describe('membership', () => {
   test('a member alone joins, beats and owns everything after one tick', async () => {
