@@ -75,6 +75,7 @@ function build(host: Host, run: Run): Command {
   addService(program, run);
   addCampaigns(program, run);
   addEvents(program, run);
+  addQuestions(program, run);
   return program;
 }
 
@@ -164,5 +165,14 @@ function addEvents(program: Command, run: Run): void {
     .option('--machine', 'made by a machine: moves nothing')
     .action((conversation, options, command) =>
       run(command, async (context) => (await import('./events.ts')).event({ conversation, ...options }, context)),
+    );
+}
+
+function addQuestions(program: Command, run: Run): void {
+  program
+    .command('members')
+    .description('show who works on what, and who is alive; 1 when a partition has no live owner')
+    .action((options, command) =>
+      run(command, async (context) => (await import('./members.ts')).members(options, context)),
     );
 }

@@ -73,6 +73,12 @@ export async function replicaSetId(db: Db): Promise<string> {
   return `${hello['setName'] ?? 'sharded'}/${clusterId}`;
 }
 
+/** What the clock of the primary says. */
+export async function serverTime(db: Db): Promise<Date> {
+  const { localTime } = await db.admin().command({ hello: 1 });
+  return localTime instanceof Date ? localTime : new Date();
+}
+
 function refuseStandalone(hello: Document): void {
   if (hello['setName'] !== undefined || hello['msg'] === 'isdbgrid') return;
   throw new ServiceError(
