@@ -4,12 +4,13 @@ import { type ErrorCode, isServiceError, ServiceError } from '../domain/errors.t
 import type { Id } from '../domain/model.ts';
 import { connect } from '../mongo/client.ts';
 import { type Collections, collections } from '../mongo/collections.ts';
-import { type Db, mongoErrorOf, objectIdOf } from '../mongo/values.ts';
+import { type Db, type MongoClient, mongoErrorOf, objectIdOf } from '../mongo/values.ts';
 import type { Context } from './context.ts';
 import { safe } from './output.ts';
 
 export interface Database {
   config: Config;
+  client: MongoClient;
   db: Db;
   in: Collections;
 }
@@ -30,7 +31,7 @@ export async function withDatabase<T>(context: Context, use: (database: Database
     const client = await connect(config.mongodbUri, { appName: 'communication-base cli', maxPoolSize: 4 });
     try {
       const db = client.db(config.mongodbDatabase);
-      return await use({ config, db, in: collections(db) });
+      return await use({ config, client, db, in: collections(db) });
     } finally {
       await client.close();
     }

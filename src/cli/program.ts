@@ -175,4 +175,14 @@ function addQuestions(program: Command, run: Run): void {
     .action((options, command) =>
       run(command, async (context) => (await import('./members.ts')).members(options, context)),
     );
+  program
+    .command('audit')
+    .description('prove from the stored documents that all is well, beside workers at work; 1 when anything is not')
+    .argument('[campaign]', 'its id; all of them when absent')
+    .option('--overdue <seconds>', 'what is due for longer counts as stuck', wholeNumber(1, 86_400), 60)
+    .action((campaign, { overdue }, command) =>
+      run(command, async (context) =>
+        (await import('./audit.ts')).audit({ ...(campaign === undefined ? {} : { campaign }), overdue }, context),
+      ),
+    );
 }

@@ -88,18 +88,16 @@ describe('members', () => {
   test('partitions nobody owns, or somebody who is gone, are said as ranges', async () => {
     const partitions = database.db.collection<{ _id: number }>('partitions');
     await partitions.updateMany({ _id: { $in: [4, 5, 7] } }, { $set: { owner: 'gone' } });
-    await database.db
-      .collection<{ _id: string }>('members')
-      .insertOne({
-        _id: 'm1',
-        host: 'h',
-        thread: 0,
-        beat: 3,
-        channels: [],
-        version: '0',
-        filterVersion: 1,
-        startedAt: new Date(),
-      } as never);
+    await database.db.collection<{ _id: string }>('members').insertOne({
+      _id: 'm1',
+      host: 'h',
+      thread: 0,
+      beat: 3,
+      channels: [],
+      version: '0',
+      filterVersion: 1,
+      startedAt: new Date(),
+    } as never);
     const ran = await cli('members');
     expect(ran.code).toBe(1);
     expect(ran.stdout).toMatch(/^partitions without an owner: 0-3, 6, 8-15$/m);

@@ -1,0 +1,140 @@
+/** `audit`: proves from the stored documents that all is well. */
+import { type Finding, type FindingKind, findingKinds } from '../domain/audit.ts';
+import type { Id } from '../domain/model.ts';
+import { isAllOwned, ranges } from '../domain/partitions.ts';
+import { readCluster } from '../mongo/collections.ts';
+import { CampaignAudit } from './auditCampaign.ts';
+import { relook } from './auditRelook.ts';
+import { AuditReport, findingOf } from './auditReport.ts';
+import { findCampaign, noCampaign } from './campaigns.ts';
+import type { Context, ExitCode } from './context.ts';
+import { candidates, type Database, showId, withDatabase } from './database.ts';
+import { type Cluster, watchMembers } from './memberWatch.ts';
+import { count, type Output, plural, safe, span } from './output.ts';
+
+export interface AuditParams {
+  campaign?: string;
+  /** Seconds after which what is due counts as stuck. */
+  overdue: number;
+}
+
+/** Of a kind, for people; `--json` has all. */
+const shownOfKind = 20;
+
+/** Prints every finding; 1 when there is any. Reads only, beside workers at work. */
+export const audit = (params: AuditParams, context: Context): Promise<ExitCode> =>
+  withDatabase(context, async (database): Promise<ExitCode> => {
+    const { out } = context;
+    const started = performance.now();
+    const { partitions } = await readCluster(database.db);
+    const { ids, watched } = await scope(database, params);
+    const report = new AuditReport(out.json ? Number.POSITIVE_INFINITY : shownOfKind);
+    const overdueMs = params.overdue * 1000;
+    const [cluster] = await Promise.all([
+      watched ? watchMembers(database.in, database.config.leaseTtlMs) : undefined,
+      auditAll(database, ids, { partitions, overdueMs, report, out }),
+    ]);
+    if (cluster) addOwnerless(cluster, report);
+    out.endPanel();
+    show(report, performance.now() - started, out);
+    return report.found > 0 ? 1 : 0;
+  });
+
+/** The runs to audit; whether anybody has to be at work. */
+async function scope(
+  { in: stored }: Database,
+  { campaign }: AuditParams,
+): Promise<{ ids: readonly Id[]; watched: boolean }> {
+  const { runs } = stored;
+  if (campaign === undefined) {
+    const found = await runs.find({}, { projection: { _id: 1 }, sort: { _id: 1 } }).toArray();
+    return { ids: found.map(({ _id }) => _id), watched: true };
+  }
+  for (const _id of candidates(campaign)) {
+    const run = await runs.findOne({ _id }, { projection: { settled: 1 } });
+    if (run) return { ids: [run._id], watched: !run.settled };
+  }
+  // it has not started: nothing of it is there to be proved
+  if (await findCampaign(stored, campaign)) return { ids: [], watched: true };
+  throw noCampaign(campaign);
+}
+
+interface Work {
+  partitions: number;
+  overdueMs: number;
+  report: AuditReport;
+  out: Output;
+}
+
+async function auditAll({ client, db }: Database, ids: readonly Id[], work: Work): Promise<void> {
+  const { report, out, partitions, overdueMs } = work;
+  for (const [index, campaignId] of ids.entries()) {
+    const onPage = (): void =>
+      out.panel([
+        `campaign ${count(index + 1)} of ${count(ids.length)}  ${showId(campaignId)}`,
+        `${plural(report.conversations, 'conversation')}, ${plural(report.messages, 'message')}, ${plural(report.found, 'finding')}`,
+      ]);
+    const campaign = new CampaignAudit({ client, db, campaignId, partitions, overdueMs, report, onPage });
+    if (await campaign.run()) report.campaigns += 1;
+  }
+  if (report.suspects.length > 0)
+    out.panel([`looking again at ${plural(report.suspects.length, 'document')} that should move`]);
+  for (const suspect of await relook(db, report.suspects, overdueMs)) report.add(findingOf(suspect));
+}
+
+function addOwnerless({ members, ownerless }: Cluster, report: AuditReport): void {
+  if (isAllOwned(ownerless)) return;
+  const expected = 'a live owner for every partition';
+  if (members.length === 0) {
+    report.add({ kind: 'partition_unowned', found: 'no worker runs', expected });
+    return;
+  }
+  const { unowned, orphaned, silent } = ownerless;
+  const say = (numbers: readonly number[], why: string): void => {
+    if (numbers.length > 0) report.add({ kind: 'partition_unowned', found: `${why}: ${ranges(numbers)}`, expected });
+  };
+  say(unowned, 'no owner');
+  say(orphaned, 'the owner is no member');
+  say(silent, 'the owner is silent');
+}
+
+function show(report: AuditReport, tookMs: number, out: Output): void {
+  const { campaigns, conversations, messages, unknown, expired, findings, notes, found, byKind } = report;
+  const { color } = out;
+  const kinds = Object.fromEntries(byKind);
+  out.value({
+    ...{ ok: found === 0, campaigns, conversations, messages, unknown, expired, kinds, findings, notes },
+    seconds: Math.round(tookMs) / 1000,
+  });
+  for (const [kind, many] of byKind) showKind(kind, many, findings, out);
+  for (const note of notes) out.line(color.yellow(note));
+  const looked = [
+    plural(campaigns, 'campaign'),
+    plural(conversations, 'conversation'),
+    plural(messages, 'message'),
+  ].join(', ');
+  out.line(`looked at ${looked} in ${span(tookMs)}`);
+  if (unknown > 0)
+    out.line(`unknown: ${plural(unknown, 'message')} with a channel, of conversations that have ended meanwhile`);
+  if (expired > 0) out.line(`expired: ${plural(expired, 'document')}, of which nothing can be proved`);
+  const summary = [...byKind].map(([kind, many]) => `${count(many)} ${kind}`).join(', ');
+  out.line(found === 0 ? color.green('no findings') : color.red(`${plural(found, 'finding')}: ${summary}`));
+}
+
+function showKind(kind: FindingKind, many: number, findings: readonly Finding[], out: Output): void {
+  const { color } = out;
+  out.line(`${color.bold(kind)}: ${findingKinds[kind]}`);
+  out.table(
+    ['campaign', 'conversation or message', 'found', 'expected'],
+    findings
+      .filter((finding) => finding.kind === kind)
+      .map(({ campaign, conversation, message, found, expected }) => [
+        campaign === undefined ? '-' : showId(campaign),
+        safe(message ?? conversation ?? '-'),
+        safe(found),
+        safe(expected),
+      ]),
+  );
+  if (many > shownOfKind) out.line(color.dim(`and ${count(many - shownOfKind)} more; --json has all`));
+  out.line();
+}

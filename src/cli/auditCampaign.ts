@@ -1,0 +1,183 @@
+/** Audits one campaign, page by page, inside one snapshot as long as that lives. */
+import {
+  type AuditedConversation,
+  type AuditedRow,
+  type Claim,
+  conversationOf,
+  isExpired,
+  isSequence,
+  orphanClaim,
+  proveConversation,
+} from '../domain/audit.ts';
+import { markOf, suspicions, unsettled } from '../domain/auditStuck.ts';
+import { messageId, sequenceOf } from '../domain/ids.ts';
+import type { Id } from '../domain/model.ts';
+import { compare, figuresOf, Recount, storedFigures } from '../domain/recount.ts';
+import { AuditReader, type CampaignHead, isSnapshotGone } from '../mongo/auditReader.ts';
+import type { Db, MongoClient } from '../mongo/values.ts';
+import type { AuditReport } from './auditReport.ts';
+import { showId } from './database.ts';
+
+export interface CampaignAuditParams {
+  client: MongoClient;
+  db: Db;
+  campaignId: Id;
+  partitions: number;
+  overdueMs: number;
+  report: AuditReport;
+  /** Called after each page. */
+  onPage: () => void;
+}
+
+/** Conversations of a page, rows of a page. */
+const pageSize = 1_000;
+
+export class CampaignAudit {
+  private readonly params: CampaignAuditParams;
+  private readonly recount = new Recount();
+  /** The last conversation that was looked at. */
+  private after: string | undefined;
+  /** A later part sees a later time: sums over all of them prove nothing. */
+  private inParts = false;
+  private expired = 0;
+
+  constructor(params: CampaignAuditParams) {
+    this.params = params;
+  }
+
+  /** Goes on in another snapshot where one has grown too old. False when there is no run of that id any more. */
+  async run(): Promise<boolean> {
+    for (;;) {
+      const { client, db } = this.params;
+      const before = this.after;
+      await using reader = await AuditReader.snapshot(client, db);
+      try {
+        return await this.part(reader);
+      } catch (error) {
+        if (!isSnapshotGone(error) || (this.inParts && this.after === before)) throw error;
+        this.inParts = true;
+      }
+    }
+  }
+
+  private async part(reader: AuditReader): Promise<boolean> {
+    const { campaignId, report } = this.params;
+    const head = await reader.head(campaignId);
+    if (head === undefined) return false;
+    const { metrics, pending } = await reader.counters(campaignId);
+    await this.conversations(reader, head);
+    if (this.inParts) {
+      report.notes.push(
+        `${showId(campaignId)} was read in parts, for one snapshot lives 5 minutes: counts are not proved`,
+      );
+      return true;
+    }
+    await this.orphans(reader, head);
+    this.totals(head, new Map([...figuresOf(metrics), ['pending', pending]]));
+    return true;
+  }
+
+  private async conversations(reader: AuditReader, head: CampaignHead): Promise<void> {
+    for (;;) {
+      const page = await reader.conversations(this.params.campaignId, this.after, pageSize);
+      const ids = page.flatMap(({ _id, sequence }) =>
+        isSequence(sequence) ? Array.from({ length: sequence }, (_, n) => messageId(_id, n + 1)) : [],
+      );
+      const rows = await reader.rows(ids);
+      for (const conversation of page) this.look(conversation, rows, head);
+      this.count(page, rows.values());
+      this.after = page.at(-1)?._id ?? this.after;
+      this.params.onPage();
+      if (page.length < pageSize) return;
+    }
+  }
+
+  private count(page: readonly AuditedConversation[], rows: Iterable<AuditedRow>): void {
+    const { report } = this.params;
+    const before = this.recount.rows;
+    for (const conversation of page) this.recount.conversation(conversation);
+    for (const row of rows) this.recount.row(row);
+    report.conversations += page.length;
+    report.messages += this.recount.rows - before;
+  }
+
+  private look(conversation: AuditedConversation, rows: ReadonlyMap<string, AuditedRow>, head: CampaignHead): void {
+    const { campaignId: campaign, partitions, overdueMs, report } = this.params;
+    const { _id, sequence } = conversation;
+    const proof = proveConversation(conversation, rows, this.proofContext(head, partitions));
+    report.proved(campaign, _id, proof);
+    this.expired += proof.expired;
+    const newest = isSequence(sequence) ? rows.get(messageId(_id, sequence)) : undefined;
+    const mark = markOf(conversation);
+    for (const claim of suspicions(conversation, newest, head, overdueMs))
+      report.suspect({ campaign, conversation: _id, claim, mark });
+  }
+
+  /** Listed only when there are more rows than conversations have messages. */
+  private async orphans(reader: AuditReader, head: CampaignHead): Promise<void> {
+    const { campaignId, partitions, report } = this.params;
+    if ((await reader.countRows(campaignId)) <= this.recount.rows) return;
+    let after: string | undefined;
+    for (;;) {
+      const page = await reader.rowsAfter(campaignId, after, pageSize);
+      const owners = await reader.byIds([...new Set(page.map(({ _id }) => conversationOf(_id)))]);
+      const sequences = new Map(owners.map(({ _id, sequence }) => [_id, sequence]));
+      for (const row of page) {
+        const conversation = conversationOf(row._id);
+        const sequence = sequences.get(conversation);
+        const number = sequenceOf(row._id);
+        if (sequence !== undefined && isSequence(number) && number >= 1 && number <= sequence) continue;
+        this.recount.row(row);
+        report.messages += 1;
+        if (isExpired(row, this.proofContext(head, partitions))) {
+          report.expired += 1;
+          this.expired += 1;
+        } else report.add({ campaign: campaignId, conversation, ...orphanClaim(row, sequence) });
+      }
+      after = page.at(-1)?._id;
+      if (page.length < pageSize) return;
+    }
+  }
+
+  private totals(head: CampaignHead, counters: ReadonlyMap<string, number>): void {
+    const { campaignId, overdueMs, report } = this.params;
+    const { recount } = this;
+    const claim = unsettled(head, recount, overdueMs);
+    if (claim) report.suspect({ campaign: campaignId, claim, mark: settledMark(head) });
+    if (this.expired > 0) {
+      report.notes.push(`${showId(campaignId)} has expired documents: its counts cannot be proved any more`);
+      return;
+    }
+    for (const claim of this.countClaims(head, counters)) report.add({ campaign: campaignId, ...claim });
+  }
+
+  private countClaims({ run, campaign }: CampaignHead, counters: ReadonlyMap<string, number>): Claim[] {
+    const { figures, conversations } = this.recount;
+    const { expanded } = run.expansion;
+    const expansion: Claim[] =
+      expanded === conversations
+        ? []
+        : [
+            {
+              kind: 'count_wrong',
+              found: `run: expansion.expanded ${expanded}`,
+              expected: `${conversations}, counted from the documents`,
+            },
+          ];
+    return [
+      ...expansion,
+      ...compare('count_wrong', 'counters', counters, figures),
+      ...(run.settled ? compare('metrics_wrong', 'run', storedFigures(run.metrics), figures) : []),
+      ...(run.settled && campaign?.hasResults && campaign.metrics !== undefined
+        ? compare('metrics_wrong', 'campaign', storedFigures(campaign.metrics), figures)
+        : []),
+    ];
+  }
+
+  private proofContext({ run, now }: CampaignHead, partitions: number) {
+    return { partitions, settled: run.settled, now };
+  }
+}
+
+/** Equal as long as nobody wrote the run. */
+export const settledMark = ({ run }: CampaignHead): string => `${run.settled} ${run.updatedAt?.getTime()}`;

@@ -1,0 +1,118 @@
+/** Whether what should move does move. A document is suspected first; only one that stands still when it is looked at again is a finding. */
+import { type AuditedConversation, type AuditedRow, type Claim, instant, time } from './audit.ts';
+import type { CampaignDocument, Run } from './model.ts';
+
+/** What of a campaign says whether its conversations have to move. */
+export interface CampaignState {
+  run: Pick<Run, 'status' | 'settled' | 'expansion' | 'updatedAt'> &
+    Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow'>>;
+  /** Undefined: it was deleted. */
+  campaign: { status?: unknown } | undefined;
+  /** The stop switch. */
+  sending: 'on' | 'stopped';
+  /** ms since the epoch. */
+  now: number;
+}
+
+/** `running`: what is due leaves; `ending`: whatever is active ends; `resting`: nothing has to move. */
+export type Motion = 'running' | 'ending' | 'resting';
+
+export function motionOf({ run, campaign, sending, now }: CampaignState): Motion {
+  if (run.settled) return 'resting';
+  const status = campaign?.status as CampaignDocument['status'] | undefined;
+  const endAt = time(run.schedule?.endAt);
+  // without the whole collection nobody cancelled anything
+  const gone = campaign === undefined && run.pausedReason !== 'collection_missing';
+  if (run.status === 'cancelled' || status === 'cancelled' || gone) return 'ending';
+  if (endAt !== undefined && endAt <= now) return 'ending';
+  return run.status === 'running' && status === 'running' && sending === 'on' ? 'running' : 'resting';
+}
+
+/** Types of stages that may wait without a due time; in this release none does. */
+const openEnded: ReadonlySet<string> = new Set();
+
+const mayStandStill = ({ run }: CampaignState, stageId: string): boolean => {
+  const stage = run.flow?.stages.find(({ id }) => id === stageId);
+  return stage !== undefined && openEnded.has(stage.type);
+};
+
+/** @param newest Its newest row, if it has one. */
+export function suspicions(
+  conversation: AuditedConversation,
+  newest: AuditedRow | undefined,
+  state: CampaignState,
+  overdueMs: number,
+): Claim[] {
+  const motion = motionOf(state);
+  if (motion === 'resting') return [];
+  const sending = sendingStuck(conversation, newest, state, overdueMs);
+  if (motion === 'ending') return [...sending, ...notEnded(conversation, state, overdueMs)];
+  const events = conversation.waiting > 0 ? [inboxStuck(conversation)] : [];
+  const place = newest?.status === 'sending' ? [] : due(conversation, newest, state, overdueMs);
+  return [...sending, ...place, ...events];
+}
+
+const inboxStuck = ({ waiting }: AuditedConversation): Claim => ({
+  kind: 'inbox_stuck',
+  found: `${waiting} in the inbox, the same as before`,
+  expected: 'events are consumed at once',
+});
+
+function sendingStuck(
+  { updatedAt }: AuditedConversation,
+  newest: AuditedRow | undefined,
+  { now }: CampaignState,
+  overdueMs: number,
+): Claim[] {
+  if (newest?.status !== 'sending') return [];
+  const changed = Math.max(time(newest.queuedAt) ?? 0, time(updatedAt) ?? 0);
+  if (now - changed <= overdueMs) return [];
+  const found = `sending since ${new Date(changed).toISOString()}`;
+  return [{ kind: 'sending_stuck', message: newest._id, found, expected: `an answer within ${overdueMs} ms` }];
+}
+
+function due(
+  { status, stage, nextActionAt, nextChannel }: AuditedConversation,
+  newest: AuditedRow | undefined,
+  state: CampaignState,
+  overdueMs: number,
+): Claim[] {
+  if (status !== 'active') return [];
+  const at = time(nextActionAt);
+  if (at !== undefined && nextChannel !== undefined) {
+    if (state.now - at <= overdueMs) return [];
+    return [{ kind: 'overdue', found: `due at ${instant(nextActionAt)}`, expected: `taken up within ${overdueMs} ms` }];
+  }
+  if (newest?.pending === true || (at === undefined && mayStandStill(state, stage))) return [];
+  const found = at === undefined ? 'no nextActionAt' : 'no nextChannel';
+  return [{ kind: 'stranded', found, expected: 'an action that is due, or a pending row' }];
+}
+
+/** Since when a campaign that is over had time to end its conversations. */
+function notEnded(conversation: AuditedConversation, { run, now }: CampaignState, overdueMs: number): Claim[] {
+  if (conversation.status !== 'active') return [];
+  const passed = [run.schedule?.endAt, run.updatedAt, conversation.updatedAt].flatMap((at) => time(at) ?? []);
+  const since = Math.max(0, ...passed.filter((at) => at <= now));
+  if (now - since <= overdueMs) return [];
+  const found = `active, nothing moved since ${new Date(since).toISOString()}`;
+  return [{ kind: 'not_ended', found, expected: 'it ends with its campaign' }];
+}
+
+/** A run of which nothing is left, as the documents say, has to end. */
+export function unsettled(
+  state: CampaignState,
+  left: { active: number; pending: number },
+  overdueMs: number,
+): Claim | undefined {
+  const { run, now } = state;
+  const motion = motionOf(state);
+  if (motion === 'resting' || left.active > 0 || left.pending > 0) return undefined;
+  if (motion === 'running' && !run.expansion.done) return undefined;
+  const since = time(run.updatedAt) ?? 0;
+  if (now - since <= overdueMs) return undefined;
+  const found = `${run.status}, nothing moved since ${new Date(since).toISOString()}`;
+  return { kind: 'not_settled', found, expected: 'it ends when nothing is left' };
+}
+
+/** Equal for a conversation that nobody wrote since. A push of another event alone leaves it equal: the first one still waits. */
+export const markOf = ({ version, firstEvent }: AuditedConversation): string => `${version} ${firstEvent ?? ''}`;

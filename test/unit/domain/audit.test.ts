@@ -1,0 +1,355 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import {
+  type AuditedConversation,
+  type AuditedRow,
+  conversationOf,
+  instant,
+  orphanClaim,
+  proveConversation,
+} from '../../../src/domain/audit.ts';
+import { type CampaignState, markOf, motionOf, suspicions, unsettled } from '../../../src/domain/auditStuck.ts';
+import { partitionOfConversation } from '../../../src/domain/ids.ts';
+import { emptyMetrics } from '../../../src/domain/metrics.ts';
+import type { Conversation } from '../../../src/domain/model.ts';
+import type { RowOutcome } from '../../../src/domain/outbox.ts';
+import { compare, figuresOf, Recount, storedFigures } from '../../../src/domain/recount.ts';
+import { given, type Story, seconds, t0 } from './given.ts';
+
+const id = 'spring:anna';
+const partition = partitionOfConversation(id, 64);
+const at = (second: number) => new Date(seconds(second));
+const context = { partitions: 64, settled: false, now: seconds(100) };
+
+const conversation = (more: Partial<AuditedConversation> = {}): AuditedConversation => ({
+  _id: id,
+  partition,
+  version: 3,
+  status: 'active',
+  stage: 'a',
+  sequence: 2,
+  nextActionAt: at(90),
+  nextChannel: 'sms',
+  updatedAt: at(10),
+  waiting: 0,
+  ...more,
+});
+const row = (sequence: number, more: Partial<AuditedRow> = {}): AuditedRow => ({
+  _id: `${id}/${sequence}`,
+  conversationId: id,
+  partition,
+  status: 'sent',
+  stage: 'a',
+  step: 0,
+  queuedAt: at(sequence),
+  handedAt: at(sequence),
+  sentAt: at(sequence),
+  worker: 'm1',
+  ...more,
+});
+const queued = { status: 'queued', pending: true } as const;
+
+/** What is found of a conversation with these rows: kind, message and what was found. */
+function found(subject: AuditedConversation, rows: readonly AuditedRow[] = [row(1), row(2)], more = {}): string[] {
+  const { claims } = proveConversation(subject, new Map(rows.map((one) => [one._id, one])), { ...context, ...more });
+  return claims.map(({ kind, message, found }) => [kind, message?.slice(id.length), found].filter(Boolean).join(' '));
+}
+
+describe('what must hold of a conversation', () => {
+  test('one as it should be: nothing is found', () => {
+    expect(found(conversation())).toEqual([]);
+    const waits = conversation({ awaiting: `${id}/2` });
+    expect(found(waits, [row(1), row(2, queued)])).toEqual([]);
+  });
+
+  test.each<[string, Partial<AuditedConversation>, AuditedRow[], string[]]>([
+    ['a row is missing', {}, [row(2)], ['row_missing /1 no row']],
+    ['no sequence', { sequence: 2.5 }, [], ['sequence_invalid sequence 2.5']],
+    ['no sequence anybody believes', { sequence: 1e9 }, [], ['sequence_invalid sequence 1000000000']],
+    ['queued too early', {}, [row(1), row(2, { queuedAt: at(0) })], [`order_wrong /2 queued at ${instant(at(0))}`]],
+    ['two clocks a little apart', {}, [row(1), row(2, { queuedAt: at(0.5), worker: 'm2' })], []],
+    [
+      'two clocks far apart',
+      {},
+      [row(1), row(2, { queuedAt: at(-1), worker: 'm2' })],
+      [`order_wrong /2 queued at ${instant(at(-1))}`],
+    ],
+    ['a date that is none', {}, [row(1, { queuedAt: 'now' as never }), row(2)], []],
+    ['a sent row is pending', {}, [row(1), row(2, { pending: true })], ['pending_wrong /2 sent, pending']],
+    ['a row on its way is not', {}, [row(1), row(2, { status: 'sending' })], ['pending_wrong /2 sending, not pending']],
+    ['an older row is pending', {}, [row(1, { status: 'sending', pending: true }), row(2)], ['pending_old /1 sending']],
+    [
+      'a queued row nobody awaits',
+      { nextActionAt: undefined as never, nextChannel: undefined as never },
+      [row(1), row(2, queued)],
+      ['queued_wrong /2 awaiting nothing, no nextActionAt, no nextChannel'],
+    ],
+    [
+      'a queued row of an ended conversation',
+      { status: 'completed', awaiting: `${id}/1`, nextActionAt: undefined as never },
+      [row(1), row(2, queued)],
+      [`queued_wrong /2 conversation completed, awaiting ${id}/1, no nextActionAt`, 'awaiting_wrong /1 sent'],
+    ],
+    [
+      'it awaits a row that is not there',
+      { awaiting: `${id}/9` },
+      [row(1), row(2)],
+      ['awaiting_wrong /9 no row of its own'],
+    ],
+    ['ended, and due', { status: 'failed' }, [row(1), row(2)], [`ended_wrong failed, due at ${instant(at(90))}`]],
+    [
+      'a date that is none is due',
+      { status: 'failed', nextActionAt: 5 as never },
+      [row(1), row(2)],
+      ['ended_wrong failed, due at no date'],
+    ],
+    [
+      'handed over after its end',
+      { endedAt: at(1) },
+      [row(1), row(2, { handedAt: at(2.5) })],
+      [`handed_late /2 handed over at ${instant(at(2.5))}`],
+    ],
+    ['handed over a second after its end', { endedAt: at(1) }, [row(1), row(2)], []],
+    [
+      'another partition',
+      { partition: 65 },
+      [row(1), row(2, { partition: 66 })],
+      ['partition_wrong 65', 'partition_wrong /2 66'],
+    ],
+  ])('%s', (_, more, rows, expected) => {
+    expect(found(conversation(more), rows)).toEqual(expected);
+  });
+
+  test('a row on its way when its conversation has ended is unknown', () => {
+    const rows = new Map([[`${id}/1`, row(1, { status: 'sending', pending: true })]]);
+    const ended = conversation({ status: 'completed', sequence: 1, nextActionAt: undefined as never });
+    expect(proveConversation(ended, rows, context)).toEqual({ claims: [], unknown: 1, expired: 0 });
+    expect(proveConversation(conversation({ sequence: 1 }), rows, context)).toMatchObject({ unknown: 0 });
+  });
+
+  test.each([
+    ['of the conversation is over', { expireAt: at(50) }, {}, false, 2],
+    ['of the conversation runs in an ended campaign', { expireAt: at(500) }, {}, true, 2],
+    ['of a row is over', { sequence: 1 }, { expireAt: at(50), partition: 99 }, false, 1],
+  ])('the time to live %s: nothing is proved', (_, more, rowMore, settled, expired) => {
+    const rows = new Map([[`${id}/1`, row(1, rowMore)]]);
+    expect(proveConversation(conversation(more), rows, { ...context, settled })).toEqual({
+      claims: [],
+      unknown: 0,
+      expired,
+    });
+  });
+
+  test('its time to live still runs: a missing row is missing', () => {
+    expect(found(conversation({ expireAt: at(500) }), [row(1)])).toEqual(['row_missing /2 no row']);
+  });
+
+  test('a row of nobody, and one beyond the sequence', () => {
+    expect(orphanClaim(row(3), undefined)).toMatchObject({ kind: 'row_orphaned', found: 'no conversation' });
+    expect(orphanClaim(row(3), 2)).toMatchObject({ message: `${id}/3`, found: 'sequence 2' });
+    expect([conversationOf(`${id}/3`), conversationOf('odd')]).toEqual([id, '']);
+  });
+});
+
+describe('what should move', () => {
+  const state = (more: { run?: object; campaign?: object | null; sending?: 'stopped' } = {}): CampaignState => ({
+    run: {
+      status: 'running',
+      settled: false,
+      expansion: { expanded: 1, skipped: {}, done: true },
+      updatedAt: at(0),
+      flow: { stages: [{ id: 'a', type: 'end', outcome: 'x' }] },
+      ...more.run,
+    },
+    campaign: more.campaign === null ? undefined : { status: 'running', ...more.campaign },
+    sending: more.sending ?? 'on',
+    now: seconds(100),
+  });
+
+  test.each<[string, CampaignState, string]>([
+    ['it runs', state(), 'running'],
+    ['its author paused it', state({ campaign: { status: 'paused' } }), 'resting'],
+    ['the run is paused', state({ run: { status: 'paused' } }), 'resting'],
+    ['the stop switch', state({ sending: 'stopped' }), 'resting'],
+    ['settled', state({ run: { settled: true, status: 'cancelled' } }), 'resting'],
+    ['cancelled', state({ run: { status: 'cancelled' } }), 'ending'],
+    ['its author cancelled it', state({ campaign: { status: 'cancelled' } }), 'ending'],
+    ['deleted', state({ campaign: null }), 'ending'],
+    [
+      'the collection is gone',
+      state({ campaign: null, run: { status: 'paused', pausedReason: 'collection_missing' } }),
+      'resting',
+    ],
+    ['its end has come', state({ run: { schedule: { endAt: at(99) } } }), 'ending'],
+    ['its end is ahead', state({ run: { schedule: { endAt: at(101) } } }), 'running'],
+  ])('%s', (_, campaign, motion) => {
+    expect(motionOf(campaign)).toBe(motion);
+  });
+
+  const kinds = (subject: AuditedConversation, newest?: AuditedRow, campaign = state()): string[] =>
+    suspicions(subject, newest, campaign, 60_000).map(({ kind, found }) => `${kind} ${found}`);
+  const sending = (queuedAt: number) => row(2, { status: 'sending', pending: true, queuedAt: at(queuedAt) });
+  const none = undefined as never;
+
+  test.each<[string, string[], string[]]>([
+    ['due in time', kinds(conversation()), []],
+    ['overdue', kinds(conversation({ nextActionAt: at(30) })), [`overdue due at ${instant(at(30))}`]],
+    ['overdue, and its message is on its way', kinds(conversation({ nextActionAt: at(30) }), sending(50)), []],
+    ['overdue, but over', kinds(conversation({ nextActionAt: at(30), status: 'failed' })), []],
+    ['nothing due', kinds(conversation({ nextActionAt: none }), row(2)), ['stranded no nextActionAt']],
+    ['due on no channel', kinds(conversation({ nextChannel: none, stage: 'z' })), ['stranded no nextChannel']],
+    ['a row is pending', kinds(conversation({ nextActionAt: none }), row(2, queued)), []],
+    ['sent long ago', kinds(conversation(), sending(2)), [`sending_stuck sending since ${instant(at(10))}`]],
+    ['written since', kinds(conversation({ updatedAt: at(70) }), sending(2)), []],
+    [
+      'never written',
+      kinds(conversation({ updatedAt: none }), row(2, { status: 'sending', queuedAt: none })),
+      ['sending_stuck sending since 1970-01-01T00:00:00.000Z'],
+    ],
+    ['events wait', kinds(conversation({ waiting: 2 })), ['inbox_stuck 2 in the inbox, the same as before']],
+    [
+      'it rests',
+      kinds(conversation({ nextActionAt: at(0), waiting: 1 }), sending(2), state({ sending: 'stopped' })),
+      [],
+    ],
+    [
+      'the campaign is over',
+      kinds(conversation(), undefined, state({ run: { status: 'cancelled' } })),
+      [`not_ended active, nothing moved since ${instant(at(10))}`],
+    ],
+    [
+      'it has just come to its end',
+      kinds(conversation(), undefined, state({ run: { schedule: { endAt: at(99) } } })),
+      [],
+    ],
+    [
+      'over, and so is the conversation',
+      kinds(conversation({ status: 'cancelled' }), undefined, state({ campaign: null })),
+      [],
+    ],
+  ])('%s', (_, is, expected) => {
+    expect(is).toEqual(expected);
+  });
+
+  test.each<[string, CampaignState, { active: number; pending: number }, boolean]>([
+    ['nothing is left', state(), { active: 0, pending: 0 }, true],
+    ['nobody knows since when', state({ run: { updatedAt: none } }), { active: 0, pending: 0 }, true],
+    ['somebody is active', state(), { active: 1, pending: 0 }, false],
+    ['something is pending', state(), { active: 0, pending: 1 }, false],
+    ['it was written just now', state({ run: { updatedAt: at(80) } }), { active: 0, pending: 0 }, false],
+    [
+      'it expands',
+      state({ run: { expansion: { expanded: 0, skipped: {}, done: false } } }),
+      { active: 0, pending: 0 },
+      false,
+    ],
+    ['it is paused', state({ campaign: { status: 'paused' } }), { active: 0, pending: 0 }, false],
+    ['it was cancelled', state({ run: { status: 'cancelled' } }), { active: 0, pending: 0 }, true],
+  ])('a run ends when nothing is left: %s', (_, campaign, left, is) => {
+    expect(unsettled(campaign, left, 60_000)?.kind).toBe(is ? 'not_settled' : undefined);
+  });
+
+  test('the mark changes with each write, and with the first event', () => {
+    const marks = [conversation(), conversation({ version: 4 }), conversation({ firstEvent: 'e1' })].map(markOf);
+    expect(new Set(marks).size).toBe(3);
+    expect(markOf(conversation({ waiting: 3 }))).toBe(marks[0]);
+  });
+});
+
+describe('counters', () => {
+  test('each figure that differs is one claim; pending only where it is told', () => {
+    const recount = new Recount();
+    recount.conversation(conversation({ status: 'completed', outcome: 'done', repliedAt: at(5) }));
+    recount.row(row(1, { step: 1 }));
+    recount.row(row(2, { status: 'sending', pending: true, sentAt: undefined as never }));
+    recount.row(row(3, { status: 'skipped', reason: 'replied', sentAt: undefined as never }));
+    expect(recount).toMatchObject({ conversations: 1, rows: 3, active: 0, pending: 1 });
+    const metrics = {
+      ...emptyMetrics(at(0)),
+      ...{ total: 1, completed: 1, replied: 1, outcomes: {}, reasons: { replied: 1, odd: 2 } },
+      messages: { ...emptyMetrics(at(0)).messages, sent: 1, skipped: 1, followUps: 1, delivered: 7 },
+      stages: { a: { entered: 9, sent: 2, replied: 9 } },
+    };
+    const claims = compare('metrics_wrong', 'run', figuresOf(metrics), recount.figures);
+    expect(claims.map(({ found, expected }) => [found, expected])).toEqual([
+      ['run: stages.a.sent 2', '1, counted from the documents'],
+      ['run: reasons.odd 2', '0, counted from the documents'],
+      ['run: outcomes.done 0', '1, counted from the documents'],
+    ]);
+    const told = new Map([...figuresOf(metrics), ['pending', 0]]);
+    expect(compare('count_wrong', 'counters', told, recount.figures)).toHaveLength(4);
+    expect(storedFigures(metrics)).toEqual(figuresOf(metrics));
+    expect(storedFigures('none').get('total')).toBe(0);
+    expect(new Recount()).toMatchObject({ active: 0, pending: 0 });
+  });
+});
+
+describe('whatever decide writes', () => {
+  const stages = [
+    {
+      id: 'a',
+      type: 'message',
+      channel: 'sms',
+      content: { text: 'Hello {{ contact.name }}' },
+      followUps: [{ after: 'PT10S', channel: 'push', content: { text: 'Still there?' } }],
+      waitForReply: 'PT20S',
+      on: { reply: 'b', failed: 'c' },
+    },
+    { id: 'b', type: 'message', channel: 'push', content: { text: 'Thanks {{ contact.country }}' }, delay: 'PT5S' },
+    { id: 'c', type: 'wait', for: 'PT5S' },
+    { id: 'd', type: 'message', channel: 'sms', content: { text: 'Last' } },
+  ];
+  const outcomes: RowOutcome[] = [
+    { kind: 'sent' },
+    { kind: 'unknown', code: 'reset', message: 'it was cut' },
+    { kind: 'rejected', code: 'http_400', message: 'no' },
+    { kind: 'retry', code: 'http_503', message: 'later', counts: true },
+    { kind: 'held' },
+    { kind: 'lost' },
+  ] as RowOutcome[];
+  const events = ['reply', 'unsubscribe', 'opened', 'bounce'];
+
+  const asAudited = ({ inbox, history, ...rest }: Conversation): AuditedConversation => {
+    const ended = history.findLast(({ event }) => event === 'ended');
+    return { ...rest, waiting: inbox.length, ...(ended ? { endedAt: ended.at } : {}) };
+  };
+
+  function step(story: Story, second: number, choice: number): void {
+    if (story.row && choice < 5) story.answer(second, outcomes[(choice + second) % outcomes.length] as RowOutcome);
+    else if (choice === 5) story.events(second, { id: `e${second}`, type: events[second % events.length] });
+    else if (choice === 6 && second % 5 === 0) story.stop(second, 'campaign_cancelled');
+    else story.due(second);
+  }
+
+  test('is proved, and its counters equal the count of its documents, after every decision', () => {
+    const steps = fc.array(fc.tuple(fc.integer({ min: 1, max: 15 }), fc.integer({ min: 0, max: 9 })), {
+      maxLength: 25,
+    });
+    const contact = fc.constantFrom(
+      { id: 'anna', phone: '+491', url: 'https://a.test/', name: 'Anna', country: 'DE' },
+      { id: 'anna', phone: '+491', name: 'Anna' },
+    );
+    fc.assert(
+      fc.property(steps, contact, (list, who) => {
+        const story = given(stages, who);
+        let second = 0;
+        for (const [by, choice] of list) {
+          second += by;
+          step(story, second, choice);
+          const audited = asAudited(story.conversation);
+          const { claims } = proveConversation(audited, story.rows, { partitions: 64, settled: false, now: t0 });
+          const recount = new Recount();
+          recount.conversation(audited);
+          for (const row of story.rows.values()) recount.row(row);
+          const told = new Map(
+            Object.entries(story.counters).filter(([path]) => !/^stages\..*\.(entered|replied)$/.test(path)),
+          );
+          expect({ claims, counts: Object.fromEntries(told) }).toEqual({
+            claims: [],
+            counts: Object.fromEntries(recount.figures),
+          });
+        }
+      }),
+    );
+  });
+});
