@@ -6,7 +6,9 @@ import { collections, initDatabase } from '../../src/mongo/collections.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { MongoMembership } from '../../src/mongo/membership.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
-import { MemoryCluster, MemoryLedger, MemoryMembership } from '../support/memory/membership.ts';
+import { MemoryDatabase } from '../support/memory/database.ts';
+import { MemoryLedger } from '../support/memory/ledger.ts';
+import { MemoryMembership } from '../support/memory/membership.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 
 const partitionCount = 8;
@@ -53,24 +55,24 @@ const document = (sessionId?: unknown): Member => ({
 });
 
 async function memoryWorld(): Promise<World> {
-  const cluster = new MemoryCluster(partitionCount);
+  const database = new MemoryDatabase({ clock, partitions: partitionCount });
   return {
     async actor(position) {
       const member = document();
       const actor: Partial<Actor> = { id: member._id, position, claims: [], document: member };
       const ledger = new MemoryLedger({
-        cluster,
+        database,
         memberId: member._id,
         leaseTtlMs,
         clock,
         position: () => actor.position,
       });
-      const store = new MemoryMembership({ ledger, onClaim: (from) => actor.claims?.push(from) });
+      const store = new MemoryMembership({ database, ledger, onClaim: (from) => actor.claims?.push(from) });
       await store.join(member);
       return Object.assign(actor, { ledger, store }) as Actor;
     },
     async removeMember(id) {
-      cluster.members.delete(id);
+      database.members.delete(id);
     },
     async close() {},
   };

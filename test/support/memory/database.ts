@@ -111,8 +111,9 @@ export class MemoryDatabase {
   private journal: { write: Omit<Write, 'fenced'>; undo: () => void }[] | undefined;
   private letters = 0;
 
-  constructor({ clock }: { clock: Clock }) {
+  constructor({ clock, partitions = 0 }: { clock: Clock; partitions?: number }) {
     this.clock = clock;
+    for (let _id = 0; _id < partitions; _id++) this.partitions.insert({ _id });
   }
 
   /** A collection that others fill, such as an audience's. */

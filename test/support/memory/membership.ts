@@ -1,172 +1,115 @@
-import { ServiceError } from '../../../src/domain/errors.ts';
+import { isServiceError } from '../../../src/domain/errors.ts';
 import type { Member, Partition, StreamPosition } from '../../../src/domain/model.ts';
-import type { Clock, Ledger, MembershipStore } from '../../../src/domain/ports.ts';
+import type { MembershipStore } from '../../../src/domain/ports.ts';
 import { earlier } from '../../../src/domain/positions.ts';
+import type { MemoryDatabase } from './database.ts';
+import type { MemoryLedger } from './ledger.ts';
 
-/** What the members share. While `away` is set, whatever is asked of it fails, as if the database were out of reach. */
-export class MemoryCluster {
-  readonly members = new Map<string, Member>();
-  readonly partitions = new Map<number, Partition>();
-  away: boolean = false;
-
-  constructor(partitions: number) {
-    for (let _id = 0; _id < partitions; _id++) this.partitions.set(_id, { _id });
-  }
-
-  /** Yields first, as every answer of a database does, so that callers meet what others did meanwhile. */
-  async reach(): Promise<void> {
-    await Promise.resolve();
-    if (this.away) throw new Error('the cluster is away');
-  }
-
-  free(owner: string, ids: readonly number[], position: StreamPosition | undefined): void {
-    for (const id of ids) {
-      const partition = this.partitions.get(id);
-      if (partition?.owner !== owner) continue;
-      const left = position ?? partition.position;
-      this.partitions.set(id, { _id: id, ...(left ? { position: left } : {}) });
-    }
-  }
-
-  ownedBy(owner: string): number[] {
-    return [...this.partitions.values()].filter((partition) => partition.owner === owner).map(({ _id }) => _id);
-  }
-}
-
-export interface MemoryLedgerParams {
-  cluster: MemoryCluster;
-  memberId: string;
-  leaseTtlMs: number;
-  clock: Clock;
-  position?: () => StreamPosition | undefined;
-}
-
-/** The fence without transactions: what `transact` runs is one step, for nothing else runs meanwhile. */
-export class MemoryLedger implements Ledger {
-  readonly memberId: string;
-  readonly cluster: MemoryCluster;
-  readonly #clock: Clock;
-  readonly #leaseTtlMs: number;
-  readonly #position: () => StreamPosition | undefined;
-  #fence: { monotonic: number; wall: number } | undefined;
-
-  constructor({ cluster, memberId, leaseTtlMs, clock, position }: MemoryLedgerParams) {
-    this.cluster = cluster;
-    this.memberId = memberId;
-    this.#clock = clock;
-    this.#leaseTtlMs = leaseTtlMs;
-    this.#position = position ?? (() => undefined);
-  }
-
-  get fencedAt(): number | undefined {
-    return this.#fence?.monotonic;
-  }
-
-  leaseRemaining(): number {
-    if (this.#fence === undefined) return 0;
-    const elapsed = Math.max(this.#clock.monotonic() - this.#fence.monotonic, this.#clock.now() - this.#fence.wall);
-    return this.#leaseTtlMs * 0.9 - elapsed;
-  }
-
-  beat(): Promise<void> {
-    return this.transact(() => {});
-  }
-
-  async transact<T>(work: () => T): Promise<T> {
-    const fence = { monotonic: this.#clock.monotonic(), wall: this.#clock.now() };
-    await this.cluster.reach();
-    const member = this.cluster.members.get(this.memberId);
-    if (member === undefined) throw new ServiceError('fenced', `member ${this.memberId} was taken over`);
-    const position = this.#position();
-    this.cluster.members.set(this.memberId, { ...member, beat: member.beat + 1, ...(position ? { position } : {}) });
-    const result = work();
-    this.#fence = fence;
-    return result;
-  }
-
-  async close(): Promise<void> {}
+export interface MemoryMembershipParams {
+  database: MemoryDatabase;
+  ledger: MemoryLedger;
+  onClaim?: (from: StreamPosition | undefined) => void;
 }
 
 export class MemoryMembership implements MembershipStore {
-  readonly #cluster: MemoryCluster;
-  readonly #ledger: MemoryLedger;
-  readonly #onClaim: (from: StreamPosition | undefined) => void;
+  private readonly database: MemoryDatabase;
+  private readonly ledger: MemoryLedger;
+  private readonly onClaim: (from: StreamPosition | undefined) => void;
 
-  constructor(params: { ledger: MemoryLedger; onClaim?: (from: StreamPosition | undefined) => void }) {
-    this.#ledger = params.ledger;
-    this.#cluster = params.ledger.cluster;
-    this.#onClaim = params.onClaim ?? (() => {});
+  constructor({ database, ledger, onClaim }: MemoryMembershipParams) {
+    this.database = database;
+    this.ledger = ledger;
+    this.onClaim = onClaim ?? (() => {});
   }
 
   async join(member: Member): Promise<void> {
-    await this.#cluster.reach();
-    if (!this.#cluster.members.has(member._id)) this.#cluster.members.set(member._id, { ...member, beat: 0 });
+    const { memberId } = this.ledger;
+    await this.database.enter('join', memberId);
+    if (this.database.members.get(member._id) === undefined) this.database.members.insert({ ...member, beat: 0 });
+    await this.database.leave('join', memberId);
   }
 
   async members(): Promise<Member[]> {
-    await this.#cluster.reach();
-    return [...this.#cluster.members.values()].sort((a, b) => (a._id < b._id ? -1 : 1));
+    await this.database.enter('members', this.ledger.memberId);
+    return this.database.members.find();
   }
 
   async partitions(): Promise<Partition[]> {
-    await this.#cluster.reach();
-    return [...this.#cluster.partitions.values()];
+    await this.database.enter('partitions', this.ledger.memberId);
+    return this.database.partitions.find();
   }
 
+  /** A transaction of the dead member is never open here: there is no session to end. */
   async takeOver({ _id, beat }: Member): Promise<boolean> {
-    await this.#cluster.reach();
-    if (this.#cluster.members.get(_id)?.beat !== beat) return false;
-    return this.#ledger.transact(() => {
-      const dead = this.#cluster.members.get(_id);
+    const { members } = this.database;
+    await this.database.enter('find_dead', this.ledger.memberId);
+    if (members.get(_id)?.beat !== beat) return false;
+    return this.ledger.transact('take_over', () => {
+      const dead = members.get(_id);
       if (dead?.beat !== beat) return false;
-      this.#cluster.members.delete(_id);
-      this.#cluster.free(_id, this.#cluster.ownedBy(_id), dead.position);
+      members.delete(_id);
+      this.free(this.ownedBy(_id), dead.position);
       return true;
     });
   }
 
-  async claim(ids: readonly number[]): Promise<Partition[]> {
-    if (ids.length === 0) return [];
-    return this.#ledger.transact(() => {
-      const { partitions, members } = this.#cluster;
-      const owner = this.#ledger.memberId;
-      const found = ids
-        .map((id) => partitions.get(id))
-        .filter((partition) => partition !== undefined)
-        .filter((partition) => partition.owner === undefined || !members.has(partition.owner))
-        .sort((a, b) => a._id - b._id);
-      if (found.length === 0) return [];
-      this.#lower(
-        owner,
-        found.map(({ position }) => position),
+  claim(ids: readonly number[]): Promise<Partition[]> {
+    if (ids.length === 0) return Promise.resolve([]);
+    const { members, partitions } = this.database;
+    return this.ledger.transact('claim', () => {
+      const owner = this.ledger.memberId;
+      const found = partitions.find(
+        (one) => ids.includes(one._id) && (one.owner === undefined || members.get(one.owner) === undefined),
       );
+      if (found.length === 0) return [];
+      const from = this.readFrom(found);
       const claimed = found.map((partition) => ({ ...partition, owner }));
-      for (const partition of claimed) partitions.set(partition._id, partition);
+      for (const partition of claimed) partitions.put(partition);
+      members.update(owner, from ? { position: from } : {}, from ? [] : ['position']);
+      this.onClaim(from);
       return claimed;
     });
   }
 
-  async release(partitions: readonly number[], position: StreamPosition | undefined): Promise<void> {
-    if (partitions.length === 0) return;
-    await this.#ledger.transact(() => this.#cluster.free(this.#ledger.memberId, partitions, position));
+  async release(ids: readonly number[], position: StreamPosition | undefined): Promise<void> {
+    if (ids.length === 0) return;
+    const { memberId } = this.ledger;
+    await this.ledger.transact('release', () =>
+      this.free(
+        this.ownedBy(memberId).filter(({ _id }) => ids.includes(_id)),
+        position,
+      ),
+    );
   }
 
   async leave(position: StreamPosition | undefined): Promise<void> {
-    const { memberId } = this.#ledger;
-    await this.#cluster.reach();
-    this.#cluster.free(memberId, this.#cluster.ownedBy(memberId), position);
-    this.#cluster.members.delete(memberId);
+    const { memberId } = this.ledger;
+    try {
+      await this.ledger.transact('leave', () => {
+        this.free(this.ownedBy(memberId), position);
+        this.database.members.delete(memberId);
+      });
+    } catch (error) {
+      if (!isServiceError(error, 'fenced')) throw error;
+    }
   }
 
-  #lower(owner: string, claimed: (StreamPosition | undefined)[]): void {
-    const member = this.#cluster.members.get(owner);
-    if (member === undefined) return;
-    const { position: own, ...rest } = member;
-    if (own !== undefined || this.#cluster.ownedBy(owner).length > 0) claimed.push(own);
-    const from = claimed.reduce((a, b) =>
+  private ownedBy(owner: string): Partition[] {
+    return this.database.partitions.find((partition) => partition.owner === owner);
+  }
+
+  private free(partitions: readonly Partition[], position: StreamPosition | undefined): void {
+    for (const { _id } of partitions) this.database.partitions.update(_id, position ? { position } : {}, ['owner']);
+  }
+
+  /** As the real one: the earliest of all; undefined when one has none of this history. */
+  private readFrom(claimed: readonly Partition[]): StreamPosition | undefined {
+    const { memberId } = this.ledger;
+    const own = this.database.members.get(memberId)?.position;
+    const positions = claimed.map(({ position }) => position);
+    if (own !== undefined || this.ownedBy(memberId).length > 0) positions.push(own);
+    return positions.reduce((a, b) =>
       a?.replicaSet === b?.replicaSet && a?.filterVersion === b?.filterVersion ? earlier(a, b) : undefined,
     );
-    this.#cluster.members.set(owner, { ...rest, ...(from ? { position: from } : {}) });
-    this.#onClaim(from);
   }
 }

@@ -6,7 +6,9 @@ import type { Clock } from '../../../src/domain/ports.ts';
 import { Membership } from '../../../streams/membership.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
-import { MemoryCluster, MemoryLedger, MemoryMembership } from '../../support/memory/membership.ts';
+import { MemoryDatabase } from '../../support/memory/database.ts';
+import { MemoryLedger } from '../../support/memory/ledger.ts';
+import { MemoryMembership } from '../../support/memory/membership.ts';
 
 const leaseTtlMs = 10_000;
 const at = (token: string): StreamPosition => ({ token, replicaSet: 'rs0', filterVersion: 1 });
@@ -30,9 +32,9 @@ interface Options {
   clock?: Clock;
 }
 
-function join(cluster: MemoryCluster, id: string, clock: ManualClock, options: Options = {}): Actor {
+function join(database: MemoryDatabase, id: string, clock: ManualClock, options: Options = {}): Actor {
   const own = options.clock ?? clock;
-  const ledger = new MemoryLedger({ cluster, memberId: id, leaseTtlMs, clock: own, position: () => actor.position });
+  const ledger = new MemoryLedger({ database, memberId: id, leaseTtlMs, clock: own, position: () => actor.position });
   const member: Member = {
     ...{ _id: id, host: 'h', thread: 0, beat: 0, filterVersion: 1, channels: [], version: '1' },
     startedAt: new Date(0),
@@ -47,13 +49,26 @@ function join(cluster: MemoryCluster, id: string, clock: ManualClock, options: O
       actor.drains.push({ partitions, end: (error) => (error ? reject(error) : resolve()) });
     });
   const membership = new Membership({
-    ...{ store: new MemoryMembership({ ledger }), ledger, member, leaseTtlMs, clock: own, random: () => 0.5 },
+    ...{ store: new MemoryMembership({ database, ledger }), ledger, member, leaseTtlMs, clock: own, random: () => 0.5 },
     ...{ logger, instruments, drain },
     position: () => actor.position,
     onGained: (partitions) => actor.gained.push(...partitions),
     onLost: (partitions) => actor.lost.push(...partitions),
   });
   return Object.assign(actor, { membership });
+}
+
+function cluster(partitions: number): { database: MemoryDatabase; clock: ManualClock } {
+  const clock = manualClock();
+  return { database: new MemoryDatabase({ clock, partitions }), clock };
+}
+
+/** While it is, whatever is asked of the database fails. */
+function away(database: MemoryDatabase, isAway: boolean): void {
+  const before = (): void => {
+    throw new Error('the database is away');
+  };
+  database.hooks = isAway ? { before } : {};
 }
 
 /** A second at a time, everybody ticks. */
@@ -67,8 +82,8 @@ const sizes = (...actors: Actor[]): number[] => actors.map(({ membership }) => m
 
 describe('membership', () => {
   test('a member alone joins, beats and owns everything after one tick', async () => {
-    const [cluster, clock] = [new MemoryCluster(8), manualClock()];
-    const a = join(cluster, 'a', clock);
+    const { database, clock } = cluster(8);
+    const a = join(database, 'a', clock);
     await a.membership.tick();
     expect(a.membership.owned).toEqual(new Set([0, 1, 2, 3, 4, 5, 6, 7]));
     expect(new Set(a.gained.map(({ _id }) => _id))).toEqual(a.membership.owned);
@@ -77,10 +92,10 @@ describe('membership', () => {
   });
 
   test('beats when nothing was committed for a quarter of the lease, and only then', async () => {
-    const [cluster, clock] = [new MemoryCluster(1), manualClock()];
-    const a = join(cluster, 'a', clock);
+    const { database, clock } = cluster(1);
+    const a = join(database, 'a', clock);
     await a.membership.tick();
-    const beat = (): number | undefined => cluster.members.get('a')?.beat;
+    const beat = (): number | undefined => database.members.get('a')?.beat;
     const before = beat() ?? 0;
     clock.advance(2_400);
     await a.membership.tick();
@@ -96,18 +111,18 @@ describe('membership', () => {
   });
 
   test('members that come together share without drains', async () => {
-    const [cluster, clock] = [new MemoryCluster(64), manualClock()];
-    const actors = ['c', 'a', 'b'].map((id) => join(cluster, id, clock));
-    for (const { ledger, id } of actors) cluster.members.set(id, { _id: ledger.memberId, beat: 0 } as Member);
+    const { database, clock } = cluster(64);
+    const actors = ['c', 'a', 'b'].map((id) => join(database, id, clock));
+    for (const { ledger } of actors) database.members.put({ _id: ledger.memberId, beat: 0 } as Member);
     await Promise.all(actors.map(({ membership }) => membership.tick()));
     await pass(clock, 2, ...actors);
     expect(sizes(...actors)).toEqual([21, 22, 21]);
   });
 
   test('a newcomer waits until the others have drained and released, with their position', async () => {
-    const [cluster, clock] = [new MemoryCluster(9), manualClock()];
-    const a = join(cluster, 'a', clock, { drainsAtOnce: false });
-    const b = join(cluster, 'b', clock);
+    const { database, clock } = cluster(9);
+    const a = join(database, 'a', clock, { drainsAtOnce: false });
+    const b = join(database, 'b', clock);
     await pass(clock, 1, a, b);
     expect(sizes(a, b)).toEqual([9, 0]);
     await pass(clock, 3, a, b);
@@ -124,11 +139,11 @@ describe('membership', () => {
   });
 
   test('beats go on while a drain lasts, and a drain that failed is asked for again', async () => {
-    const [cluster, clock] = [new MemoryCluster(4), manualClock()];
-    const a = join(cluster, 'a', clock, { drainsAtOnce: false });
-    const b = join(cluster, 'b', clock);
+    const { database, clock } = cluster(4);
+    const a = join(database, 'a', clock, { drainsAtOnce: false });
+    const b = join(database, 'b', clock);
     await pass(clock, 30, a, b);
-    expect(cluster.members.has('a')).toBe(true);
+    expect(database.members.get('a') !== undefined).toBe(true);
     expect(a.drains).toHaveLength(1);
     a.drains[0]?.end(new Error('no'));
     await pass(clock, 2, a, b);
@@ -140,8 +155,8 @@ describe('membership', () => {
   });
 
   test('a dead member is taken over after its lease and within two seconds more', async () => {
-    const [cluster, clock] = [new MemoryCluster(8), manualClock()];
-    const [a, b] = [join(cluster, 'a', clock), join(cluster, 'b', clock)];
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
     await pass(clock, 4, a, b);
     b.position = at('0b');
     await b.ledger.beat();
@@ -155,8 +170,8 @@ describe('membership', () => {
   });
 
   test('a member that was taken over is told so, and owns nothing', async () => {
-    const [cluster, clock] = [new MemoryCluster(8), manualClock()];
-    const [a, b] = [join(cluster, 'a', clock), join(cluster, 'b', clock)];
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
     await pass(clock, 4, a, b);
     await pass(clock, 13, a);
     await expect(b.membership.tick()).rejects.toMatchObject({ code: 'fenced' });
@@ -166,113 +181,113 @@ describe('membership', () => {
   });
 
   test('nobody is taken over for an outage of the database, however long', async () => {
-    const [cluster, clock] = [new MemoryCluster(8), manualClock()];
-    const [a, b] = [join(cluster, 'a', clock), join(cluster, 'b', clock)];
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
     await pass(clock, 4, a, b);
-    cluster.away = true;
+    away(database, true);
     for (let second = 0; second < 60; second++) {
       clock.advance(1_000);
       await expect(a.membership.tick()).rejects.toThrow('away');
     }
-    cluster.away = false;
+    away(database, false);
     await pass(clock, 9, a);
-    expect(cluster.members.has('b')).toBe(true);
+    expect(database.members.get('b') !== undefined).toBe(true);
     await pass(clock, 3, a);
-    expect(cluster.members.has('b')).toBe(false);
+    expect(database.members.get('b') !== undefined).toBe(false);
   });
 
   test('nobody is taken over for a freeze of the observer or a step of his wall clock', async () => {
-    const [cluster, clock] = [new MemoryCluster(8), manualClock()];
-    const [a, b] = [join(cluster, 'a', clock), join(cluster, 'b', clock)];
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
     await pass(clock, 4, a, b);
     await pass(clock, 3, a);
     clock.advance(60_000);
     await a.membership.tick();
-    expect(cluster.members.has('b')).toBe(true);
+    expect(database.members.get('b') !== undefined).toBe(true);
     clock.stepWall(3_600_000);
     await a.membership.tick();
     await pass(clock, 2, a, b);
-    expect(cluster.members.has('b')).toBe(true);
+    expect(database.members.get('b') !== undefined).toBe(true);
     expect(sizes(a, b)).toEqual([4, 4]);
   });
 
   test('a claim whose answer was lost counts; a partition that went elsewhere does not', async () => {
-    const [cluster, clock] = [new MemoryCluster(2), manualClock()];
-    const a = join(cluster, 'a', clock);
-    cluster.members.set('z', { _id: 'z', beat: 0 } as Member);
+    const { database, clock } = cluster(2);
+    const a = join(database, 'a', clock);
+    database.members.put({ _id: 'z', beat: 0 } as Member);
     await a.membership.tick();
-    cluster.partitions.set(1, { _id: 1, owner: 'a' });
-    cluster.partitions.set(0, { _id: 0, owner: 'z' });
+    database.partitions.put({ _id: 1, owner: 'a' });
+    database.partitions.put({ _id: 0, owner: 'z' });
     await a.membership.tick();
     expect(a.membership.owned).toEqual(new Set([1]));
     expect(a.lost).toEqual([0]);
   });
 
   test('partitions of an owner who does not exist are claimed', async () => {
-    const [cluster, clock] = [new MemoryCluster(2), manualClock()];
-    cluster.partitions.set(0, { _id: 0, owner: 'ghost' });
-    const a = join(cluster, 'a', clock);
+    const { database, clock } = cluster(2);
+    database.partitions.put({ _id: 0, owner: 'ghost' });
+    const a = join(database, 'a', clock);
     await a.membership.tick();
     expect(a.membership.owned.size).toBe(2);
   });
 
   test('leaves after the drain, beating meanwhile, and hands everything over with its position', async () => {
-    const [cluster, clock] = [new MemoryCluster(4), manualClock()];
-    const a = join(cluster, 'a', clock, { drainsAtOnce: false });
+    const { database, clock } = cluster(4);
+    const a = join(database, 'a', clock, { drainsAtOnce: false });
     await a.membership.tick();
     let left = false;
     const leaving = a.membership.leave(25_000).then(() => {
       left = true;
     });
     const running = a.membership.run(new AbortController().signal);
-    const before = cluster.members.get('a')?.beat ?? 0;
+    const before = database.members.get('a')?.beat ?? 0;
     for (let second = 0; second < 15; second++) await clock.advanceAsync(1_000);
     expect(left).toBe(false);
-    expect(cluster.members.get('a')?.beat).toBeGreaterThan(before + 3);
+    expect(database.members.get('a')?.beat).toBeGreaterThan(before + 3);
     a.position = at('0f');
     a.drains[0]?.end();
     await clock.advanceAsync(1_000);
     await Promise.all([leaving, running]);
-    expect(cluster.members.size).toBe(0);
-    expect([...cluster.partitions.values()]).toEqual([0, 1, 2, 3].map((_id) => ({ _id, position: at('0f') })));
+    expect(database.members.find().length).toBe(0);
+    expect(database.partitions.find()).toEqual([0, 1, 2, 3].map((_id) => ({ _id, position: at('0f') })));
     expect(a.membership.owned.size).toBe(0);
     expect(clock.pending).toBe(0);
     await a.membership.tick();
-    expect(cluster.members.size).toBe(0);
+    expect(database.members.find().length).toBe(0);
   });
 
   test('leaves when the grace is over, drained or not', async () => {
-    const [cluster, clock] = [new MemoryCluster(4), manualClock()];
-    const a = join(cluster, 'a', clock, { drainsAtOnce: false });
+    const { database, clock } = cluster(4);
+    const a = join(database, 'a', clock, { drainsAtOnce: false });
     await a.membership.tick();
     const leaving = a.membership.leave(5_000);
     await clock.advanceAsync(5_000);
     await leaving;
-    expect(cluster.members.size).toBe(0);
+    expect(database.members.find().length).toBe(0);
     expect(a.logger.of('warn')).toHaveLength(1);
   });
 
   test('who never joined leaves without a trace', async () => {
-    const [cluster, clock] = [new MemoryCluster(1), manualClock()];
-    await join(cluster, 'a', clock).membership.leave(1_000);
+    const { database, clock } = cluster(1);
+    await join(database, 'a', clock).membership.leave(1_000);
     expect(clock.pending).toBe(0);
   });
 
   test('run ticks every second at most, goes on after failures with one warning, and ends with its signal', async () => {
-    const [cluster, clock] = [new MemoryCluster(2), manualClock()];
-    const a = join(cluster, 'a', clock);
+    const { database, clock } = cluster(2);
+    const a = join(database, 'a', clock);
     const stop = new AbortController();
     const running = a.membership.run(stop.signal);
     await clock.advanceAsync(0);
     expect(a.membership.owned.size).toBe(2);
     expect(clock.nextIn).toBeGreaterThan(500);
     expect(clock.nextIn).toBeLessThanOrEqual(1_000);
-    cluster.away = true;
+    away(database, true);
     await clock.advanceAsync(5_000);
-    cluster.away = false;
+    away(database, false);
     await clock.advanceAsync(5_000);
     expect(a.logger.of('warn')).toHaveLength(1);
-    expect(cluster.members.get('a')?.beat).toBeGreaterThan(3);
+    expect(database.members.get('a')?.beat).toBeGreaterThan(3);
     stop.abort();
     await running;
     expect(clock.pending).toBe(0);
@@ -314,13 +329,15 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 
 /** Members that come, freeze, die and leave at random over one cluster; a fenced one rejoins under a new id. */
 class Simulation {
-  readonly clock = manualClock();
-  readonly cluster: MemoryCluster;
+  readonly clock: ManualClock;
+  readonly database: MemoryDatabase;
   alive: { actor: Actor; stepWall: (ms: number) => void }[] = [];
   #names = 0;
 
   constructor(partitions: number) {
-    this.cluster = new MemoryCluster(partitions);
+    const { database, clock } = cluster(partitions);
+    this.database = database;
+    this.clock = clock;
   }
 
   join(): void {
@@ -335,13 +352,13 @@ class Simulation {
     const stepWall = (ms: number): void => {
       offset += ms;
     };
-    this.alive.push({ actor: join(this.cluster, id, this.clock, { clock }), stepWall });
+    this.alive.push({ actor: join(this.database, id, this.clock, { clock }), stepWall });
   }
 
   async apply(step: Step): Promise<void> {
     if (step.kind === 'wait') this.clock.advance(step.ms);
     else if (step.kind === 'join') this.join();
-    else if (step.kind === 'away') this.cluster.away = !this.cluster.away;
+    else if (step.kind === 'away') away(this.database, this.database.hooks.before === undefined);
     else await this.act(step);
   }
 
@@ -383,7 +400,7 @@ test('whatever happens, no partition has two owners under a lease, and in the en
         await simulation.apply(step);
         expect(simulation.doubles()).toEqual([]);
       }
-      simulation.cluster.away = false;
+      away(simulation.database, false);
       if (simulation.alive.length === 0) simulation.join();
       for (let second = 0; second < 40; second++) {
         simulation.clock.advance(1_000);
@@ -394,7 +411,7 @@ test('whatever happens, no partition has two owners under a lease, and in the en
       const owned = simulation.alive.map(({ actor }) => actor.membership.owned.size);
       expect(owned.reduce((a, b) => a + b, 0)).toBe(partitions);
       expect(Math.max(...owned) - Math.min(...owned)).toBeLessThanOrEqual(1);
-      expect(simulation.cluster.members.size).toBe(simulation.alive.length);
+      expect(simulation.database.members.find().length).toBe(simulation.alive.length);
     }),
     { numRuns: 150 },
   );
