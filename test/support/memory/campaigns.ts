@@ -23,72 +23,77 @@ export class MemoryCampaigns implements CampaignStore {
     this.clock = clock;
   }
 
-  async campaign(id: Id): Promise<Record<string, unknown> | undefined> {
-    await this.enter('campaign');
-    return this.database.campaigns.get(id);
+  campaign(id: Id): Promise<Record<string, unknown> | undefined> {
+    return this.read('campaign', () => this.database.campaigns.get(id));
   }
 
   async template(id: string, version: number): Promise<Template | undefined> {
-    await this.enter('template');
-    return this.database.templates.find(({ _id }) => _id.id === id && _id.version === version)[0];
+    return this.read(
+      'template',
+      () => this.database.templates.find(({ _id }) => _id.id === id && _id.version === version)[0],
+    );
   }
 
-  async latestTemplate(id: string): Promise<Template | undefined> {
-    await this.enter('latestTemplate');
-    const found = this.database.templates.find(({ _id }) => _id.id === id && typeof _id.version === 'number');
-    return found.sort((a, b) => b._id.version - a._id.version)[0];
+  latestTemplate(id: string): Promise<Template | undefined> {
+    return this.read('latestTemplate', () => {
+      const found = this.database.templates.find(({ _id }) => _id.id === id && typeof _id.version === 'number');
+      return found.sort((a, b) => b._id.version - a._id.version)[0];
+    });
   }
 
-  async run(id: Id): Promise<Run | undefined> {
-    await this.enter('run');
-    return this.database.runs.get(id);
+  run(id: Id): Promise<Run | undefined> {
+    return this.read('run', () => this.database.runs.get(id));
   }
 
   async runs(ids: readonly Id[]): Promise<Run[]> {
-    await this.enter('runs');
-    return ids.flatMap((id) => this.database.runs.get(id) ?? []);
+    return this.read('runs', () => ids.flatMap((id) => this.database.runs.get(id) ?? []));
   }
 
-  async openRuns(): Promise<Run[]> {
-    await this.enter('openRuns');
-    return this.database.runs.find(({ settled }) => !settled);
+  openRuns(): Promise<Run[]> {
+    return this.read('openRuns', () => this.database.runs.find(({ settled }) => !settled));
   }
 
   async *needingAttention(): AsyncIterable<Id> {
-    await this.enter('needingAttention');
-    for (const { _id } of this.database.campaigns.find(({ status }) => !restingStatuses.includes(status)))
-      if (typeof _id === 'string' || Number.isFinite(_id) || isObjectId(_id)) yield _id;
+    const open = await this.read('needingAttention', () =>
+      this.database.campaigns.find(({ status }) => !restingStatuses.includes(status)),
+    );
+    for (const { _id } of open) if (typeof _id === 'string' || Number.isFinite(_id) || isObjectId(_id)) yield _id;
   }
 
-  async statuses(ids: readonly Id[]): Promise<Map<string, unknown>> {
-    await this.enter('statuses');
-    const found = ids.flatMap((id) => this.database.campaigns.get(id) ?? []);
-    return new Map(found.map(({ _id, status }) => [campaignKey(_id), status]));
+  statuses(ids: readonly Id[]): Promise<Map<string, unknown>> {
+    return this.read('statuses', () => {
+      const found = ids.flatMap((id) => this.database.campaigns.get(id) ?? []);
+      return new Map(found.map(({ _id, status }) => [campaignKey(_id), status]));
+    });
   }
 
-  async sending(): Promise<'on' | 'stopped'> {
-    await this.enter('sending');
-    const control = this.database.settings.get('control');
-    return control?._id === 'control' && control.sending === 'stopped' ? 'stopped' : 'on';
+  sending(): Promise<'on' | 'stopped'> {
+    return this.read('sending', () => {
+      const control = this.database.settings.get('control');
+      return control?._id === 'control' && control.sending === 'stopped' ? 'stopped' : 'on';
+    });
   }
 
-  async audiencePage(
+  audiencePage(
     { collection, filter }: { collection: string; filter: Record<string, unknown> },
     after: unknown,
     limit: number,
   ): Promise<AudiencePage> {
-    await this.enter('audiencePage');
-    if ('$where' in filter) throw new ServiceError('document_invalid', 'audience.filter.$where is refused');
-    const found = this.database
-      .audience(collection)
-      .find((document) => (after === undefined || compare(document._id, after) > 0) && matches(document, filter))
-      .slice(0, limit);
-    return { documents: found.map((raw) => ({ raw, after: raw._id })), done: found.length < limit };
+    return this.read('audiencePage', () => {
+      if ('$where' in filter) throw new ServiceError('document_invalid', 'audience.filter.$where is refused');
+      const found = this.database
+        .audience(collection)
+        .find((document) => (after === undefined || compare(document._id, after) > 0) && matches(document, filter))
+        .slice(0, limit);
+      return { documents: found.map((raw) => ({ raw, after: raw._id })), done: found.length < limit };
+    });
   }
 
-  async existing(conversationIds: readonly string[]): Promise<Set<string>> {
-    await this.enter('existing');
-    return new Set(conversationIds.filter((id) => this.database.conversations.get(id) !== undefined));
+  existing(conversationIds: readonly string[]): Promise<Set<string>> {
+    return this.read(
+      'existing',
+      () => new Set(conversationIds.filter((id) => this.database.conversations.get(id) !== undefined)),
+    );
   }
 
   commit({ campaignId, expectStatus, campaign, run }: CampaignWrite): Promise<boolean> {
@@ -122,20 +127,20 @@ export class MemoryCampaigns implements CampaignStore {
     });
   }
 
-  async counters(campaignId: Id): Promise<{ metrics: Metrics; pending: number }> {
-    await this.enter('counters');
-    return this.folded(campaignId);
+  counters(campaignId: Id): Promise<{ metrics: Metrics; pending: number }> {
+    return this.read('counters', () => this.folded(campaignId));
   }
 
-  async changedCounters(): Promise<Id[]> {
-    await this.enter('changedCounters');
-    const changed = new Map<string, Id>();
-    for (const document of this.database.counters.find()) {
-      const said = JSON.stringify(document);
-      if (this.seen.get(document._id) !== said) changed.set(campaignKey(document.campaignId), document.campaignId);
-      this.seen.set(document._id, said);
-    }
-    return [...changed.values()];
+  changedCounters(): Promise<Id[]> {
+    return this.read('changedCounters', () => {
+      const changed = new Map<string, Id>();
+      for (const document of this.database.counters.find()) {
+        const said = JSON.stringify(document);
+        if (this.seen.get(document._id) !== said) changed.set(campaignKey(document.campaignId), document.campaignId);
+        this.seen.set(document._id, said);
+      }
+      return [...changed.values()];
+    });
   }
 
   fold(campaignId: Id, metrics: Metrics): Promise<void> {
@@ -188,8 +193,8 @@ export class MemoryCampaigns implements CampaignStore {
     return new Date(this.clock.now());
   }
 
-  private enter(operation: string): Promise<void> {
-    return this.database.enter(operation, this.ledger.memberId);
+  private read<T>(operation: string, work: () => T): Promise<T> {
+    return this.database.run(operation, this.ledger.memberId, work);
   }
 }
 

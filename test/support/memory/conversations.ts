@@ -26,44 +26,46 @@ export class MemoryConversations implements ConversationStore {
     this.clock = clock;
   }
 
-  async byIds(ids: readonly string[]): Promise<Conversation[]> {
-    await this.enter('byIds');
-    return ids.flatMap((id) => this.database.conversations.get(id) ?? []);
+  byIds(ids: readonly string[]): Promise<Conversation[]> {
+    return this.read('byIds', () => ids.flatMap((id) => this.database.conversations.get(id) ?? []));
   }
 
   async due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
-    await this.enter('due');
-    return this.waiting(lane, partitions)
-      .filter(({ nextActionAt }) => nextActionAt !== undefined && nextActionAt <= now)
-      .sort((a, b) => partitions.indexOf(a.partition) - partitions.indexOf(b.partition))
-      .slice(0, limit);
+    return this.read('due', () => {
+      return this.waiting(lane, partitions)
+        .filter(({ nextActionAt }) => nextActionAt !== undefined && nextActionAt <= now)
+        .sort((a, b) => partitions.indexOf(a.partition) - partitions.indexOf(b.partition))
+        .slice(0, limit);
+    });
   }
 
-  async nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined> {
-    await this.enter('nextDue');
-    const later = (at: Date | undefined): boolean => after === undefined || (at !== undefined && at > after);
-    return this.waiting(lane, partitions).find(({ nextActionAt }) => later(nextActionAt))?.nextActionAt;
+  nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined> {
+    return this.read('nextDue', () => {
+      const later = (at: Date | undefined): boolean => after === undefined || (at !== undefined && at > after);
+      return this.waiting(lane, partitions).find(({ nextActionAt }) => later(nextActionAt))?.nextActionAt;
+    });
   }
 
-  async withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
-    await this.enter('withInbox');
-    const found = this.database.conversations.find(
-      ({ _id, inbox, partition }) => inbox.length > 0 && partitions.includes(partition) && behind(_id, after),
-    );
-    return found.slice(0, limit).map(({ _id }) => _id);
+  withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
+    return this.read('withInbox', () => {
+      const found = this.database.conversations.find(
+        ({ _id, inbox, partition }) => inbox.length > 0 && partitions.includes(partition) && behind(_id, after),
+      );
+      return found.slice(0, limit).map(({ _id }) => _id);
+    });
   }
 
-  async pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]> {
-    await this.enter('pendingMessages');
-    const found = this.database.messages.find(
-      ({ _id, pending, partition }) => pending !== undefined && partitions.includes(partition) && behind(_id, after),
-    );
-    return found.slice(0, limit);
+  pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]> {
+    return this.read('pendingMessages', () => {
+      const found = this.database.messages.find(
+        ({ _id, pending, partition }) => pending !== undefined && partitions.includes(partition) && behind(_id, after),
+      );
+      return found.slice(0, limit);
+    });
   }
 
-  async messages(ids: readonly string[]): Promise<Message[]> {
-    await this.enter('messages');
-    return ids.flatMap((id) => this.database.messages.get(id) ?? []);
+  messages(ids: readonly string[]): Promise<Message[]> {
+    return this.read('messages', () => ids.flatMap((id) => this.database.messages.get(id) ?? []));
   }
 
   async activeOf(
@@ -72,15 +74,16 @@ export class MemoryConversations implements ConversationStore {
     after: string | undefined,
     limit: number,
   ): Promise<string[]> {
-    await this.enter('activeOf');
-    const found = this.database.conversations.find(
-      (one) =>
-        compare(one.campaignId, campaignId) === 0 &&
-        one.status === 'active' &&
-        partitions.includes(one.partition) &&
-        behind(one._id, after),
-    );
-    return found.slice(0, limit).map(({ _id }) => _id);
+    return this.read('activeOf', () => {
+      const found = this.database.conversations.find(
+        (one) =>
+          compare(one.campaignId, campaignId) === 0 &&
+          one.status === 'active' &&
+          partitions.includes(one.partition) &&
+          behind(one._id, after),
+      );
+      return found.slice(0, limit).map(({ _id }) => _id);
+    });
   }
 
   /** One transaction for all. */
@@ -157,8 +160,8 @@ export class MemoryConversations implements ConversationStore {
     return new Date(this.clock.now());
   }
 
-  private enter(operation: string): Promise<void> {
-    return this.database.enter(operation, this.ledger.memberId);
+  private read<T>(operation: string, work: () => T): Promise<T> {
+    return this.database.run(operation, this.ledger.memberId, work);
   }
 }
 

@@ -25,7 +25,7 @@ export interface Write {
 export interface Hooks {
   /** Awaited at the entry of every operation: another writer may come in between, a throw is a failure before anything was written. */
   before?: (operation: string, memberId: string) => void | Promise<void>;
-  /** Awaited after a transaction was written, before its caller hears of it: a throw is an answer that got lost. */
+  /** Awaited after something was read or written, before its caller hears of it: a throw is an answer that got lost. */
   after?: (operation: string, memberId: string) => void | Promise<void>;
 }
 
@@ -145,14 +145,13 @@ export class MemoryDatabase {
     return () => this.listeners.delete(listener);
   }
 
-  /** Entry of an operation: others get a turn, then the test's hook. */
-  async enter(operation: string, memberId: string): Promise<void> {
+  /** One operation of a member: on its way others get a turn and the test's hooks are called, `work` itself is one step. */
+  async run<T>(operation: string, memberId: string, work: () => T): Promise<T> {
     await Promise.resolve();
     await this.hooks.before?.(operation, memberId);
-  }
-
-  async leave(operation: string, memberId: string): Promise<void> {
+    const result = work();
     await this.hooks.after?.(operation, memberId);
+    return result;
   }
 
   /** All of what `work` writes, or, when it throws, nothing. Nested calls are savepoints. */

@@ -59,13 +59,14 @@ export class MemoryLedger implements Ledger {
 
   private async once<T>(name: string, work: () => T): Promise<T> {
     const { database, clock } = this.params;
-    await database.enter(name, this.memberId);
+    // before it is on its way: the lease runs from here
     const fence = { monotonic: clock.monotonic(), wall: clock.now() };
-    const result = database.atomically(() => {
-      this.fence();
-      return work();
-    });
-    await database.leave(name, this.memberId);
+    const written = (): T =>
+      database.atomically(() => {
+        this.fence();
+        return work();
+      });
+    const result = await database.run(name, this.memberId, written);
     this.lastFence = fence;
     return result;
   }

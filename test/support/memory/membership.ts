@@ -22,28 +22,25 @@ export class MemoryMembership implements MembershipStore {
     this.onClaim = onClaim ?? (() => {});
   }
 
-  async join(member: Member): Promise<void> {
-    const { memberId } = this.ledger;
-    await this.database.enter('join', memberId);
-    if (this.database.members.get(member._id) === undefined) this.database.members.insert({ ...member, beat: 0 });
-    await this.database.leave('join', memberId);
+  join(member: Member): Promise<void> {
+    const { members } = this.database;
+    return this.run('join', () => {
+      if (members.get(member._id) === undefined) members.insert({ ...member, beat: 0 });
+    });
   }
 
-  async members(): Promise<Member[]> {
-    await this.database.enter('members', this.ledger.memberId);
-    return this.database.members.find();
+  members(): Promise<Member[]> {
+    return this.run('members', () => this.database.members.find());
   }
 
-  async partitions(): Promise<Partition[]> {
-    await this.database.enter('partitions', this.ledger.memberId);
-    return this.database.partitions.find();
+  partitions(): Promise<Partition[]> {
+    return this.run('partitions', () => this.database.partitions.find());
   }
 
   /** A transaction of the dead member is never open here: there is no session to end. */
   async takeOver({ _id, beat }: Member): Promise<boolean> {
     const { members } = this.database;
-    await this.database.enter('find_dead', this.ledger.memberId);
-    if (members.get(_id)?.beat !== beat) return false;
+    if (!(await this.run('find_dead', () => members.get(_id)?.beat === beat))) return false;
     return this.ledger.transact('take_over', () => {
       const dead = members.get(_id);
       if (dead?.beat !== beat) return false;
@@ -92,6 +89,10 @@ export class MemoryMembership implements MembershipStore {
     } catch (error) {
       if (!isServiceError(error, 'fenced')) throw error;
     }
+  }
+
+  private run<T>(operation: string, work: () => T): Promise<T> {
+    return this.database.run(operation, this.ledger.memberId, work);
   }
 
   private ownedBy(owner: string): Partition[] {
