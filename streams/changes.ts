@@ -1,4 +1,4 @@
-import { concatMap, defer, ignoreElements, type Observable } from 'rxjs';
+import { asyncScheduler, concatMap, defer, ignoreElements, type Observable, type SchedulerLike } from 'rxjs';
 import { backoffMs } from '../src/domain/backoff.ts';
 import { isServiceError } from '../src/domain/errors.ts';
 import type { StreamPosition } from '../src/domain/model.ts';
@@ -18,6 +18,8 @@ export interface ChangesParams {
   random: () => number;
   logger: Logger;
   instruments: Instruments;
+  /** Times the pauses before the stream is opened again. */
+  scheduler?: SchedulerLike;
 }
 
 /**
@@ -51,6 +53,7 @@ export class Changes {
       retryBackoff({
         delayMs: (attempt) => (this.expected ? 0 : backoffMs(attempt, params.random, { baseMs: 100, capMs: 10_000 })),
         onRetry: (error) => this.broken(error),
+        scheduler: params.scheduler ?? asyncScheduler,
       }),
       ignoreElements(),
     );

@@ -1,4 +1,4 @@
-import { from, map, merge, type Observable, Subject } from 'rxjs';
+import { from, map, merge, type Observable, type SchedulerLike, Subject } from 'rxjs';
 import type { RowResult } from '../src/domain/outbox.ts';
 import { batchWhileBusy } from './operators/batchWhileBusy.ts';
 import type { RoundInput, RoundReport } from './round.ts';
@@ -13,6 +13,8 @@ export interface ConversationsParams {
   windowMs: number;
   /** Rows whose answers are still to come or to be recorded: with a quarter of them a round is worth starting. */
   inDoubt: () => number;
+  /** Times the window. */
+  scheduler: SchedulerLike;
 }
 
 /** Fewer inputs than this wait for company even when nothing else is on its way. */
@@ -29,6 +31,7 @@ export function conversations$(params: ConversationsParams): Observable<RoundRep
       windowMs: params.windowMs,
       maxSize: params.batchSize,
       enough: () => Math.max(smallRound, params.inDoubt() >> 2),
+      scheduler: params.scheduler,
     }),
   );
 }

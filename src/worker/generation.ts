@@ -6,6 +6,7 @@ import { Changes } from '../../streams/changes.ts';
 import { conversations$, HintQueue } from '../../streams/conversations.ts';
 import { Dispatch } from '../../streams/dispatch.ts';
 import { Membership } from '../../streams/membership.ts';
+import { clockScheduler } from '../../streams/operators/clockScheduler.ts';
 import { Ownership } from '../../streams/ownership.ts';
 import { Reconcile } from '../../streams/reconcile.ts';
 import { reconcileChecks } from '../../streams/reconcileChecks.ts';
@@ -18,26 +19,20 @@ import type { Channel, Clock, Instruments, Logger } from '../domain/ports.ts';
 import { PositionTracker } from '../domain/positions.ts';
 import { newTraceparent } from '../domain/trace.ts';
 import { isNoFaultOfDocuments } from '../mongo/away.ts';
-import { MongoCampaigns } from '../mongo/campaigns.ts';
-import { filterVersion, MongoChangeSource } from '../mongo/changeSource.ts';
+import { filterVersion } from '../mongo/changeSource.ts';
 import { ownCollections } from '../mongo/collections.ts';
-import { MongoConversations } from '../mongo/conversations.ts';
-import { MongoLedger } from '../mongo/ledger.ts';
-import { MongoMembership } from '../mongo/membership.ts';
-import type { Db, MongoClient } from '../mongo/values.ts';
 import { traceRandom } from '../telemetry/tracing.ts';
 import type { MemberStatus } from './protocol.ts';
+import type { OpenStores, Stores } from './stores.ts';
 import { version } from './version.ts';
 
 export interface GenerationParams {
-  client: MongoClient;
-  db: Db;
+  openStores: OpenStores;
   config: Config;
   channels: ReadonlyMap<string, Channel>;
   partitions: number;
   memberId: string;
   thread: number;
-  replicaSet: string;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -49,9 +44,7 @@ export class Generation {
   private readonly params: GenerationParams;
   private readonly abort = new AbortController();
   private readonly tracker = new PositionTracker();
-  private readonly ledger: MongoLedger;
-  private readonly conversations: MongoConversations;
-  private readonly campaignStore: MongoCampaigns;
+  private readonly stores: Stores;
   private readonly membership: Membership;
   private readonly ownership: Ownership;
   private readonly runs: Runs;
@@ -71,64 +64,55 @@ export class Generation {
 
   constructor(params: GenerationParams) {
     this.params = params;
-    const { client, db, config, clock, random, logger, instruments, memberId, channels, partitions } = params;
+    const { config, clock, random, logger, instruments, memberId, channels, partitions } = params;
     const signal = this.abort.signal;
     const position = () => this.tracker.done;
     const common = { clock, random, logger, instruments };
-    this.ledger = new MongoLedger({ client, db, memberId, leaseTtlMs: config.leaseTtlMs, position, ...common });
-    this.conversations = new MongoConversations({ db, ledger: this.ledger, clock, logger, memberId });
-    this.campaignStore = new MongoCampaigns({ db, ledger: this.ledger, clock, memberId });
+    this.stores = params.openStores({ memberId, position, onClaim: (from) => this.changes.rewind(from), ...common });
+    const { ledger, conversations, campaigns, membership, source } = this.stores;
     this.runs = new Runs({
-      ...{ campaigns: this.campaignStore, channels, memberId, logger },
+      ...{ campaigns, channels, memberId, logger },
       onChanged: (known) => this.attention.runChanged(known),
     });
     this.dispatch = new Dispatch({
-      ...{ channels, concurrency: config.sendConcurrency, ledger: this.ledger, campaigns: this.campaignStore },
+      ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
       seen: (id, status, asked) => this.runs.seen(id, status, asked),
       maySend: (id) => this.runs.get(id)?.state === 'running',
       onFresh: () => this.schedule.arm(),
       ...{ clock, logger, instruments },
     });
     this.ownership = new Ownership({
-      ...{ store: this.conversations, dispatch: this.dispatch, logger },
+      ...{ store: conversations, dispatch: this.dispatch, logger },
       onActive: (gained) => this.attention.activated(gained),
     });
     this.schedule = new Schedule({
-      ...{ store: this.conversations, clock },
+      ...{ store: conversations, clock },
       partitions: () => this.ownership.active,
       room: (channel, planned) => this.dispatch.room(channel, planned),
     });
     this.round = new Round({
-      ...{ store: this.conversations, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
+      ...{ store: conversations, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
       ...{ batchSize: config.batchSize, signal, isNoFaultOfDocuments, ...common },
       owns: (_, partition) => this.ownership.isActive(partition),
       hint: (ids) => void this.hints.offer(ids),
-      proveOwnership: () => this.attention.untilDone('ownership is proved', () => this.ledger.beat()),
+      proveOwnership: () => this.attention.untilDone('ownership is proved', () => ledger.beat()),
     });
     const bytes = traceRandom();
     this.campaigns = new Campaigns({
-      ...{
-        campaigns: this.campaignStore,
-        channels,
-        partitions,
-        reservedCollections: ownCollections,
-        signal,
-        ...common,
-      },
+      ...{ campaigns, channels, partitions, reservedCollections: ownCollections, signal, ...common },
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
       onRunChanged: (run) => this.attention.runRead(run),
-      collectionMissing: () => this.collectionMissing(),
+      collectionMissing: () => this.stores.collectionMissing(),
     });
     this.changes = new Changes({
-      source: new MongoChangeSource({ db, replicaSet: params.replicaSet, clock }),
-      tracker: this.tracker,
+      ...{ source, tracker: this.tracker, scheduler: clockScheduler(clock) },
       handle: (changes) => this.attention.handle(changes),
       sweep: () => this.attention.sweepAll(),
       ...common,
     });
     this.attention = new Attention({
-      ...{ campaignStore: this.campaignStore, conversations: this.conversations, campaigns: this.campaigns },
+      ...{ campaignStore: campaigns, conversations, campaigns: this.campaigns },
       ...{ runs: this.runs, schedule: this.schedule, dispatch: this.dispatch, ownership: this.ownership },
       ...{ hints: this.hints, partitions, clock, random, logger, signal },
       fail: (error) => this.fail(error),
@@ -142,13 +126,10 @@ export class Generation {
       ...{ signal, ...common },
     });
     this.membership = new Membership({
-      store: new MongoMembership({
-        ...{ db, ledger: this.ledger, maxTimeMs: config.leaseTtlMs },
-        onClaim: (from) => this.changes.rewind(from),
-      }),
-      ledger: this.ledger,
+      ...{ store: membership, ledger },
       member: {
-        ...{ _id: memberId, host: hostname(), thread: params.thread, sessionId: this.ledger.sessionId, beat: 0 },
+        ...{ _id: memberId, host: hostname(), thread: params.thread, beat: 0 },
+        ...(this.stores.sessionId === undefined ? {} : { sessionId: this.stores.sessionId }),
         ...{ filterVersion, channels: [...channels.keys()], version, startedAt: new Date(clock.now()) },
       },
       ...{ leaseTtlMs: config.leaseTtlMs, position, ...common },
@@ -160,11 +141,12 @@ export class Generation {
 
   /** Everything that has to be subscribed to while the member lives. They end with an error, never by themselves. */
   get pipelines$(): Observable<unknown>[] {
-    const { config } = this.params;
+    const { config, clock } = this.params;
     const rounds$ = conversations$({
       ...{ results$: this.dispatch.results$, due$: this.schedule.due$, hints: this.hints },
       round: (inputs) => this.ownership.during(() => this.round.run(inputs)),
       ...{ batchSize: config.batchSize, windowMs: config.batchWindowMs, inDoubt: () => this.dispatch.inDoubt },
+      scheduler: clockScheduler(clock),
     });
     return [rounds$, this.changes.stream$, this.campaigns.run$(EMPTY), this.reconcile.stream$];
   }
@@ -188,7 +170,7 @@ export class Generation {
   }
 
   status(): MemberStatus {
-    const leaseValid = this.ledger.leaseRemaining() > 0;
+    const leaseValid = this.stores.ledger.leaseRemaining() > 0;
     return {
       memberId: this.params.memberId,
       joined: this.joined,
@@ -230,7 +212,7 @@ export class Generation {
     this.abort.abort();
     this.end();
     await this.changes.close().catch(() => {});
-    await this.ledger.close().catch(() => {});
+    await this.stores.ledger.close().catch(() => {});
   }
 
   private guardLease(): void {
@@ -250,10 +232,5 @@ export class Generation {
   private lost(partitions: readonly number[]): void {
     this.params.logger.info('partitions were given up', { count: partitions.length });
     this.ownership.lost(partitions);
-  }
-
-  private async collectionMissing(): Promise<boolean> {
-    const found = await this.params.db.listCollections({ name: 'campaigns' }, { nameOnly: true }).toArray();
-    return found.length === 0;
   }
 }

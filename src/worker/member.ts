@@ -11,6 +11,7 @@ import { initDatabase, readCluster } from '../mongo/collections.ts';
 import type { MongoClient } from '../mongo/values.ts';
 import { Generation } from './generation.ts';
 import { type MemberDeps, type MemberStatus, notJoined, type RunningMember } from './protocol.ts';
+import { mongoStores } from './stores.ts';
 
 /** Waits between two lives of a member that failed, ms. */
 const rejoin = { baseMs: 200, capMs: 5000 };
@@ -20,31 +21,62 @@ const rejoin = { baseMs: 200, capMs: 5000 };
  * again under a new id. Resolves once it joined for the first time.
  */
 export async function startMember(deps: MemberDeps): Promise<RunningMember> {
-  const { config } = deps;
+  const { config, clock, logger } = deps;
   const client = await connect(config.mongodbUri, { appName: `communication-base/${hostname()}/${deps.thread}` });
+  const close = (): Promise<void> => client.close().catch(() => {});
   try {
-    const member = new Member(deps, client);
+    const channels = createChannels(config.channels, { clock, logger });
+    const member = new Member(deps, {
+      newGeneration: () => newGeneration(deps, client, channels),
+      close: async () => {
+        await Promise.all([...channels.values()].map((channel) => channel.close()));
+        await close();
+      },
+    });
     await member.start();
     return member;
   } catch (error) {
-    await client.close().catch(() => {});
+    await close();
     throw error;
   }
 }
 
-class Member implements RunningMember {
+async function newGeneration(
+  { config, thread, ...deps }: MemberDeps,
+  client: MongoClient,
+  channels: ReadonlyMap<string, Channel>,
+): Promise<Generation> {
+  const db = client.db(config.mongodbDatabase);
+  await initDatabase(db, { partitions: config.partitions });
+  const { partitions } = await readCluster(db);
+  const memberId = randomUUID();
+  const { clock, random, instruments } = deps;
+  const stores = { client, db, replicaSet: await replicaSetId(db), leaseTtlMs: config.leaseTtlMs };
+  return new Generation({
+    ...{ openStores: mongoStores(stores), config, channels, partitions, memberId, thread },
+    ...{ clock, random, instruments, logger: deps.logger.child({ member: memberId }) },
+  });
+}
+
+export interface MemberParts {
+  /** The next life, under an id of its own. */
+  newGeneration: () => Promise<Generation>;
+  /** Frees what all lives share. */
+  close: () => Promise<void>;
+}
+
+/** `start` before anything else; later lives follow by themselves. */
+export class Member implements RunningMember {
   readonly finished: Promise<void>;
-  private readonly deps: MemberDeps;
-  private readonly client: MongoClient;
-  private readonly channels: ReadonlyMap<string, Channel>;
+  private readonly deps: Omit<MemberDeps, 'thread' | 'signal'>;
+  private readonly parts: MemberParts;
   private generation: Generation | undefined;
   private stopping = false;
   private settleFinished: { resolve: () => void; reject: (error: unknown) => void } = { resolve() {}, reject() {} };
 
-  constructor(deps: MemberDeps, client: MongoClient) {
+  constructor(deps: Omit<MemberDeps, 'thread' | 'signal'>, parts: MemberParts) {
     this.deps = deps;
-    this.client = client;
-    this.channels = createChannels(deps.config.channels, { clock: deps.clock, logger: deps.logger });
+    this.parts = parts;
     this.finished = new Promise((resolve, reject) => {
       this.settleFinished = { resolve, reject };
     });
@@ -69,23 +101,13 @@ class Member implements RunningMember {
     } catch (error) {
       logger.warn('the member could not hand over; its partitions are taken over when its lease has ended', { error });
     }
-    await Promise.all([...this.channels.values()].map((channel) => channel.close()));
-    await this.client.close().catch(() => {});
+    await this.parts.close();
     this.settleFinished.resolve();
   }
 
   /** Joins under a new id and starts the pipelines; `failed` of what it returns rejects when this life is over. */
   private async live(): Promise<{ failed: Promise<never> }> {
-    const { config, clock, random, instruments, thread } = this.deps;
-    const db = this.client.db(config.mongodbDatabase);
-    await initDatabase(db, { partitions: config.partitions });
-    const { partitions } = await readCluster(db);
-    const memberId = randomUUID();
-    const logger = this.deps.logger.child({ member: memberId });
-    const generation = new Generation({
-      ...{ client: this.client, db, config, channels: this.channels, partitions, memberId, thread },
-      ...{ replicaSet: await replicaSetId(db), clock, random, logger, instruments },
-    });
+    const generation = await this.parts.newGeneration();
     let subscription: Subscription | undefined;
     const failed = new Promise<never>((_, reject) => {
       generation.onFailure(reject);

@@ -1,9 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { concat, concatMap, defer, delay, EMPTY, map, of, throwError, timer } from 'rxjs';
+import { concat, concatMap, defer, delay, EMPTY, interval, map, of, throwError, timer } from 'rxjs';
 import { type RunHelpers, TestScheduler } from 'rxjs/testing';
 import { type BatchOptions, batchWhileBusy } from '../../../streams/operators/batchWhileBusy.ts';
+import { clockScheduler } from '../../../streams/operators/clockScheduler.ts';
 import { readLoop } from '../../../streams/operators/readLoop.ts';
 import { retryBackoff } from '../../../streams/operators/retryBackoff.ts';
+import { manualClock } from '../../support/clock.ts';
 
 /** Virtual time: a frame of a marble is one ms. */
 const marbles = (spec: (helpers: RunHelpers) => void): void =>
@@ -220,4 +222,16 @@ describe('retryBackoff', () => {
       expectObservable(source.pipe(retryBackoff({ delayMs: () => 5 })), '---!').toBe('----');
       expectSubscriptions(source.subscriptions).toBe('(^!)');
     }));
+});
+
+test('operators have the time of the clock they are given, and leave no timer behind', () => {
+  const clock = manualClock();
+  const scheduler = clockScheduler(clock);
+  const seen: number[] = [];
+  const subscription = interval(10, scheduler).subscribe((value) => seen.push(value));
+  clock.advance(35);
+  expect(seen).toEqual([0, 1, 2]);
+  expect(scheduler.now()).toBe(clock.now());
+  subscription.unsubscribe();
+  expect(clock.pending).toBe(0);
 });
