@@ -132,9 +132,11 @@ export class Attention {
 
   /** Partitions are ours now: what their last owner left is taken up before anything else of them. */
   gained(partitions: readonly Partition[]): Promise<void> {
+    const { ownership, signal } = this.params;
+    ownership.gained(partitions);
     return this.untilDone('gained partitions are taken up', async () => {
       await this.loadRuns();
-      await this.params.ownership.gained(partitions, this.params.signal);
+      await ownership.takeUp(partitions, signal);
     });
   }
 

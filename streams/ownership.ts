@@ -19,7 +19,10 @@ const page = 500;
 export class Ownership {
   private readonly params: OwnershipParams;
   private readonly activeSet = new Set<number>();
+  /** Owned, and to be active once they are taken up. */
   private readonly gaining = new Set<number>();
+  /** What was read of them may still be on its way: no drain of theirs ends before it came. */
+  private readonly takingUp = new Set<number>();
   private rounding = false;
   private activeList: readonly number[] = [];
   private draining: { partitions: ReadonlySet<number>; done: () => void }[] = [];
@@ -36,17 +39,26 @@ export class Ownership {
     return this.activeSet.has(partition);
   }
 
-  /** Adopts what is pending there, then works on them. */
-  async gained(partitions: readonly Partition[], signal: AbortSignal): Promise<void> {
+  /** These are owned now. `takeUp` makes them active, but for those that are given up before it is done. */
+  gained(partitions: readonly Partition[]): void {
+    for (const { _id } of partitions) {
+      this.gaining.add(_id);
+      this.takingUp.add(_id);
+    }
+  }
+
+  /** Adopts what is pending in gained partitions, then works on them. Called again after it failed. */
+  async takeUp(partitions: readonly Partition[], signal: AbortSignal): Promise<void> {
     const ids = partitions.map(({ _id }) => _id);
-    for (const id of ids) this.gaining.add(id);
     await this.adoptPending(ids, signal);
     if (signal.aborted) return;
     // some may have been given up meanwhile
     const still = ids.filter((id) => this.gaining.delete(id));
+    for (const id of ids) this.takingUp.delete(id);
     for (const id of still) this.activeSet.add(id);
     this.changed();
     this.params.onActive(still);
+    this.check();
   }
 
   /** Rows in status sending that are not in doubt here: their sender is lost. */
@@ -58,7 +70,8 @@ export class Ownership {
       const last = rows.at(-1);
       if (last === undefined) break;
       const sending = rows.filter(
-        (row) => row.status === 'sending' && dispatch.entry(row.conversationId) === undefined,
+        ({ status, partition, conversationId }) =>
+          status === 'sending' && this.gaining.has(partition) && dispatch.entry(conversationId) === undefined,
       );
       dispatch.adopt(sending, 'lost');
       adopted += sending.length;
@@ -97,7 +110,7 @@ export class Ownership {
 
   private check(): void {
     if (this.rounding || this.draining.length === 0) return;
-    const busy = new Set<number>();
+    const busy = new Set(this.takingUp);
     for (const { row } of this.params.dispatch.entries()) busy.add(row.partition);
     this.draining = this.draining.filter(({ partitions, done }) => {
       if ([...partitions].some((partition) => busy.has(partition))) return true;

@@ -117,7 +117,8 @@ export async function member(
   dispatch.results$.subscribe((result) => results.push(result));
   const all = Array.from({ length: 8 }, (_, _id) => ({ _id }));
   for (const run of await campaigns.openRuns()) runs.update(run);
-  await ownership.gained(all, controller.signal);
+  ownership.gained(all);
+  await ownership.takeUp(all, controller.signal);
   /** One round over everything that waits: answers, hints, what is due. */
   const turn = async (...ids: string[]) => {
     await settle(clock);

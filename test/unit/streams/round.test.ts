@@ -320,7 +320,8 @@ describe('a round', () => {
     await clock.advanceAsync(1000);
     await turn();
     ownership.lost(all.map(({ _id }) => _id));
-    await ownership.gained(all, signal);
+    ownership.gained(all);
+    await ownership.takeUp(all, signal);
     await turn();
     expect(conversation(id)?.status).toBe('completed');
     expect((await counters()).pending).toBe(0);
@@ -359,7 +360,8 @@ describe('a round', () => {
       ...{ stage: 'intro', step: 0, channel: 'sms', status: 'sending', pending: true, attempts: 1, worker: 'm0' },
       ...{ dueAt: gone.createdAt, queuedAt: gone.createdAt },
     });
-    await ownership.gained(all, signal);
+    ownership.gained(all);
+    await ownership.takeUp(all, signal);
     expect(dispatch.inDoubt).toBe(1);
     await turn();
     expect(row('gone:ada/1')).toMatchObject({ status: 'uncertain' });
@@ -406,7 +408,8 @@ describe('a round', () => {
     };
     await turn();
     expect(armed).toBe(false);
-    await ownership.gained([{ _id: ada.partition }], signal);
+    ownership.gained([{ _id: ada.partition }]);
+    await ownership.takeUp([{ _id: ada.partition }], signal);
     await turn();
     await turn();
     expect(row(`${id}/1`)?.status).toBe('uncertain');
@@ -644,9 +647,25 @@ describe('ownership', () => {
     database.hooks.before = (operation) => {
       if (operation === 'pendingMessages') ownership.lost([3]);
     };
-    await ownership.gained(all, signal);
+    ownership.gained(all);
+    await ownership.takeUp(all, signal);
     await settle(clock);
     expect(ownership.active).toEqual([0, 1, 2, 4, 5, 6, 7]);
+  });
+
+  test('partitions given up before they are taken up are never worked on, and their drain waits for what was read of them', async () => {
+    const { ownership, all, signal, clock } = await member([intro]);
+    ownership.lost(all.map(({ _id }) => _id));
+    ownership.gained(all);
+    let drained = false;
+    const drain = ownership.drain([0, 1, 2]).then(() => {
+      drained = true;
+    });
+    await settle(clock);
+    expect(drained).toBe(false);
+    await ownership.takeUp(all, signal);
+    await drain;
+    expect(ownership.active).toEqual([3, 4, 5, 6, 7]);
   });
 
   test('rows of a lost sender are adopted before anything else: the same key leaves again, attempts counted', async () => {
@@ -657,7 +676,8 @@ describe('ownership', () => {
     const sending = row(`${id}/1`);
     if (sending) dispatch.settled(sending);
     ownership.lost(all.map(({ _id }) => _id));
-    await ownership.gained(all, signal);
+    ownership.gained(all);
+    await ownership.takeUp(all, signal);
     await turn();
     await turn();
     expect(wire.map((sent) => sent.id)).toEqual([first?.id]);
