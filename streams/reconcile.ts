@@ -18,6 +18,8 @@ export interface Check {
 
 export interface ReconcileParams {
   checks: readonly Check[];
+  /** Whether the member is at work: its lease holds and the change stream is open. What stands still otherwise is not forgotten. */
+  sound: () => boolean;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -27,8 +29,9 @@ export interface ReconcileParams {
 
 /** From one turn to the next, with jitter, so that members do not ask at once. */
 const everyMs = 60_000;
-/** What is being dealt with stands otherwise after this long. */
-const patienceMs = 5_000;
+/** What is being dealt with stands otherwise after this long, in which the member was at work without a break. */
+const patienceMs = 10_000;
+const stepMs = 1_000;
 /** Named in the log, at most. */
 const namedInLog = 10;
 
@@ -52,15 +55,14 @@ export class Reconcile {
 
   /** One turn over all checks; what fails is looked at in the next. Returns how much was taken up. */
   async tick(): Promise<number> {
-    const { checks, clock, signal, logger } = this.params;
+    const { checks, signal, logger } = this.params;
     let repaired = 0;
     for (const check of checks) {
       if (signal.aborted) return repaired;
       try {
         const first = await check.look();
         if (first.size === 0) continue;
-        await pause(clock, patienceMs, signal);
-        if (signal.aborted) return repaired;
+        if (!(await this.atWork())) continue;
         const second = await check.look();
         const ids = [...first].filter(([id, was]) => second.get(id) === was).map(([id]) => id);
         if (ids.length === 0) continue;
@@ -72,6 +74,18 @@ export class Reconcile {
       }
     }
     return repaired;
+  }
+
+  /** Waits; false when the member was frozen, cut off, or is to stop. */
+  private async atWork(): Promise<boolean> {
+    const { clock, signal, sound } = this.params;
+    for (let waitedMs = 0; waitedMs < patienceMs; waitedMs += stepMs) {
+      const began = clock.monotonic();
+      if (!sound()) return false;
+      await pause(clock, stepMs, signal);
+      if (signal.aborted || clock.monotonic() - began > 2 * stepMs) return false;
+    }
+    return sound();
   }
 
   private tell(kind: string, ids: readonly string[]): void {

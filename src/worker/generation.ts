@@ -119,10 +119,11 @@ export class Generation {
     });
     this.reconcile = new Reconcile({
       checks: reconcileChecks({
-        ...{ conversations: this.conversations, campaignStore: this.campaignStore, campaigns: this.campaigns },
+        ...{ conversations, campaignStore: campaigns, campaigns: this.campaigns },
         ...{ attention: this.attention, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
         ...{ ownership: this.ownership, round: this.round, hints: this.hints },
       }),
+      sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen,
       ...{ signal, ...common },
     });
     this.membership = new Membership({

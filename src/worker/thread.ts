@@ -50,7 +50,7 @@ const finalCodes: readonly ErrorCode[] = [
 const isOutage = (error: unknown): boolean =>
   isServiceError(error, 'database_unreachable') ||
   (error instanceof Error &&
-    (/^Mongo(Network|Server|Topology|Pool|WriteConcern)/.test(error.name) || 'syscall' in error));
+    (/^Mongo(Network|Server|Topology|Pool|WriteConcern|BulkWrite)/.test(error.name) || 'syscall' in error));
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -8,11 +8,11 @@ import { away, member } from './member.ts';
 
 const second = 1000;
 
-function reconciler(checks: readonly Check[], clock = manualClock()) {
+function reconciler(checks: readonly Check[], clock = manualClock(), sound = () => true) {
   const logger = recordingLogger();
   const instruments = recordingInstruments();
   const { signal } = new AbortController();
-  const reconcile = new Reconcile({ checks, clock, random: () => 0.5, logger, instruments, signal });
+  const reconcile = new Reconcile({ checks, sound, clock, random: () => 0.5, logger, instruments, signal });
   /** One turn, however long it waits between its two looks. */
   const turn = async (): Promise<number> => {
     let result: number | undefined;
@@ -62,6 +62,21 @@ describe('two looks', () => {
     const { turn, instruments } = reconciler([check], clock);
     expect(await turn()).toBe(0);
     expect([clock.pending, instruments.calls]).toEqual([0, []]);
+  });
+
+  test('a member that was cut off or frozen in between has forgotten nothing', async () => {
+    const check = looks({ a: '1' });
+    let asked = 0;
+    expect(await reconciler([check], manualClock(), () => ++asked !== 3).turn()).toBe(0);
+    const clock = manualClock();
+    const frozen: typeof clock = {
+      ...clock,
+      after: (ms, callback) => clock.after(ms, callback),
+      monotonic: () => clock.monotonic() + 2500 * asked++,
+    };
+    expect(await reconciler([check], frozen).turn()).toBe(0);
+    expect(check.repaired).toEqual([]);
+    expect(await reconciler([check]).turn()).toBe(1);
   });
 
   test('a check that fails leaves the others their turn', async () => {
