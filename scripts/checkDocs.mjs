@@ -5,8 +5,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), 'utf8');
-const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md', 'chaos/README.md'].filter((path) =>
-  existsSync(new URL(path, root)),
+const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md', 'chaos/README.md'].filter(
+  (path) => existsSync(new URL(path, root)),
 );
 const problems = [];
 const found = (text, pattern) => [...new Set([...text.matchAll(pattern)].map((match) => match[1]))];

@@ -6,7 +6,7 @@ import {
   runAfter,
 } from '../src/domain/campaign.ts';
 import { type Fault, isServiceError } from '../src/domain/errors.ts';
-import type { Id, Template } from '../src/domain/model.ts';
+import type { Id, Run, Template } from '../src/domain/model.ts';
 import { normalise } from '../src/domain/normalise.ts';
 import type { CampaignStore, ChannelFacts, Clock } from '../src/domain/ports.ts';
 
@@ -19,8 +19,8 @@ export interface CampaignReaderParams {
   reservedCollections: readonly string[];
   clock: Clock;
   traceparent: () => string;
-  /** Is the collection of campaigns gone altogether? Nobody cancelled anything then. Default: never. */
-  collectionMissing?: () => Promise<boolean>;
+  /** Is the document of this run missing because the whole collection was dropped? Nobody cancelled anything then. Default: never. */
+  collectionMissing?: (run: Run) => Promise<boolean>;
 }
 
 /** Reads all that a campaign's decision depends on, and decides. */
@@ -49,7 +49,7 @@ export class CampaignReader {
       partitions,
       traceparent,
       template: raw && mayStart(run) ? await this.template(raw) : undefined,
-      collectionMissing: raw === undefined && run?.settled === false && ((await collectionMissing?.()) ?? false),
+      collectionMissing: raw === undefined && run?.settled === false && ((await collectionMissing?.(run)) ?? false),
       now: clock.now(),
     };
   }

@@ -12,8 +12,8 @@ export interface ChangesParams {
   tracker: PositionTracker;
   /** Resolves once everything these changes ask for is done, or was made durable. */
   handle: (changes: readonly Change[]) => Promise<void>;
-  /** Looks for everything a gap in the stream may hide. */
-  sweep: () => Promise<void>;
+  /** Looks for everything a gap in the stream may hide; `dropped`: a collection was dropped or renamed, and has to be made again first. */
+  sweep: (dropped: boolean) => Promise<void>;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -138,7 +138,7 @@ export class Changes {
     this.sweepDue = false;
     const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
     // the rest of the stream does not wait for a sweep, only the position does
-    if (sweeping) this.params.sweep().then(done, (error: unknown) => this.failed(error));
+    if (sweeping) this.params.sweep(swept).then(done, (error: unknown) => this.failed(error));
     await this.previous;
     if (this.failure !== undefined) throw this.failure;
     this.previous = (changes.length > 0 ? handle(changes) : Promise.resolve()).then(done, (error: unknown) =>

@@ -1,4 +1,4 @@
-import type { Collection, CollectionInfo, Db, Document } from 'mongodb';
+import type { Collection, CollectionInfo, Db, Document, Filter } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import { collections as definitionNames } from '../domain/generated/schemas.ts';
@@ -57,7 +57,7 @@ export const collections = (db: Db): Collections => ({
 });
 
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 export interface InitReport {
   partitions: number;
@@ -85,6 +85,7 @@ export async function initDatabase(db: Db, { partitions }: { partitions: number 
   }
   await ensureCluster(db, partitions);
   await ensurePartitions(db, partitions, changes);
+  await noteCampaigns(db, problems);
   return { partitions, clusterId: await readClusterId(db), changes, problems };
 }
 
@@ -109,12 +110,41 @@ const clusterSetting = async (db: Db): Promise<ClusterSetting | null> =>
 export async function readClusterId(db: Db): Promise<string> {
   // The UUID is given when the collection is made: a dump restored elsewhere gets another one, which a field of a document
   // would not, while a snapshot of the files keeps it together with the oplog that its tokens belong to.
-  const [settings] = (await db
-    .listCollections({ name: 'settings' }, { nameOnly: false })
-    .toArray()) as CollectionInfo[];
-  const uuid = settings?.info?.uuid;
+  const uuid = await uuidOf(db, 'settings');
   if (uuid === undefined) throw notInitialised(db);
-  return uuid.toString();
+  return uuid;
+}
+
+/**
+ * Whether the document of a run that began at `createdAt` is missing because the collection of campaigns was dropped (it is
+ * gone, or was made again since), so that nobody cancelled it.
+ */
+export async function wasDropped(db: Db, createdAt: Date): Promise<boolean> {
+  const [uuid, cluster] = await Promise.all([uuidOf(db, 'campaigns'), clusterSetting(db)]);
+  const noted = cluster?.campaigns;
+  return uuid === undefined || (noted !== undefined && (noted.uuid !== uuid || createdAt < noted.since));
+}
+
+/** Undefined when there is no such collection. */
+async function uuidOf(db: Db, name: string): Promise<string | undefined> {
+  const [found] = (await db.listCollections({ name }, { nameOnly: false }).toArray()) as CollectionInfo[];
+  return found?.info?.uuid?.toString();
+}
+
+/** Remembers which collection `campaigns` is, by the server's clock. */
+async function noteCampaigns(db: Db, problems: string[]): Promise<void> {
+  const uuid = await uuidOf(db, 'campaigns');
+  if (uuid === undefined) return;
+  const since = { $cond: [{ $eq: [{ $type: '$campaigns' }, 'missing'] }, new Date(0), '$$NOW'] };
+  try {
+    await collections(db).settings.updateOne({ _id: 'cluster', 'campaigns.uuid': { $ne: uuid } } as Filter<Setting>, [
+      { $set: { campaigns: { uuid, since } } },
+    ]);
+  } catch (error) {
+    // an older validator that could not be replaced
+    if (code(error) !== validationFailed) throw error;
+    problems.push('it is not remembered which collection `campaigns` is: the validator of settings is an older one');
+  }
 }
 
 const notInitialised = (db: Db): ServiceError =>
@@ -132,6 +162,7 @@ const code = (error: unknown): unknown => (error instanceof MongoServerError ? e
 const unauthorized = 13;
 const namespaceExists = 48;
 const duplicateKey = 11000;
+const validationFailed = 121;
 /** IndexOptionsConflict, IndexKeySpecsConflict: something of the same name or key is there in another form. */
 const indexConflicts: unknown[] = [85, 86];
 

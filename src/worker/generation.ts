@@ -103,12 +103,15 @@ export class Generation {
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
       onRunChanged: (run) => this.attention.runRead(run),
-      collectionMissing: () => this.stores.collectionMissing(),
+      collectionMissing: (run) => this.stores.collectionMissing(run),
     });
     this.changes = new Changes({
       ...{ source, tracker: this.tracker, scheduler: clockScheduler(clock) },
       handle: (changes) => this.attention.handle(changes),
-      sweep: () => this.attention.sweepAll(),
+      sweep: async (dropped) => {
+        if (dropped) await this.stores.prepare();
+        await this.attention.sweepAll();
+      },
       ...common,
     });
     this.attention = new Attention({

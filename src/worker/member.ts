@@ -51,7 +51,7 @@ async function newGeneration(
   const { partitions } = await readCluster(db);
   const memberId = randomUUID();
   const { clock, random, instruments } = deps;
-  const stores = { client, db, replicaSet: await replicaSetId(db), leaseTtlMs: config.leaseTtlMs };
+  const stores = { client, db, replicaSet: await replicaSetId(db), leaseTtlMs: config.leaseTtlMs, partitions };
   return new Generation({
     ...{ openStores: mongoStores(stores), config, channels, partitions, memberId, thread },
     ...{ clock, random, instruments, logger: deps.logger.child({ member: memberId }) },

@@ -1,4 +1,4 @@
-import type { StreamPosition } from '../domain/model.ts';
+import type { Run, StreamPosition } from '../domain/model.ts';
 import type {
   CampaignStore,
   ChangeSource,
@@ -11,6 +11,7 @@ import type {
 } from '../domain/ports.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { MongoChangeSource } from '../mongo/changeSource.ts';
+import { initDatabase, wasDropped } from '../mongo/collections.ts';
 import { MongoConversations } from '../mongo/conversations.ts';
 import { MongoLedger } from '../mongo/ledger.ts';
 import { MongoMembership } from '../mongo/membership.ts';
@@ -25,8 +26,10 @@ export interface Stores {
   campaigns: CampaignStore;
   membership: MembershipStore;
   source: ChangeSource;
-  /** Is the collection of campaigns gone altogether? */
-  collectionMissing(): Promise<boolean>;
+  /** Makes what is missing of collections, validators and indexes. */
+  prepare(): Promise<void>;
+  /** Is the document of this run missing because the collection of campaigns was dropped? */
+  collectionMissing(run: Run): Promise<boolean>;
 }
 
 /** What the adapters have to know of the life they are for. */
@@ -48,11 +51,12 @@ export interface MongoStoresParams {
   db: Db;
   replicaSet: string;
   leaseTtlMs: number;
+  partitions: number;
 }
 
 /** The stores on MongoDB. */
 export const mongoStores =
-  ({ client, db, replicaSet, leaseTtlMs }: MongoStoresParams): OpenStores =>
+  ({ client, db, replicaSet, leaseTtlMs, partitions }: MongoStoresParams): OpenStores =>
   ({ position, onClaim, ...common }) => {
     const ledger = new MongoLedger({ client, db, leaseTtlMs, position, ...common });
     return {
@@ -62,7 +66,10 @@ export const mongoStores =
       campaigns: new MongoCampaigns({ db, ledger, ...common }),
       membership: new MongoMembership({ db, ledger, maxTimeMs: leaseTtlMs, onClaim }),
       source: new MongoChangeSource({ db, replicaSet, clock: common.clock }),
-      collectionMissing: async () =>
-        (await db.listCollections({ name: 'campaigns' }, { nameOnly: true }).toArray()).length === 0,
+      async prepare() {
+        const { changes, problems } = await initDatabase(db, { partitions });
+        common.logger.warn('the database was prepared again', { code: 'prepared_again', changes, problems });
+      },
+      collectionMissing: ({ createdAt }) => wasDropped(db, createdAt),
     };
   };

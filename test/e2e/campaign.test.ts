@@ -265,6 +265,30 @@ describe('what its author does while it runs', () => {
   });
 });
 
+test('a collection that is dropped gets its indexes again; its runs wait for their author, and others run', async () => {
+  await people(300);
+  await template();
+  const worker = start();
+  const { templateId: _, ...spring } = campaign('spring', { flow: waitsLong });
+  await put(spring);
+  const run = () => database.db.collection('campaign_runs').findOne({ _id: 'spring' as never });
+  await waitFor(async () => (await run())?.['expansion']?.done, { ...patience, what: 'spring to be expanded' });
+  await database.db.collection('campaigns').drop();
+  const indexed = async (): Promise<boolean> =>
+    (
+      await database.db
+        .collection('campaigns')
+        .indexes()
+        .catch(() => [])
+    ).some(({ name }) => name === 'status');
+  await waitFor(indexed, { ...patience, what: 'the index to be there again' });
+  await waitFor(async () => (await run())?.['status'] === 'paused', { ...patience, what: 'the run to be paused' });
+  expect((await run())?.['pausedReason']).toBe('collection_missing');
+  await put(campaign('summer'));
+  await completed('summer');
+  expect(worker.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
+});
+
 test('at endAt nothing new goes out, the rest is cancelled, and the campaign is completed', async () => {
   await people(200);
   await template();

@@ -11,7 +11,14 @@ import { ServiceError } from '../../src/domain/errors.ts';
 import { collections as definitions } from '../../src/domain/generated/schemas.ts';
 import { MongoChangeSource } from '../../src/mongo/changeSource.ts';
 import { connect, replicaSetId } from '../../src/mongo/client.ts';
-import { collections, initDatabase, ownCollections, readCluster, schemaVersion } from '../../src/mongo/collections.ts';
+import {
+  collections,
+  initDatabase,
+  ownCollections,
+  readCluster,
+  schemaVersion,
+  wasDropped,
+} from '../../src/mongo/collections.ts';
 import { indexes } from '../../src/mongo/indexes.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { MongoMembership } from '../../src/mongo/membership.ts';
@@ -49,6 +56,23 @@ const run = (status = 'running'): Document => ({
   updatedAt: new Date(),
 });
 
+test('a campaign was not cancelled by anybody when its whole collection was dropped, also once that was made again', async () => {
+  await using database = await testDatabase('init');
+  const { db } = database;
+  await initDatabase(db, { partitions: 4 });
+  const before = new Date();
+  expect(await wasDropped(db, before)).toBe(false);
+  await db.collection('campaigns').drop();
+  expect(await wasDropped(db, before)).toBe(true);
+  // by its author, or by a member that saw it first
+  await db.createCollection('campaigns');
+  expect(await wasDropped(db, before)).toBe(true);
+  await initDatabase(db, { partitions: 4 });
+  await initDatabase(db, { partitions: 4 });
+  expect(await wasDropped(db, before)).toBe(true);
+  expect(await wasDropped(db, new Date(Date.now() + 1000))).toBe(false);
+});
+
 describe('initDatabase', () => {
   test('makes collections, validators, indexes, partitions and the cluster setting; again changes nothing', async () => {
     await using database = await testDatabase('init');
@@ -66,7 +90,7 @@ describe('initDatabase', () => {
       [...Array(16).keys()].map((_id) => ({ _id })),
     );
     expect(await collections(db).settings.find().toArray()).toEqual([
-      { _id: 'cluster', partitions: 16, schemaVersion },
+      { _id: 'cluster', partitions: 16, schemaVersion, campaigns: { uuid: expect.any(String), since: new Date(0) } },
     ]);
 
     await collections(db).partitions.updateOne({ _id: 3 }, { $set: { owner: 'm' } });

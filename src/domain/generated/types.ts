@@ -430,6 +430,13 @@ export interface ClusterSetting {
   _id: 'cluster';
   partitions: number;
   schemaVersion: number;
+  /**
+   * Which collection `campaigns` was last seen: one that was dropped and made again has another UUID. Runs from before `since` whose document is missing were not cancelled by anybody.
+   */
+  campaigns?: {
+    uuid: string;
+    since: Date;
+  };
 }
 /**
  * A flow under a name and a version. Never changed in place.

@@ -169,6 +169,23 @@ describe('membership', () => {
     expect(a.instruments.events('taken_over')).toBe(1);
   });
 
+  test('left to itself, it takes over within two seconds after the lease, whenever the last beat came', async () => {
+    for (const lastBeatMs of [0, 300, 600, 900]) {
+      const { database, clock } = cluster(8);
+      const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
+      const abort = new AbortController();
+      void a.membership.run(abort.signal);
+      await clock.advanceAsync(3_000 + lastBeatMs);
+      await b.membership.tick();
+      const diedAt = clock.monotonic();
+      while (database.members.get('b') !== undefined && clock.monotonic() < 60_000) await clock.advanceAsync(10);
+      const tookMs = clock.monotonic() - diedAt;
+      expect(tookMs).toBeGreaterThanOrEqual(leaseTtlMs);
+      expect(tookMs).toBeLessThanOrEqual(leaseTtlMs + 1_000);
+      abort.abort();
+    }
+  });
+
   test('a member that was taken over is told so, and owns nothing', async () => {
     const { database, clock } = cluster(8);
     const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
