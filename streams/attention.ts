@@ -26,6 +26,8 @@ export interface AttentionParams {
   random: () => number;
   logger: Logger;
   signal: AbortSignal;
+  /** A partition was freed or taken, or a member is gone. */
+  ownershipChanged: () => void;
   /** The member is over. */
   fail: (error: unknown) => void;
 }
@@ -57,6 +59,7 @@ export class Attention {
       else if (change.kind === 'run' && isId(change.id)) runs.set(campaignKey(change.id), change.id);
       else if (change.kind === 'conversation') conversations.add(change.id);
       else if (change.kind === 'control') this.params.dispatch.expire();
+      else if (change.kind === 'partition' || change.kind === 'member') this.params.ownershipChanged();
     }
     await Promise.all([
       this.handleCampaigns([...campaigns.values()]),

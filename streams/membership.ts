@@ -28,6 +28,8 @@ export interface MembershipParams {
 
 /** Longest time between two ticks, ms. */
 const longestTickMs = 1_000;
+/** From a wake to its tick, about, ms: several changes are one look, and all members do not look at the same moment. */
+const wakeMs = 50;
 
 /**
  * Keeps one member in the cluster: joins, beats when nothing else did, takes over who is gone, and holds its share of the
@@ -42,6 +44,7 @@ export class Membership {
   #leaving: boolean = false;
   #left: boolean = false;
   #turn: Promise<unknown> = Promise.resolve();
+  #hurry: (() => void) | undefined;
 
   constructor(params: MembershipParams) {
     this.#params = params;
@@ -68,6 +71,11 @@ export class Membership {
         throw error;
       }
     });
+  }
+
+  /** Ownership changed somewhere: the next tick comes soon, so that what was freed has an owner again at once. */
+  wake(): void {
+    this.#hurry?.();
   }
 
   /** Ticks until `signal` ends it or `leave` is done. Go on ticking while leaving: the lease has to hold until the drain is over. */
@@ -222,10 +230,16 @@ export class Membership {
       if (signal.aborted) return resolve();
       const done = (): void => {
         cancel();
+        this.#hurry = undefined;
         signal.removeEventListener('abort', done);
         resolve();
       };
-      const cancel = clock.after(ms, done);
+      let cancel = clock.after(ms, done);
+      this.#hurry = () => {
+        cancel();
+        cancel = clock.after(wakeMs * (0.5 + random()), done);
+        this.#hurry = undefined;
+      };
       signal.addEventListener('abort', done);
     });
   }

@@ -118,6 +118,7 @@ export class Generation {
       ...{ campaignStore: campaigns, conversations, campaigns: this.campaigns },
       ...{ runs: this.runs, schedule: this.schedule, dispatch: this.dispatch, ownership: this.ownership },
       ...{ hints: this.hints, partitions, clock, random, logger, signal },
+      ownershipChanged: () => this.membership.wake(),
       fail: (error) => this.fail(error),
     });
     this.reconcile = new Reconcile({

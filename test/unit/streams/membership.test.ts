@@ -186,6 +186,21 @@ describe('membership', () => {
     }
   });
 
+  test('what was freed is claimed at once by whoever is told of it', async () => {
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
+    const abort = new AbortController();
+    await pass(clock, 4, a, b);
+    void a.membership.run(abort.signal);
+    await clock.advanceAsync(1_000);
+    await b.membership.leave(0);
+    expect(a.membership.owned.size).toBe(4);
+    for (let n = 0; n < 5; n++) a.membership.wake();
+    await clock.advanceAsync(100);
+    expect(a.membership.owned.size).toBe(8);
+    abort.abort();
+  });
+
   test('a member that was taken over is told so, and owns nothing', async () => {
     const { database, clock } = cluster(8);
     const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
