@@ -1,4 +1,5 @@
 import { ignoreElements, type Observable } from 'rxjs';
+import { isServiceError } from '../src/domain/errors.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Metrics, Run } from '../src/domain/model.ts';
 import type { CampaignStore, Clock, Instruments, Logger } from '../src/domain/ports.ts';
@@ -81,6 +82,8 @@ export class Folding {
       try {
         await this.fold(key, run);
       } catch (error) {
+        // the member has left, or was taken over: that is told elsewhere, and somebody else folds
+        if (isServiceError(error, 'fenced')) return;
         this.due.add(key);
         logger.warn('counters could not be folded; it is tried again', { campaignId: run._id, error });
       }
