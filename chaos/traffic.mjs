@@ -136,8 +136,10 @@ export class Traffic {
     const campaigns = this.#db.collection('campaigns');
     const to = (from, status) =>
       this.#surely(() => campaigns.updateOne({ _id: id, status: from }, { $set: { status } }));
-    const { matchedCount } = (await to('running', 'paused')) ?? {};
-    if (!matchedCount) return;
+    await to('running', 'paused');
+    // asked for, for the answer to the write may have been lost: who does not find it written again would leave it paused
+    const found = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
+    if (found?.status !== 'paused') return;
     this.actions.pauses += 1;
     await sleep(random.int(500, 4000));
     await to('paused', 'running');
@@ -147,8 +149,9 @@ export class Traffic {
   async #end(id, action, update) {
     const campaigns = this.#db.collection('campaigns');
     const open = { _id: id, status: { $in: ['pending', 'running', 'paused'] } };
-    const done = await this.#surely(() => (update ? campaigns.updateOne(open, update) : campaigns.deleteOne(open)));
-    if (!(done.matchedCount ?? done.deletedCount)) return;
+    await this.#surely(() => (update ? campaigns.updateOne(open, update) : campaigns.deleteOne(open)));
+    const found = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
+    if (found !== null && found.status !== 'cancelled') return;
     this.actions[action] += 1;
     // an answer that was lost makes this later than it was, never earlier
     this.campaigns.get(id).endedAt = Date.now();
