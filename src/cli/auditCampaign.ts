@@ -77,18 +77,19 @@ export class CampaignAudit {
     return true;
   }
 
+  /** The next page is read beside the rows of this one. */
   private async conversations(reader: AuditReader, head: CampaignHead): Promise<void> {
-    for (;;) {
-      const page = await reader.conversations(this.params.campaignId, this.after, pageSize);
-      const ids = page.flatMap(({ _id, sequence }) =>
-        isSequence(sequence) ? Array.from({ length: sequence }, (_, n) => messageId(_id, n + 1)) : [],
-      );
-      const rows = await reader.rows(ids);
+    const { campaignId, onPage } = this.params;
+    let page = await reader.conversations(campaignId, this.after, pageSize);
+    while (page.length > 0) {
+      const last = page.at(-1)?._id;
+      const more = page.length < pageSize ? [] : reader.conversations(campaignId, last, pageSize);
+      const [rows, following] = await Promise.all([reader.rows(messagesOf(page)), more]);
       for (const conversation of page) this.look(conversation, rows, head);
       this.count(page, rows.values());
-      this.after = page.at(-1)?._id ?? this.after;
-      this.params.onPage();
-      if (page.length < pageSize) return;
+      this.after = last;
+      onPage();
+      page = following;
     }
   }
 
@@ -178,6 +179,11 @@ export class CampaignAudit {
     return { partitions, settled: run.settled, now };
   }
 }
+
+const messagesOf = (page: readonly AuditedConversation[]): string[] =>
+  page.flatMap(({ _id, sequence }) =>
+    isSequence(sequence) ? Array.from({ length: sequence }, (_, n) => messageId(_id, n + 1)) : [],
+  );
 
 /** Equal as long as nobody wrote the run. */
 export const settledMark = ({ run }: CampaignHead): string => `${run.settled} ${run.updatedAt?.getTime()}`;

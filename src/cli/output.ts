@@ -172,3 +172,11 @@ export function span(ms: number): string {
   const seconds = Math.round(ms / 1000);
   return seconds % 60 === 0 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
+
+/** A span as far as days reach: 2 d 3 h, 1 h 5 min; less as `span` says it. */
+export function distance(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  const hours = Math.floor(minutes / 60);
+  if (hours >= 24) return `${count(Math.floor(hours / 24))} d ${hours % 24} h`;
+  return hours >= 1 ? `${hours} h ${minutes % 60} min` : span(ms);
+}

@@ -185,4 +185,11 @@ function addQuestions(program: Command, run: Run): void {
         (await import('./audit.ts')).audit({ ...(campaign === undefined ? {} : { campaign }), overdue }, context),
       ),
     );
+  program
+    .command('explain')
+    .description('tell the whole story of a conversation, what comes next, and why it has not come yet')
+    .argument('<conversation>', '<campaign id>:<contact id>')
+    .action((conversation, _, command) =>
+      run(command, async (context) => (await import('./explain.ts')).explain({ conversation }, context)),
+    );
 }

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   count,
   createOutput,
+  distance,
   type Environment,
   fitTo,
   pad,
@@ -113,6 +114,7 @@ describe('text', () => {
     expect(pad('7', 3, 'right')).toBe('  7');
     expect(count(1_234_567)).toBe('1,234,567');
     expect([plural(1, 'reply', 'replies'), plural(2000, 'message')]).toEqual(['1 reply', '2,000 messages']);
+    expect([distance(59_000), distance(3_900_000), distance(97_300_000)]).toEqual(['59.0 s', '1 h 5 min', '1 d 3 h']);
     expect([span(12.4), span(2400), span(60_000), span(185_000)]).toEqual(['12 ms', '2.4 s', '1 min', '3 min 5 s']);
   });
 });

@@ -38,6 +38,7 @@ describe('wrong use ends with 2', () => {
     ['too many arguments', ['pause', 'a', 'b']],
     ['a missing option', ['event', 'a:1']],
     ['an option out of range', ['demo', '--contacts', '1']],
+    ['an option that is no number', ['audit', '--overdue', 'soon']],
     ['a file that is not there', ['validate', '/nowhere/campaign.json']],
     ['no MONGODB_URI', ['status']],
     ['--data that is no object', ['event', 'a:1', '--type', 'reply', '--data', '[1]']],
@@ -71,6 +72,9 @@ describe('help', () => {
       'resume',
       'cancel',
       'event',
+      'members',
+      'audit',
+      'explain',
     ])
       expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b`, 'm'));
     expect(stdout).toContain('Exit codes');

@@ -110,8 +110,9 @@ export class Story {
       this.now,
       () => 0.5,
     );
-    this.conversation = asStored(this.decision.conversation);
     const { unit, send } = this.decision;
+    const history = [...this.conversation.history, ...(unit?.change?.history ?? [])];
+    this.conversation = { ...asStored(this.decision.conversation), history };
     for (const row of unit?.inserts ?? []) this.rows.set(row._id, row);
     for (const { id, set, unset } of unit?.rows ?? []) {
       const changed = { ...this.rows.get(id), ...set } as Message;

@@ -1,0 +1,126 @@
+/** `explain`: the story of one conversation, what comes next, and why it has not come yet. */
+import type { CampaignDocument, ControlSetting, Conversation, Message } from '../domain/model.ts';
+import { type StoryEvent, story } from '../domain/story.ts';
+import { type Next, nextOf, type StoryContext, type Why, whyOf } from '../domain/storyNext.ts';
+import { serverTime } from '../mongo/client.ts';
+import type { Context, ExitCode } from './context.ts';
+import { type Database, showId, withDatabase } from './database.ts';
+import { explainMissing } from './explainMissing.ts';
+import { watchMembers } from './memberWatch.ts';
+import { distance, fitTo, type Output, safe } from './output.ts';
+
+export interface ExplainParams {
+  conversation: string;
+}
+
+/** Prints the whole story; 1 when there is no such conversation, with what may have been meant. */
+export const explain = ({ conversation: _id }: ExplainParams, context: Context): Promise<ExitCode> =>
+  withDatabase(context, async (database): Promise<ExitCode> => {
+    const { out } = context;
+    const conversation = await database.in.conversations.findOne({ _id });
+    if (conversation === null) return explainMissing(_id, database, out);
+    const known = await read(database, conversation);
+    const told = await watched(database, known);
+    const events = story(conversation, told.rows);
+    const next = nextOf(told);
+    const why = whyOf(told, next);
+    out.value({ conversation: headOf(told), events, next, why });
+    showHead(told, out);
+    showStory(events, out);
+    showNext(next, why, told.now, out);
+    return 0;
+  });
+
+async function read({ db, in: stored }: Database, conversation: Conversation): Promise<StoryContext> {
+  const { _id, campaignId, partition } = conversation;
+  // "0" comes after "/" in the order of ids
+  const rows = await stored.messages
+    .find({ _id: { $gte: `${_id}/`, $lt: `${_id}0` } }, { projection: { content: 0 } })
+    .toArray();
+  const fields = { status: 1, settled: 1, flow: 1, startedAt: 1, endReason: 1, pausedReason: 1, schedule: 1 };
+  const run = await stored.runs.findOne({ _id: campaignId }, { projection: fields });
+  const campaign = await stored.campaigns.findOne({ _id: campaignId }, { projection: { status: 1, error: 1 } });
+  const control = (await stored.settings.findOne({ _id: 'control' })) as Partial<ControlSetting> | null;
+  const members = await stored.members.find({}, { projection: { channels: 1 }, sort: { _id: 1 } }).toArray();
+  const owned = await stored.partitions.findOne({ _id: partition });
+  return {
+    conversation,
+    rows: rows.toSorted((a: Message, b: Message) => sequence(a) - sequence(b)),
+    run: run ?? undefined,
+    campaign: (campaign as Pick<CampaignDocument, 'status' | 'error'> | null) ?? undefined,
+    sending: control?.sending === 'stopped' ? 'stopped' : 'on',
+    members,
+    owner: owned?.owner,
+    ownerAlive: undefined,
+    now: (await serverTime(db)).getTime(),
+  };
+}
+
+const sequence = ({ _id }: Message): number => Number(_id.slice(_id.lastIndexOf('/') + 1));
+
+/** Whether its owner lives takes up to a lease to see: it is watched only where something should be done now. */
+async function watched({ config, in: stored }: Database, known: StoryContext): Promise<StoryContext> {
+  const { conversation, rows, members } = known;
+  const { status, inbox, partition } = conversation;
+  const isBusy = nextOf(known).lateMs !== undefined || rows.at(-1)?.status === 'sending';
+  const hasEvents = Array.isArray(inbox) && inbox.length > 0;
+  if (members.length === 0 || !(hasEvents || (status === 'active' && isBusy))) return known;
+  const ownerIn = (partitions: readonly { _id: number; owner?: string }[]): string | undefined =>
+    partitions.find(({ _id }) => _id === partition)?.owner;
+  const seen = await watchMembers(stored, config.leaseTtlMs, ({ partitions, alive }) =>
+    alive.has(ownerIn(partitions) ?? ''),
+  );
+  const owner = ownerIn(seen.partitions);
+  return { ...known, members: seen.members, owner, ownerAlive: seen.alive.has(owner ?? '') };
+}
+
+const traceIdOf = ({ trace }: Conversation): string | undefined => trace?.traceparent?.split('-')[1];
+
+function headOf({ conversation, campaign, run, owner, ownerAlive }: StoryContext): Record<string, unknown> {
+  const { _id, campaignId, status, stage, step, sequence, outcome, reason, error, partition } = conversation;
+  return {
+    ...{ _id, campaignId, status, stage, step, sequence, outcome, reason, error },
+    ...{ campaign: campaign?.status ?? 'deleted', run: run?.status },
+    ...{ partition, owner, ownerAlive, traceId: traceIdOf(conversation) },
+  };
+}
+
+function showHead(told: StoryContext, out: Output): void {
+  const { conversation, campaign, owner, ownerAlive } = told;
+  const { _id, campaignId, status, stage, step, partition } = conversation;
+  const place = status === 'active' ? `  stage ${safe(stage)}, step ${safe(step)}` : '';
+  out.line(`${out.color.bold(safe(_id))}  ${safe(status)}${place}`);
+  const life = ownerAlive === undefined ? '' : ownerAlive ? ' (alive)' : ' (silent)';
+  const ids = [
+    `campaign ${showId(campaignId)} ${safe(campaign?.status ?? 'deleted')}`,
+    `partition ${partition}, owner ${safe(owner ?? 'nobody')}${life}`,
+    `trace ${safe(traceIdOf(conversation) ?? '-')}`,
+  ];
+  for (const line of ids) out.line(out.color.dim(line));
+}
+
+const instant = (at: Date | undefined): string => at?.toISOString() ?? '-';
+/** Columns of an instant and of what is around it in a table. */
+const besideText = 34;
+
+function showStory(events: readonly StoryEvent[], out: Output): void {
+  out.line();
+  const width = out.tty ? Math.max(40, out.width - besideText) : Number.POSITIVE_INFINITY;
+  out.table(
+    ['at', 'what'],
+    events.map(({ at, text }) => [instant(at), fitTo(safe(text), width)]),
+  );
+}
+
+function showNext(next: Next, why: readonly Why[], now: number, out: Output): void {
+  const { color } = out;
+  out.line();
+  out.line(`${color.bold('next')}  ${safe(next.text)}${dueIn(next, now)}`);
+  for (const { text } of why) out.line(`${color.bold('why')}   ${safe(text)}`);
+}
+
+function dueIn({ at, lateMs }: Next, now: number): string {
+  if (at === undefined) return '';
+  const when = lateMs === undefined ? `due in ${distance(at.getTime() - now)}` : `due for ${distance(lateMs)}`;
+  return `, ${when} (${instant(at)})`;
+}

@@ -1,0 +1,66 @@
+/** The closed lists of the contract, as an operator reads them at night. */
+import type { Conversation, SkipReason } from './model.ts';
+
+/** Why a message did not go out, or failed. */
+export const reasonWords: Readonly<Record<SkipReason, string>> = {
+  suppressed: 'the address must not be written to',
+  unsubscribed_topic: 'the contact left this topic',
+  provider_opted_out: 'the provider says that the contact opted out',
+  address_missing: 'the contact has no address on that channel',
+  address_invalid: 'the address is none of that channel',
+  not_allowed: 'the channel is limited to other recipients (_ALLOW)',
+  contact_invalid: 'the contact cannot be used',
+  duplicate_contact: 'the contact is in the campaign already',
+  duplicate_address: 'the address is in the campaign already',
+  hold_out: 'the contact is held out',
+  frequency_cap: 'the contact has had enough messages',
+  window_expired: 'its send window had closed',
+  late_skipped: 'it came too late to be of use',
+  campaign_ended: 'the campaign came to its end (endAt)',
+  campaign_cancelled: 'the campaign was cancelled',
+  stopped: 'the conversation ended before it left',
+  superseded: 'another message took its place',
+  replied: 'an event led on before it left',
+  exit_condition: 'the contact left by exitWhen',
+  session_closed: 'the session with the contact is closed',
+  template_variable_missing: 'a variable of its content is missing',
+  template_error: 'its content could not be rendered',
+  content_empty: 'its content is empty',
+  provider_rejected: 'the provider refused it for good',
+  retries_exhausted: 'it was tried as often, or as long, as its channel allows',
+  uncertain: 'it may have left, and its channel never repeats',
+};
+
+export const reasonWord = (reason: string): string =>
+  Object.hasOwn(reasonWords, reason) ? reasonWords[reason as SkipReason] : reason;
+
+const outcomeWords: Readonly<Record<string, string>> = {
+  finished: 'the last stage went by',
+  replied: 'a reply came',
+  bounced: 'the address bounced',
+  complained: 'the contact complained',
+  unsubscribed: 'the contact unsubscribed',
+  failed: 'a message failed for good, and the flow leads nowhere from there',
+};
+
+/** Why a conversation ended; an outcome of its author is quoted. */
+export function endWords({
+  outcome,
+  reason,
+  error,
+}: Partial<Pick<Conversation, 'outcome' | 'reason' | 'error'>>): string {
+  const text = outcome === undefined || !Object.hasOwn(outcomeWords, outcome) ? undefined : outcomeWords[outcome];
+  const because =
+    outcome === 'cancelled' ? reasonWord(reason ?? 'campaign_cancelled') : (text ?? `the flow ended it as ${outcome}`);
+  const more = outcome === 'failed' && reason !== undefined ? `: ${reasonWord(reason)}` : '';
+  return `${because}${more}${error === undefined ? '' : ` (${errorWords(error)})`}`;
+}
+
+export const errorWords = ({ code, message }: { code: string; message: string }): string => `${code}: ${message}`;
+
+/** "message 3 (follow-up 1 of stage intro)". */
+export const messageWords = (sequence: number | string, stage: string, step: number): string =>
+  `message ${sequence} (${placeWords(stage, step)})`;
+
+export const placeWords = (stage: string, step: number): string =>
+  step === 0 ? `of stage ${stage}` : `follow-up ${step} of stage ${stage}`;
