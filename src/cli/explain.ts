@@ -90,7 +90,7 @@ function showHead(told: StoryContext, out: Output): void {
   const { _id, campaignId, status, stage, step, partition } = conversation;
   const place = status === 'active' ? `  stage ${safe(stage)}, step ${safe(step)}` : '';
   out.line(`${out.color.bold(safe(_id))}  ${safe(status)}${place}`);
-  const life = ownerAlive === undefined ? '' : ownerAlive ? ' (alive)' : ' (silent)';
+  const life = owner === undefined || ownerAlive === undefined ? '' : ownerAlive ? ' (alive)' : ' (silent)';
   const ids = [
     `campaign ${showId(campaignId)} ${safe(campaign?.status ?? 'deleted')}`,
     `partition ${partition}, owner ${safe(owner ?? 'nobody')}${life}`,

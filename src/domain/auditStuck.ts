@@ -68,7 +68,7 @@ function sendingStuck(
   const changed = Math.max(time(newest.queuedAt) ?? 0, time(updatedAt) ?? 0);
   if (now - changed <= overdueMs) return [];
   const found = `sending since ${new Date(changed).toISOString()}`;
-  return [{ kind: 'sending_stuck', message: newest._id, found, expected: `an answer within ${overdueMs} ms` }];
+  return [{ kind: 'sending_stuck', message: newest._id, found, expected: `an answer within ${overdueMs / 1000} s` }];
 }
 
 function due(
@@ -81,7 +81,9 @@ function due(
   const at = time(nextActionAt);
   if (at !== undefined && nextChannel !== undefined) {
     if (state.now - at <= overdueMs) return [];
-    return [{ kind: 'overdue', found: `due at ${instant(nextActionAt)}`, expected: `taken up within ${overdueMs} ms` }];
+    return [
+      { kind: 'overdue', found: `due at ${instant(nextActionAt)}`, expected: `taken up within ${overdueMs / 1000} s` },
+    ];
   }
   if (newest?.pending === true || (at === undefined && mayStandStill(state, stage))) return [];
   const found = at === undefined ? 'no nextActionAt' : 'no nextChannel';
