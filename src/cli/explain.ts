@@ -7,7 +7,7 @@ import type { Context, ExitCode } from './context.ts';
 import { type Database, showId, withDatabase } from './database.ts';
 import { explainMissing } from './explainMissing.ts';
 import { watchMembers } from './memberWatch.ts';
-import { distance, fitTo, type Output, safe } from './output.ts';
+import { distance, type Output, safe } from './output.ts';
 
 export interface ExplainParams {
   conversation: string;
@@ -100,16 +100,11 @@ function showHead(told: StoryContext, out: Output): void {
 }
 
 const instant = (at: Date | undefined): string => at?.toISOString() ?? '-';
-/** Columns of an instant and of what is around it in a table. */
-const besideText = 34;
 
+/** A line an event, never cut: the end of a provider's error is what somebody looks for at night. */
 function showStory(events: readonly StoryEvent[], out: Output): void {
   out.line();
-  const width = out.tty ? Math.max(40, out.width - besideText) : Number.POSITIVE_INFINITY;
-  out.table(
-    ['at', 'what'],
-    events.map(({ at, text }) => [instant(at), fitTo(safe(text), width)]),
-  );
+  for (const { at, text } of events) out.line(`${out.color.dim(instant(at))}  ${safe(text)}`);
 }
 
 function showNext(next: Next, why: readonly Why[], now: number, out: Output): void {
