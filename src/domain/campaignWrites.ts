@@ -75,6 +75,13 @@ export function runWrite(
 
 export const closed = (run: Run): Pick<Run, 'expansion'> => ({ expansion: { ...run.expansion, done: true } });
 
+/** Whether what is written of an expansion is of the one that is stored: a slice may have been committed since it was read. */
+export const isCountedAlike = (written: Run['expansion'], stored: Run['expansion']): boolean =>
+  written.expanded === stored.expanded &&
+  (['duplicate_contact', 'contact_invalid'] as const).every(
+    (reason) => (written.skipped[reason] ?? 0) === (stored.skipped[reason] ?? 0),
+  );
+
 /** Nothing more is expanded: what is open can be counted down. */
 export const cancelled = (run: Run): Partial<Run> => ({
   status: 'cancelled',

@@ -126,7 +126,7 @@ export interface CampaignStore {
   ): Promise<AudiencePage>;
   /** Which of these conversations exist. */
   existing(conversationIds: readonly string[]): Promise<Set<string>>;
-  /** False when `expectStatus` no longer held, or the run to insert existed; nothing was written then. */
+  /** False when `expectStatus` no longer held, the run to insert existed, or an `expansion` to set is of a run that was expanded further since; nothing was written then. */
   commit(write: CampaignWrite): Promise<boolean>;
   /** Inserts the slice's conversations, stores `expansion` in run and campaign and raises `wake`. False when `from` no longer held. */
   expand(slice: ExpansionSlice): Promise<boolean>;

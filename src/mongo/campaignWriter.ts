@@ -1,5 +1,6 @@
 import type { ClientSession, Db, Document, UpdateFilter } from 'mongodb';
 import { MongoServerError } from 'mongodb';
+import { isCountedAlike } from '../domain/campaignWrites.ts';
 import { campaignKey } from '../domain/ids.ts';
 import { foldCounters, results } from '../domain/metrics.ts';
 import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run } from '../domain/model.ts';
@@ -42,8 +43,10 @@ export class CampaignWriter {
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
         return false;
       if (run) {
-        const there = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { _id: 1 } });
+        const there = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { expansion: 1 } });
         if ('insert' in run === (there !== null)) return false;
+        if ('set' in run && run.set.expansion && there && !isCountedAlike(run.set.expansion, there.expansion))
+          return false;
       }
       if (campaign && found) await this.updateCampaign(found, campaign.set, session, campaign.unset);
       if (run && 'insert' in run) await this.of.runs.insertOne(run.insert, { session });

@@ -194,6 +194,21 @@ function describeCampaignStore(name: string, make: Make): void {
       expect(await stored()).toMatchObject({ version: 1 });
     });
 
+    test('an expansion that went on since it was read is not set back', async () => {
+      await given([campaign({ status: 'running' })], [run('c')]);
+      const stale = { expanded: 0, skipped: { duplicate_contact: 1 }, done: true };
+      const write = (expansion: Run['expansion']) => ({
+        ...{ campaignId: 'c', expectStatus: '*', campaign: { set: { status: 'cancelled' as const } } },
+        run: { set: { status: 'cancelled' as const, expansion } },
+      });
+      expect(await harness.campaigns.commit(write(stale))).toBe(false);
+      expect(await harness.campaigns.commit(write({ ...stale, expanded: 7, skipped: {} }))).toBe(false);
+      expect(await stored()).toMatchObject({ status: 'running' });
+      const { expansion } = (await harness.campaigns.run('c')) as Run;
+      expect(await harness.campaigns.commit(write({ ...expansion, done: true }))).toBe(true);
+      expect(await harness.campaigns.run('c')).toMatchObject({ status: 'cancelled', expansion: { done: true } });
+    });
+
     test('a campaign that is gone: only the run', async () => {
       await given([], [run('c')]);
       const write = { campaignId: 'c', expectStatus: undefined, run: { set: { status: 'cancelled' as const } } };

@@ -1,3 +1,4 @@
+import { isCountedAlike } from '../../../src/domain/campaignWrites.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import { campaignKey, isObjectId } from '../../../src/domain/ids.ts';
 import { foldCounters, results } from '../../../src/domain/metrics.ts';
@@ -102,7 +103,10 @@ export class MemoryCampaigns implements CampaignStore {
       const found = campaigns.get(campaignId);
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
         return false;
-      if (run && 'insert' in run === (runs.get(campaignId) !== undefined)) return false;
+      const there = runs.get(campaignId);
+      if (run && 'insert' in run === (there !== undefined)) return false;
+      if (run && 'set' in run && run.set.expansion && there && !isCountedAlike(run.set.expansion, there.expansion))
+        return false;
       if (campaign && found) this.updateCampaign(found, campaign.set, campaign.unset);
       if (run && 'insert' in run) runs.insert(run.insert);
       else if (run) runs.update(campaignId, { ...run.set, updatedAt: this.now() }, run.unset);
