@@ -20,7 +20,7 @@ export interface DecideInput {
   hasRoom: (channel: string) => boolean;
   /** A row of it is with a channel and not among `results`: no further message is decided. */
   inFlight: boolean;
-  /** The row that `awaiting` names. */
+  /** The row that `awaiting` names in the conversation as it was read. */
   awaited?: Message | undefined;
 }
 
@@ -152,6 +152,8 @@ function act(draft: Draft, input: DecideInput): void {
       const message = `the flow has no stage ${state.stage}`;
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
     } else if (state.awaiting !== undefined) {
+      // what was put back just now leaves by a decision that was given the row
+      if (state.awaiting !== input.conversation.awaiting) return;
       if (!mayLeave || !input.hasRoom(nextChannel)) return;
       resend(draft, stage, input.awaited);
     } else if (stage.type === 'message' && state.step < silenceStep(stage)) {

@@ -429,6 +429,19 @@ describe('answers of channels', () => {
     expect(story.conversation).not.toHaveProperty('delayed');
   });
 
+  test('a row that is put back while its lane is served waits for a decision that is given the row', () => {
+    const story = given([intro]).due(0);
+    const { row } = story;
+    if (row === undefined) throw new Error('no row is in flight');
+    story.row = undefined;
+    const held = { row, outcome: { kind: 'held' }, decidedAt: seconds(0), answeredAt: seconds(1) } as const;
+    story.decide(1, { slot: true, results: [held] });
+    expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', pending: true });
+    expect(story.conversation.awaiting).toBe('spring:anna/1');
+    expect(story.due(1).decision.send).toMatchObject({ _id: 'spring:anna/1', attempts: 1 });
+    expect(story.counters['pending']).toBe(1);
+  });
+
   test('a failure does not undo what an event did meanwhile', () => {
     const flow = [{ ...intro, waitForReply: 'PT1H', on: { reply: 'thanks' } }, thanks];
     for (const outcome of [rejected, retry]) {
