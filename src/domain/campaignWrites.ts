@@ -1,7 +1,7 @@
 /** Inputs and answers of the campaign lifecycle, and the conditional writes its decisions are made of. */
 import type { CheckContext } from './campaignChecks.ts';
 import type { Fault } from './errors.ts';
-import type { CampaignDocument, Id, Run } from './model.ts';
+import type { CampaignDocument, Id, Run, RunState } from './model.ts';
 import { normalise } from './normalise.ts';
 import { own } from './plain.ts';
 import type { CampaignWrite } from './ports.ts';
@@ -56,10 +56,13 @@ export function campaignSet(
   return { set: { ...set, version: next }, ...(fields.length > 0 ? { unset: fields } : {}) };
 }
 
+export const runState = (run: Pick<Run, 'settled'> | undefined): RunState =>
+  run === undefined ? 'none' : run.settled ? 'settled' : 'open';
+
 export function base(input: CampaignInput, raw: Record<string, unknown> | undefined): CampaignWrite {
   const status = raw && own(raw, 'status');
   const expectStatus = raw === undefined ? undefined : typeof status === 'string' ? status : '*';
-  return { campaignId: input.id, expectStatus };
+  return { campaignId: input.id, expectStatus, expectRun: runState(input.run) };
 }
 
 export function runWrite(
@@ -74,13 +77,6 @@ export function runWrite(
 }
 
 export const closed = (run: Run): Pick<Run, 'expansion'> => ({ expansion: { ...run.expansion, done: true } });
-
-/** Whether what is written of an expansion is of the one that is stored: a slice may have been committed since it was read. */
-export const isCountedAlike = (written: Run['expansion'], stored: Run['expansion']): boolean =>
-  written.expanded === stored.expanded &&
-  (['duplicate_contact', 'contact_invalid'] as const).every(
-    (reason) => (written.skipped[reason] ?? 0) === (stored.skipped[reason] ?? 0),
-  );
 
 /** Nothing more is expanded: what is open can be counted down. */
 export const cancelled = (run: Run): Partial<Run> => ({
@@ -133,3 +129,21 @@ export function putBack(
     faults: [fault],
   };
 }
+
+/** Whether the run that is stored is still the one the write was decided from: it may have been settled or expanded further meanwhile. */
+export function isAsDecided(
+  { expectRun, run }: Pick<CampaignWrite, 'expectRun' | 'run'>,
+  there: Pick<Run, 'settled' | 'expansion'> | undefined,
+): boolean {
+  if (expectRun && runState(there) !== expectRun) return false;
+  if (run === undefined) return true;
+  if ('insert' in run) return there === undefined;
+  const { expansion } = run.set;
+  return there !== undefined && (expansion === undefined || isCountedAlike(expansion, there.expansion));
+}
+
+const isCountedAlike = (a: Run['expansion'], b: Run['expansion']): boolean =>
+  a.expanded === b.expanded &&
+  (['duplicate_contact', 'contact_invalid'] as const).every(
+    (reason) => (a.skipped[reason] ?? 0) === (b.skipped[reason] ?? 0),
+  );

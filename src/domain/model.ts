@@ -36,6 +36,9 @@ export interface Expansion {
   done: boolean;
 }
 
+/** Whether a campaign has a run, and whether that is over. */
+export type RunState = 'none' | 'open' | 'settled';
+
 export type EndedStatus = Exclude<Conversation['status'], 'active'>;
 
 /** The contract's `campaigns.metrics`. */

@@ -12,6 +12,7 @@ import type {
   Partition,
   RenderedContent,
   Run,
+  RunState,
   StreamPosition,
   Template,
   Unit,
@@ -92,6 +93,8 @@ export interface CampaignWrite {
   campaignId: Id;
   /** Status the campaign document must still have; undefined: it must be gone. `"*"`: whatever it is. */
   expectStatus: string | undefined | '*';
+  /** What its run must still be; absent: whatever it is. The two are not read in one snapshot, and a run may be settled in between. */
+  expectRun?: RunState;
   campaign?: { set: Partial<CampaignDocument>; unset?: (keyof CampaignDocument)[] };
   run?: { insert: Run } | { set: Partial<Run>; unset?: (keyof Run)[] };
 }
@@ -126,7 +129,7 @@ export interface CampaignStore {
   ): Promise<AudiencePage>;
   /** Which of these conversations exist. */
   existing(conversationIds: readonly string[]): Promise<Set<string>>;
-  /** False when `expectStatus` no longer held, the run to insert existed, or an `expansion` to set is of a run that was expanded further since; nothing was written then. */
+  /** False when `expectStatus` or `expectRun` no longer held, the run to insert existed, or an `expansion` to set is of a run that was expanded further since; nothing was written then. */
   commit(write: CampaignWrite): Promise<boolean>;
   /** Inserts the slice's conversations, stores `expansion` in run and campaign and raises `wake`. False when `from` no longer held. */
   expand(slice: ExpansionSlice): Promise<boolean>;

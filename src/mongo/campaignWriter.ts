@@ -1,6 +1,6 @@
 import type { ClientSession, Db, Document, UpdateFilter } from 'mongodb';
 import { MongoServerError } from 'mongodb';
-import { isCountedAlike } from '../domain/campaignWrites.ts';
+import { isAsDecided } from '../domain/campaignWrites.ts';
 import { campaignKey } from '../domain/ids.ts';
 import { foldCounters, results } from '../domain/metrics.ts';
 import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run } from '../domain/model.ts';
@@ -37,16 +37,15 @@ export class CampaignWriter {
 
   /** The conditions are read in the snapshot of the transaction, so whoever changes a document that is written makes it start again. */
   async commit(write: CampaignWrite): Promise<boolean> {
-    const { campaignId, expectStatus, campaign, run } = write;
+    const { campaignId, expectStatus, expectRun, campaign, run } = write;
     const work = async (session: ClientSession): Promise<boolean> => {
       const found = await this.head(campaignId, session);
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
         return false;
-      if (run) {
-        const there = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { expansion: 1 } });
-        if ('insert' in run === (there !== null)) return false;
-        if ('set' in run && run.set.expansion && there && !isCountedAlike(run.set.expansion, there.expansion))
-          return false;
+      if (run || expectRun) {
+        const projection = { settled: 1, expansion: 1 };
+        const there = await this.of.runs.findOne({ _id: campaignId }, { session, projection });
+        if (!isAsDecided(write, there ?? undefined)) return false;
       }
       if (campaign && found) await this.updateCampaign(found, campaign.set, session, campaign.unset);
       if (run && 'insert' in run) await this.of.runs.insertOne(run.insert, { session });

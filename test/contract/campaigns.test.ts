@@ -184,6 +184,20 @@ function describeCampaignStore(name: string, make: Make): void {
       ).toBe(false);
     });
 
+    test.each([
+      ['none', 'open', 'settled'],
+      ['open', 'none', 'settled'],
+      ['settled', 'none', 'open'],
+    ] as const)('only while its run is as it was read: %s', async (state, ...others) => {
+      await given([campaign()], state === 'none' ? [] : [run('c', { settled: state === 'settled' })]);
+      const set = { priority: 7 };
+      const write = { campaignId: 'c', expectStatus: 'running', campaign: { set } };
+      for (const expectRun of others) expect(await harness.campaigns.commit({ ...write, expectRun })).toBe(false);
+      expect(await stored()).toEqual(campaign());
+      expect(await harness.campaigns.commit({ ...write, expectRun: state })).toBe(true);
+      expect(await stored()).toMatchObject(set);
+    });
+
     test('members that start the same campaign at once: one does', async () => {
       await given([campaign({ status: 'pending' })]);
       const members = [harness, await harness.member('m2'), await harness.member('m3')];

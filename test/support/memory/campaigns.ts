@@ -1,4 +1,4 @@
-import { isCountedAlike } from '../../../src/domain/campaignWrites.ts';
+import { isAsDecided } from '../../../src/domain/campaignWrites.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import { campaignKey, isObjectId } from '../../../src/domain/ids.ts';
 import { foldCounters, results } from '../../../src/domain/metrics.ts';
@@ -97,16 +97,13 @@ export class MemoryCampaigns implements CampaignStore {
     );
   }
 
-  commit({ campaignId, expectStatus, campaign, run }: CampaignWrite): Promise<boolean> {
+  commit({ campaignId, expectStatus, expectRun, campaign, run }: CampaignWrite): Promise<boolean> {
     const { campaigns, runs } = this.database;
     return this.ledger.transact('campaign', () => {
       const found = campaigns.get(campaignId);
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
         return false;
-      const there = runs.get(campaignId);
-      if (run && 'insert' in run === (there !== undefined)) return false;
-      if (run && 'set' in run && run.set.expansion && there && !isCountedAlike(run.set.expansion, there.expansion))
-        return false;
+      if (!isAsDecided({ expectRun, run }, runs.get(campaignId))) return false;
       if (campaign && found) this.updateCampaign(found, campaign.set, campaign.unset);
       if (run && 'insert' in run) runs.insert(run.insert);
       else if (run) runs.update(campaignId, { ...run.set, updatedAt: this.now() }, run.unset);

@@ -443,6 +443,25 @@ describe('looking', () => {
     expect(database.runs.get('spring')).toBeUndefined();
   });
 
+  test('given it ends after its run was read and before its document is, then the end stands', async () => {
+    const { database, member, submit, count } = world();
+    const { campaigns, expandAll } = member('m1');
+    submit('spring');
+    await campaigns.look('spring');
+    await expandAll();
+    count('spring', { active: -3, completed: 3 });
+    let isFirst = true;
+    database.hooks.before = async (operation) => {
+      if (operation !== 'campaign' || !isFirst) return;
+      isFirst = false;
+      await campaigns.foldTick();
+    };
+    await campaigns.look('spring');
+    expect(database.runs.get('spring')?.settled).toBe(true);
+    expect(database.campaigns.get('spring')).toMatchObject({ status: 'completed' });
+    expect(database.campaigns.get('spring')).not.toHaveProperty('error');
+  });
+
   test('given it never stands still or the database fails, then it is tried again with back-off', async () => {
     const { database, member, submit, clock } = world();
     const { campaigns, logger } = member('m1');
