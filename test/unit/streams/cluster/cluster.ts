@@ -1,0 +1,195 @@
+/** Several members over one database in memory, each put together as the worker does it, and whatever may befall them. */
+
+import { type Config, loadConfig } from '../../../../src/config.ts';
+import { Generation } from '../../../../src/worker/generation.ts';
+import { Member } from '../../../../src/worker/member.ts';
+import type { Stores, StoresParams } from '../../../../src/worker/stores.ts';
+import { manualClock } from '../../../support/clock.ts';
+import { recordingInstruments, recordingLogger } from '../../../support/fakes.ts';
+import { MemoryCampaigns } from '../../../support/memory/campaigns.ts';
+import { MemoryLog } from '../../../support/memory/changeSource.ts';
+import { MemoryConversations } from '../../../support/memory/conversations.ts';
+import { MemoryDatabase } from '../../../support/memory/database.ts';
+import { MemoryMembership } from '../../../support/memory/membership.ts';
+import { type FlowName, flowOf } from './flows.ts';
+import { Host } from './host.ts';
+import { Provider } from './provider.ts';
+import { HostChangeSource } from './source.ts';
+import { ModelLedger, Watch } from './watch.ts';
+
+export const partitions = 6;
+const config: Config = loadConfig({
+  MONGODB_URI: 'mongodb://memory/?replicaSet=rs0',
+  ...{ BATCH_SIZE: '10', PARTITIONS: String(partitions), SEND_CONCURRENCY: '6', SHUTDOWN_GRACE_MS: '8000' },
+  ...{ CHANNEL_SMS_DRIVER: 'console', CHANNEL_SMS_CONCURRENCY: '2', CHANNEL_SMS_TIMEOUT_MS: '5000' },
+  ...{ CHANNEL_PUSH_DRIVER: 'console', CHANNEL_PUSH_CONCURRENCY: '2', CHANNEL_PUSH_TIMEOUT_MS: '3000' },
+  ...{ CHANNEL_PUSH_ADDRESS: 'url', CHANNEL_PUSH_DELIVERY: 'at-most-once' },
+});
+
+/** A process with its member. */
+interface Node {
+  host: Host;
+  member: Member;
+  isLeaving: boolean;
+}
+
+export class Cluster {
+  readonly clock = manualClock();
+  readonly database = new MemoryDatabase({ clock: this.clock, partitions });
+  readonly provider: Provider;
+  readonly log = new MemoryLog();
+  readonly watch: Watch;
+  /** Pushed events by conversation: the ids. */
+  readonly events = new Map<string, Set<string>>();
+  nodes: Node[] = [];
+  isAway = false;
+  private readonly chance: () => number;
+  private readonly everyLogger: ReturnType<typeof recordingLogger>[] = [];
+
+  constructor(chance: () => number) {
+    this.chance = chance;
+    const { clock } = this;
+    this.watch = new Watch({ clock, database: this.database, log: this.log });
+    this.provider = new Provider({ clock, chance, onTaken: (taken, message) => this.watch.taken(taken, message) });
+    this.database.hooks = {
+      before: (operation, memberId) => this.watch.lives.get(memberId)?.host.request(operation),
+      after: (operation, memberId) => this.watch.lives.get(memberId)?.host.answer(operation),
+    };
+  }
+
+  // ---------------------------------------------------------------- members
+
+  join(): void {
+    const host = new Host({ clock: this.clock, chance: this.chance, databaseIsAway: () => this.isAway });
+    const logger = recordingLogger();
+    this.everyLogger.push(logger);
+    const fieldLogger = { ...logger, child: () => fieldLogger };
+    const deps = {
+      config,
+      clock: host.clock,
+      random: this.chance,
+      logger: fieldLogger,
+      instruments: recordingInstruments(),
+    };
+    const member = new Member(deps, {
+      newGeneration: async () => {
+        await host.request('prepare');
+        await host.answer('prepare');
+        return this.newGeneration(host, deps);
+      },
+      close: async () => {},
+    });
+    const node: Node = { host, member, isLeaving: false };
+    this.nodes.push(node);
+    void this.start(node);
+  }
+
+  /** As a supervisor does: what does not start is started again. */
+  private async start({ host, member }: Node): Promise<void> {
+    try {
+      await member.start();
+    } catch {
+      await new Promise<void>((resolve) => void host.clock.after(1_000, resolve));
+      this.nodes = this.nodes.filter((node) => node.host !== host);
+      host.kill();
+      this.join();
+    }
+  }
+
+  private newGeneration(host: Host, deps: ConstructorParameters<typeof Member>[0]): Generation {
+    const number = this.watch.lives.size + 1;
+    const memberId = `${(number * 7919) % 1000}-${number}`;
+    const channels = config.channels.map(
+      (channel) => [channel.name, this.provider.channel(channel, memberId, host)] as const,
+    );
+    return new Generation({
+      ...deps,
+      ...{ channels: new Map(channels), partitions, memberId, thread: 0 },
+      openStores: (params) => this.openStores(host, params),
+    });
+  }
+
+  private openStores(host: Host, { memberId, clock, position, onClaim }: StoresParams): Stores {
+    const { database, log } = this;
+    const ledger = new ModelLedger(
+      { database, memberId, clock, leaseTtlMs: config.leaseTtlMs, position },
+      (operation) => {
+        this.watch.writing = operation;
+      },
+    );
+    const source = new HostChangeSource({ log, host });
+    this.watch.lives.set(memberId, { host, ledger, source });
+    const common = { database, ledger, clock };
+    return {
+      ...{ ledger, source, conversations: new MemoryConversations(common), campaigns: new MemoryCampaigns(common) },
+      membership: new MemoryMembership({ ...common, onClaim }),
+      collectionMissing: async () => false,
+    };
+  }
+
+  /** Finishes what is in flight and hands over. */
+  async leave(node: Node): Promise<void> {
+    node.isLeaving = true;
+    await node.member.stop();
+    node.host.kill();
+  }
+
+  /** A kill leaves nothing behind but documents. */
+  get living(): Node[] {
+    return this.nodes.filter(({ host, isLeaving }) => host.isUp && !isLeaving);
+  }
+
+  breakStream({ host }: Node, isLost: boolean): void {
+    for (const life of this.watch.lives.values()) if (life.host === host) life.source.break(isLost);
+  }
+
+  /** Nothing fails any more, and what was held back goes on. */
+  calm(): void {
+    this.isAway = false;
+    this.provider.isHealthy = true;
+    for (const { host } of this.nodes) host.heal();
+    if (this.living.length === 0) this.join();
+    for (const { _id, status } of this.database.campaigns.find())
+      if (status === 'paused') this.database.campaigns.update(_id, { status: 'running' });
+  }
+
+  /** What a member logs as an error is a state that cannot be. */
+  errors(): string[] {
+    return this.everyLogger.flatMap((logger) =>
+      logger.of('error').map(({ message, fields }) => `${message} ${String(fields['error'])}`),
+    );
+  }
+
+  // ---------------------------------------------------------------- what others do
+
+  insertCampaign(flow: FlowName, contacts: number): void {
+    const _id = `${flow}${this.database.campaigns.find().length}`;
+    const people = Array.from({ length: contacts }, (_, n) => ({
+      ...{ id: `k${n}`, name: `K${n}`, phone: `+49${n}` },
+      // some have no address on one of the channels
+      ...(n % 4 === 3 ? {} : { url: `https://k${n}.test/` }),
+    }));
+    this.database.campaigns.insert({ _id, status: 'pending', audience: { contacts: people }, flow: flowOf(flow) });
+  }
+
+  setStatus(campaign: number, status: 'paused' | 'running' | 'cancelled'): void {
+    const all = this.database.campaigns.find();
+    const found = all[campaign % Math.max(1, all.length)];
+    const from = { paused: ['running'], running: ['paused'], cancelled: ['pending', 'running', 'paused'] }[status];
+    if (found && from.includes(String(found.status))) this.database.campaigns.update(found._id, { status });
+  }
+
+  push(conversation: number, event: { id: string; type: string }): void {
+    const all = this.database.conversations.find();
+    const id = all[conversation % Math.max(1, all.length)]?._id;
+    if (id === undefined || !this.database.push(id, event)) return;
+    this.events.set(id, (this.events.get(id) ?? new Set()).add(event.id));
+  }
+
+  /** Somebody removed every stored position. */
+  forgetPositions(): void {
+    for (const { _id } of this.database.partitions.find()) this.database.partitions.update(_id, {}, ['position']);
+    for (const { _id } of this.database.members.find()) this.database.members.update(_id, {}, ['position']);
+    this.watch.forgetPositions();
+  }
+}
