@@ -97,13 +97,14 @@ export class MemoryCampaigns implements CampaignStore {
     );
   }
 
-  commit({ campaignId, expectStatus, expectRun, campaign, run }: CampaignWrite): Promise<boolean> {
+  commit(write: CampaignWrite): Promise<boolean> {
+    const { campaignId, expectStatus, campaign, run } = write;
     const { campaigns, runs } = this.database;
     return this.ledger.transact('campaign', () => {
       const found = campaigns.get(campaignId);
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
         return false;
-      if (!isAsDecided({ expectRun, run }, runs.get(campaignId))) return false;
+      if (!isAsDecided(write, runs.get(campaignId))) return false;
       if (campaign && found) this.updateCampaign(found, campaign.set, campaign.unset);
       if (run && 'insert' in run) runs.insert(run.insert);
       else if (run) runs.update(campaignId, { ...run.set, updatedAt: this.now() }, run.unset);

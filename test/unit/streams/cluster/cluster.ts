@@ -123,6 +123,7 @@ export class Cluster {
     return {
       ...{ ledger, source, conversations: new MemoryConversations(common), campaigns: new MemoryCampaigns(common) },
       membership: new MemoryMembership({ ...common, onClaim }),
+      prepare: async () => {},
       collectionMissing: async () => false,
     };
   }
