@@ -120,6 +120,7 @@ async function main() {
     ...(verdict.figures.unasked > ended * inDoubt
       ? [['more repeats than were in doubt', { unasked: verdict.figures.unasked, bound: ended * inDoubt }]]
       : []),
+    ...(workers.counts.uncaught > 0 ? [['exceptions that nobody caught', workers.counts.uncaught]] : []),
     ...(workers.counts.reconciled > 0 ? [['reconcile had to repair something', workers.counts.reconciled]] : []),
   ];
   const report = {

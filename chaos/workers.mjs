@@ -15,6 +15,7 @@ const watched = {
   undrained: /leaving before everything was drained|before everything was handed over/,
   unknownCommits: /nobody can say whether a round was committed/,
   reconciled: /"code":"reconciled"/,
+  uncaught: /an exception nobody caught|a rejection nobody handled/,
 };
 
 export class Workers {
@@ -23,7 +24,7 @@ export class Workers {
   #slots = [];
   #over = false;
   counts = Object.fromEntries(Object.keys(watched).map((name) => [name, 0]));
-  /** Lines of level error by message. */
+  /** Lines of level error by message: how many, and the first. */
   errors = new Map();
   /** Processes that ended although nobody asked them to. */
   crashes = [];
@@ -94,7 +95,8 @@ export class Workers {
     if (line.includes('"message":"member joined"')) slot.member = JSON.parse(line).member;
     if (!line.includes('"level":"error"')) return;
     const message = /"message":"([^"]*)"/.exec(line)?.[1] ?? line;
-    this.errors.set(message, (this.errors.get(message) ?? 0) + 1);
+    const known = this.errors.get(message) ?? { count: 0, first: line.slice(0, 1500) };
+    this.errors.set(message, { ...known, count: known.count + 1 });
   }
 
   /** Signals a worker that is to end; resolves when it did. */
