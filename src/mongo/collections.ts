@@ -1,4 +1,4 @@
-import type { Collection, CollectionInfo, Db, Document, Filter } from 'mongodb';
+import type { Collection, CollectionInfo, Db, Document } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import { collections as definitionNames } from '../domain/generated/schemas.ts';
@@ -116,34 +116,44 @@ export async function readClusterId(db: Db): Promise<string> {
 }
 
 /**
- * Whether the document of a run that began at `createdAt` is missing because the collection of campaigns was dropped (it is
- * gone, or was made again since), so that nobody cancelled it.
+ * Whether the document of this run, which is missing, went with the whole collection of campaigns: that is gone, or another
+ * one of the same name by now. Nobody cancelled anything then.
  */
-export async function wasDropped(db: Db, createdAt: Date): Promise<boolean> {
-  const [uuid, cluster] = await Promise.all([uuidOf(db, 'campaigns'), clusterSetting(db)]);
-  const noted = cluster?.campaigns;
-  return uuid === undefined || (noted !== undefined && (noted.uuid !== uuid || createdAt < noted.since));
+export async function wasDropped(db: Db, { collectionUuid }: Pick<Run, 'collectionUuid'>): Promise<boolean> {
+  const uuid = await uuidOf(db, 'campaigns');
+  return uuid === undefined || (collectionUuid !== undefined && collectionUuid !== uuid);
 }
 
 /** Undefined when there is no such collection. */
-async function uuidOf(db: Db, name: string): Promise<string | undefined> {
+export async function uuidOf(db: Db, name: string): Promise<string | undefined> {
   const [found] = (await db.listCollections({ name }, { nameOnly: false }).toArray()) as CollectionInfo[];
   return found?.info?.uuid?.toString();
 }
 
-/** Remembers which collection `campaigns` is, by the server's clock. */
+/** Open runs whose documents are in a collection of campaigns that is another one than when they were last seen, as after a restore. */
 async function noteCampaigns(db: Db, problems: string[]): Promise<void> {
+  const { campaigns, runs } = collections(db);
   const uuid = await uuidOf(db, 'campaigns');
   if (uuid === undefined) return;
-  const since = { $cond: [{ $eq: [{ $type: '$campaigns' }, 'missing'] }, new Date(0), '$$NOW'] };
-  try {
-    await collections(db).settings.updateOne({ _id: 'cluster', 'campaigns.uuid': { $ne: uuid } } as Filter<Setting>, [
-      { $set: { campaigns: { uuid, since } } },
-    ]);
-  } catch (error) {
-    // an older validator that could not be replaced
-    if (code(error) !== validationFailed) throw error;
-    problems.push('it is not remembered which collection `campaigns` is: the validator of settings is an older one');
+  const elsewhere = { settled: false, collectionUuid: { $ne: uuid } };
+  const ids = (await runs.find(elsewhere, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id);
+  for (let from = 0; from < ids.length; from += 1000) {
+    const there = await campaigns
+      .find({ _id: { $in: ids.slice(from, from + 1000) } }, { projection: { _id: 1 } })
+      .toArray();
+    try {
+      await runs.updateMany(
+        { _id: { $in: there.map(({ _id }) => _id) }, ...elsewhere },
+        { $set: { collectionUuid: uuid } },
+      );
+    } catch (error) {
+      // an older validator that could not be replaced
+      if (code(error) !== validationFailed) throw error;
+      problems.push(
+        'it is not remembered which collection `campaigns` is: the validator of campaign_runs is an older one',
+      );
+      return;
+    }
   }
 }
 

@@ -70,6 +70,6 @@ export const mongoStores =
         const { changes, problems } = await initDatabase(db, { partitions });
         common.logger.warn('the database was prepared again', { code: 'prepared_again', changes, problems });
       },
-      collectionMissing: ({ createdAt }) => wasDropped(db, createdAt),
+      collectionMissing: (run) => wasDropped(db, run),
     };
   };

@@ -284,6 +284,12 @@ test('a collection that is dropped gets its indexes again; its runs wait for the
   await waitFor(indexed, { ...patience, what: 'the index to be there again' });
   await waitFor(async () => (await run())?.['status'] === 'paused', { ...patience, what: 'the run to be paused' });
   expect((await run())?.['pausedReason']).toBe('collection_missing');
+  // put back by its author it goes on; one document that is deleted afterwards is a cancel again
+  await put({ ...spring, status: 'running' });
+  await waitFor(async () => (await run())?.['status'] === 'running', { ...patience, what: 'spring to go on' });
+  await database.db.collection('campaigns').deleteOne({ _id: 'spring' as never });
+  await waitFor(async () => (await run())?.['settled'], { ...patience, what: 'spring to be cancelled' });
+  expect((await run())?.['status']).toBe('cancelled');
   await put(campaign('summer'));
   await completed('summer');
   expect(worker.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);

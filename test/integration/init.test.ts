@@ -56,21 +56,28 @@ const run = (status = 'running'): Document => ({
   updatedAt: new Date(),
 });
 
-test('a campaign was not cancelled by anybody when its whole collection was dropped, also once that was made again', async () => {
+test('a run whose document is missing was dropped with its collection, or its document alone was deleted', async () => {
   await using database = await testDatabase('init');
   const { db } = database;
   await initDatabase(db, { partitions: 4 });
-  const before = new Date();
-  expect(await wasDropped(db, before)).toBe(false);
-  await db.collection('campaigns').drop();
-  expect(await wasDropped(db, before)).toBe(true);
-  // by its author, or by a member that saw it first
-  await db.createCollection('campaigns');
-  expect(await wasDropped(db, before)).toBe(true);
+  const { campaigns, runs } = collections(db);
+  const put = async (...ids: string[]): Promise<void> =>
+    void (await campaigns.insertMany(ids.map((_id) => ({ _id, status: 'running' }) as never)));
+  const dropped = async (_id: string): Promise<boolean> => {
+    const found = await runs.findOne({ _id });
+    return wasDropped(db, found ?? {});
+  };
+  await put('kept', 'lost');
+  await runs.insertMany(['kept', 'lost'].map((_id) => ({ ...run(), _id }) as never));
   await initDatabase(db, { partitions: 4 });
+  expect([await dropped('kept'), await dropped('lost')]).toEqual([false, false]);
+  await campaigns.drop();
+  expect([await dropped('kept'), await dropped('lost')]).toEqual([true, true]);
+  // by its author, who puts one of them back
+  await put('kept');
+  expect([await dropped('kept'), await dropped('lost')]).toEqual([true, true]);
   await initDatabase(db, { partitions: 4 });
-  expect(await wasDropped(db, before)).toBe(true);
-  expect(await wasDropped(db, new Date(Date.now() + 1000))).toBe(false);
+  expect([await dropped('kept'), await dropped('lost')]).toEqual([false, true]);
 });
 
 describe('initDatabase', () => {
@@ -90,7 +97,7 @@ describe('initDatabase', () => {
       [...Array(16).keys()].map((_id) => ({ _id })),
     );
     expect(await collections(db).settings.find().toArray()).toEqual([
-      { _id: 'cluster', partitions: 16, schemaVersion, campaigns: { uuid: expect.any(String), since: new Date(0) } },
+      { _id: 'cluster', partitions: 16, schemaVersion },
     ]);
 
     await collections(db).partitions.updateOne({ _id: 3 }, { $set: { owner: 'm' } });

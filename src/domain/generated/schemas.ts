@@ -118,6 +118,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "object",
           "tsType": "Expansion"
         },
+        "collectionUuid": {
+          "description": "UUID of the collection `campaigns` in which its document was last seen: one that was dropped and made again has another.",
+          "type": "string"
+        },
         "wake": {
           "description": "Raised by every commit that inserts conversations.",
           "type": "integer",
@@ -1251,24 +1255,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "schemaVersion": {
               "type": "integer",
               "minimum": 0
-            },
-            "campaigns": {
-              "description": "Which collection `campaigns` was last seen: one that was dropped and made again has another UUID. Runs from before `since` whose document is missing were not cancelled by anybody.",
-              "type": "object",
-              "properties": {
-                "uuid": {
-                  "type": "string"
-                },
-                "since": {
-                  "bson": "date",
-                  "tsType": "Date"
-                }
-              },
-              "required": [
-                "uuid",
-                "since"
-              ],
-              "additionalProperties": false
             }
           },
           "required": [

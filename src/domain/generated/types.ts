@@ -52,6 +52,10 @@ export interface Run {
   };
   expansion: Expansion;
   /**
+   * UUID of the collection `campaigns` in which its document was last seen: one that was dropped and made again has another.
+   */
+  collectionUuid?: string;
+  /**
    * Raised by every commit that inserts conversations.
    */
   wake: number;
@@ -430,13 +434,6 @@ export interface ClusterSetting {
   _id: 'cluster';
   partitions: number;
   schemaVersion: number;
-  /**
-   * Which collection `campaigns` was last seen: one that was dropped and made again has another UUID. Runs from before `since` whose document is missing were not cancelled by anybody.
-   */
-  campaigns?: {
-    uuid: string;
-    since: Date;
-  };
 }
 /**
  * A flow under a name and a version. Never changed in place.
