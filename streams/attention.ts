@@ -42,9 +42,16 @@ export class Attention {
   private readonly sweeping = new Set<string>();
   /** `wake` of each run as it was last answered. */
   private readonly wakes = new Map<string, number>();
+  /** Background work under way. */
+  private under = 0;
 
   constructor(params: AttentionParams) {
     this.params = params;
+  }
+
+  /** Something is being taken up or swept: what stands still may have its turn yet. */
+  get isSweeping(): boolean {
+    return this.under > 0;
   }
 
   // ---------------------------------------------------------------- changes
@@ -152,7 +159,14 @@ export class Attention {
   }
 
   /** After a gap in the stream: everything it may hide. */
-  async sweepAll(): Promise<void> {
+  sweepAll(): Promise<void> {
+    this.under += 1;
+    return this.sweepEverything().finally(() => {
+      this.under -= 1;
+    });
+  }
+
+  private async sweepEverything(): Promise<void> {
     const { runs, dispatch, schedule, campaigns, ownership } = this.params;
     await this.loadRuns();
     await this.readStatuses([...runs.all()].filter(({ run }) => !run.settled).map(({ run }) => run._id));
@@ -170,6 +184,15 @@ export class Attention {
 
   /** Background work that must not be lost: tried again until it is done, the member ends, or its fence is gone. */
   async untilDone(what: string, work: () => Promise<void>): Promise<void> {
+    this.under += 1;
+    try {
+      await this.tryUntilDone(what, work);
+    } finally {
+      this.under -= 1;
+    }
+  }
+
+  private async tryUntilDone(what: string, work: () => Promise<void>): Promise<void> {
     const { clock, random, logger, signal, fail } = this.params;
     for (let attempt = 1; !signal.aborted; attempt++) {
       try {

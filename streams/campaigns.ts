@@ -27,6 +27,8 @@ const longestTimerMs = 24 * 24 * 3_600_000;
 const concurrency = 8;
 /** Its expansion starts again then, and meets the same refusal. */
 const holdRetryMs = 5_000;
+/** Read in one comparison, at most: with an inline audience one may have 16 MB. */
+const wholeDocuments = 20;
 /** Times a campaign may change under our hands before it has to wait. */
 const mostTries = 5;
 
@@ -107,13 +109,14 @@ export class Campaigns {
     await lastValueFrom(looks$, { defaultValue: undefined });
   }
 
-  /** Owned campaigns that wait for something which nobody here is at, with what it is; of the first `limit`. */
-  async forgotten(limit: number): Promise<Map<string, string>> {
+  /** Owned campaigns that wait for something which nobody here is at, with what it is. */
+  async forgotten(): Promise<Map<string, string>> {
     const { campaigns } = this.params;
     const found = new Map<string, string>();
     const runs = new Map<string, Run>();
-    for (const run of (await campaigns.openRuns()).filter(({ _id }) => this.owns(_id)).slice(0, limit)) {
+    for (const run of await campaigns.openRuns()) {
       const key = keyOf(run._id);
+      if (!this.owns(run._id) || this.isInHand(key)) continue;
       const { status, expansion } = run;
       runs.set(key, run);
       if (!this.folding.has(run._id)) found.set(key, `not folded, ${status}`);
@@ -121,16 +124,23 @@ export class Campaigns {
         found.set(key, `not expanded further than ${expansion.expanded}`);
     }
     const ids: Id[] = [];
-    for await (const id of campaigns.needingAttention()) if (this.owns(id) && ids.length < limit) ids.push(id);
+    for await (const id of campaigns.needingAttention()) if (this.owns(id) && !this.isInHand(keyOf(id))) ids.push(id);
     const statuses = await campaigns.statuses(ids);
+    let left = wholeDocuments;
     for (const id of ids) {
       const run = runs.get(keyOf(id));
       // nearly all: whole documents are read of the others only
       if (run !== undefined && statuses.get(keyOf(id)) === run.status && !this.isOverdue(run)) continue;
+      if (left-- <= 0) break;
       const { write } = await this.reader.decide(await this.reader.read(id));
       if (write) found.set(keyOf(id), `undecided, ${String(write.expectStatus)}`);
     }
     return found;
+  }
+
+  /** A look is asked for or under way, or another try is armed. */
+  private isInHand(key: string): boolean {
+    return this.waiting.has(key) || this.failures.has(key) || this.queue.has(key);
   }
 
   private isOverdue({ status, schedule, endReason }: Run): boolean {

@@ -42,13 +42,26 @@ export function conversations$(params: ConversationsParams): Observable<RoundRep
  */
 export class HintQueue {
   private readonly subject = new Subject<RoundInput>();
+  private readonly waiting = new Set<ReadonlySet<string>>();
   readonly inputs$: Observable<RoundInput> = this.subject.asObservable();
 
   offer(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return Promise.resolve();
-    return new Promise((done) => {
+    return new Promise((resolve) => {
+      const own = new Set(ids);
+      this.waiting.add(own);
+      const done = (): void => {
+        this.waiting.delete(own);
+        resolve();
+      };
       this.subject.next({ kind: 'hints', ids, done });
     });
+  }
+
+  /** On its way to a round, or in one. */
+  has(id: string): boolean {
+    for (const ids of this.waiting) if (ids.has(id)) return true;
+    return false;
   }
 }
 

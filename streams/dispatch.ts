@@ -222,6 +222,8 @@ export class Dispatch {
   }
 
   private admit(entry: InDoubt): void {
+    const replaced = this.doubt.get(entry.row.conversationId);
+    if (replaced) this.settled(replaced.row);
     this.doubt.set(entry.row.conversationId, entry);
     this.doubtByChannel.set(entry.row.channel, (this.doubtByChannel.get(entry.row.channel) ?? 0) + 1);
   }

@@ -20,6 +20,8 @@ export interface MembershipParams {
   position: () => StreamPosition | undefined;
   /** Stops claiming work of these partitions and resolves when nothing of them is in doubt. Called again after it failed. */
   drain: (partitions: readonly number[]) => Promise<void>;
+  /** From here on nothing may be handed over: the next owner begins as soon as it is written that we are gone. */
+  onLeaving?: () => void;
   /** These are ours now, each with the position its last owner left; the stream has to be read from the earliest on. */
   onGained: (partitions: readonly Partition[]) => void;
   /** These are ours no longer. */
@@ -44,6 +46,8 @@ export class Membership {
   #leaving: boolean = false;
   #left: boolean = false;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Asked for since the last pause ended: what a tick under way has read may be older. */
+  #woken: boolean = false;
   #hurry: (() => void) | undefined;
 
   constructor(params: MembershipParams) {
@@ -75,6 +79,7 @@ export class Membership {
 
   /** Ownership changed somewhere: the next tick comes soon, so that what was freed has an owner again at once. */
   wake(): void {
+    this.#woken = true;
     this.#hurry?.();
   }
 
@@ -100,6 +105,7 @@ export class Membership {
     // A tick under way may still claim.
     await this.#turn;
     if (this.#owned.size > 0) await this.#drainWithin(graceMs);
+    this.#params.onLeaving?.();
     await this.#inTurn(async () => {
       if (this.#joined && !this.#left) await this.#params.store.leave(this.#params.position());
       this.#left = true;
@@ -231,6 +237,7 @@ export class Membership {
       const done = (): void => {
         cancel();
         this.#hurry = undefined;
+        this.#woken = false;
         signal.removeEventListener('abort', done);
         resolve();
       };
@@ -240,6 +247,7 @@ export class Membership {
         cancel = clock.after(wakeMs * (0.5 + random()), done);
         this.#hurry = undefined;
       };
+      if (this.#woken) this.#hurry();
       signal.addEventListener('abort', done);
     });
   }

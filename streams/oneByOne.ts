@@ -2,6 +2,11 @@
 export class OneByOne {
   readonly #last = new Map<string, Promise<void>>();
 
+  /** Something of this key is under way. */
+  has(key: string): boolean {
+    return this.#last.has(key);
+  }
+
   /** Starts `work` when everything that was asked for under this key before is over, however it ended. */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const result = (this.#last.get(key) ?? Promise.resolve()).then(work);

@@ -12,13 +12,15 @@ export interface Check {
    * May name what is only just being dealt with.
    */
   look(): Promise<Map<string, string>>;
+  /** What `look` names next time, where it names a part only. Called when a turn is over. */
+  next?(): void;
   /** Takes up what stood still. */
   repair(ids: readonly string[]): Promise<void>;
 }
 
 export interface ReconcileParams {
   checks: readonly Check[];
-  /** Whether the member is at work: its lease holds and the change stream is open. What stands still otherwise is not forgotten. */
+  /** Whether the member is at work: its lease holds, the change stream is open, nothing is being swept. What stands still otherwise is not forgotten. */
   sound: () => boolean;
   clock: Clock;
   random: () => number;
@@ -60,20 +62,24 @@ export class Reconcile {
     for (const check of checks) {
       if (signal.aborted) return repaired;
       try {
-        const first = await check.look();
-        if (first.size === 0) continue;
-        if (!(await this.atWork())) continue;
-        const second = await check.look();
-        const ids = [...first].filter(([id, was]) => second.get(id) === was).map(([id]) => id);
-        if (ids.length === 0) continue;
-        this.tell(check.kind, ids);
-        await check.repair(ids);
-        repaired += ids.length;
+        repaired += await this.compare(check);
       } catch (error) {
         logger.debug('what is worked on could not be compared with the documents', { kind: check.kind, error });
       }
+      check.next?.();
     }
     return repaired;
+  }
+
+  private async compare(check: Check): Promise<number> {
+    const first = await check.look();
+    if (first.size === 0 || !(await this.atWork())) return 0;
+    const second = await check.look();
+    const ids = [...first].filter(([id, was]) => second.get(id) === was).map(([id]) => id);
+    if (ids.length === 0) return 0;
+    this.tell(check.kind, ids);
+    await check.repair(ids);
+    return ids.length;
   }
 
   /** Waits; false when the member was frozen, cut off, or is to stop. */

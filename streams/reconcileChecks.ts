@@ -1,4 +1,5 @@
-import type { Message } from '../src/domain/model.ts';
+import { campaignKey } from '../src/domain/ids.ts';
+import type { Id, Message } from '../src/domain/model.ts';
 import type { CampaignStore, ConversationStore } from '../src/domain/ports.ts';
 import type { Attention } from './attention.ts';
 import type { Campaigns } from './campaigns.ts';
@@ -11,7 +12,7 @@ import type { Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
 
 export interface ChecksParams {
-  conversations: Pick<ConversationStore, 'withInbox' | 'byIds' | 'pendingMessages'>;
+  conversations: Pick<ConversationStore, 'withInbox' | 'byIds' | 'pendingMessages' | 'messages'>;
   campaignStore: Pick<CampaignStore, 'openRuns'>;
   campaigns: Campaigns;
   attention: Attention;
@@ -19,7 +20,7 @@ export interface ChecksParams {
   schedule: Schedule;
   dispatch: Dispatch;
   ownership: Ownership;
-  round: Pick<Round, 'isUntouchable'>;
+  round: Pick<Round, 'isUntouchable' | 'isInHand'>;
   hints: HintQueue;
 }
 
@@ -35,52 +36,90 @@ export const reconcileChecks = (params: ChecksParams): Check[] => [
   campaigns(params),
 ];
 
+/** A page a turn; the last one comes short. */
+class Pages {
+  after: string | undefined;
+  private last: string | undefined;
+
+  /** Told the ids that a look read. */
+  read(ids: readonly string[]): void {
+    this.last = ids.length < limit ? undefined : ids.at(-1);
+  }
+
+  next(): void {
+    this.after = this.last;
+  }
+}
+
 /** Events that nobody consumes. */
 function inboxes({ conversations, ownership, runs, round, hints }: ChecksParams): Check {
+  const pages = new Pages();
   return {
     kind: 'inbox',
     async look() {
       const found = new Map<string, string>();
-      const ids = await conversations.withInbox(ownership.active, undefined, limit);
+      const ids = await conversations.withInbox(ownership.active, pages.after, limit);
+      pages.read(ids);
       if (ids.length === 0) return found;
       for (const { _id, partition, campaignId, version } of await conversations.byIds(ids))
-        if (ownership.isActive(partition) && !round.isUntouchable(_id) && runs.get(campaignId)?.context)
+        if (
+          ownership.isActive(partition) &&
+          !(hints.has(_id) || round.isInHand(_id) || round.isUntouchable(_id)) &&
+          (await isUsable(runs, campaignId))
+        )
           found.set(_id, String(version));
       return found;
     },
+    next: () => pages.next(),
     repair: (ids) => hints.offer(ids),
   };
 }
 
 /** Rows `sending` that this member, whose they are, does not have in doubt. */
 function messages({ conversations, ownership, dispatch, runs, round }: ChecksParams): Check {
-  let rows = new Map<string, Message>();
+  const pages = new Pages();
   return {
     kind: 'message',
     async look() {
-      rows = new Map();
-      for (const row of await conversations.pendingMessages(ownership.active, undefined, limit)) {
-        const { _id, status, partition, conversationId, campaignId } = row;
-        if (status !== 'sending' || !ownership.isActive(partition) || round.isUntouchable(conversationId)) continue;
-        if (dispatch.entry(conversationId) === undefined && runs.get(campaignId)?.context) rows.set(_id, row);
+      const rows = await conversations.pendingMessages(ownership.active, pages.after, limit, true);
+      pages.read(rows.map(({ _id }) => _id));
+      const alone: Message[] = [];
+      for (const row of rows) {
+        const { status, partition, conversationId: id, campaignId } = row;
+        if (status !== 'sending' || !ownership.isActive(partition) || round.isUntouchable(id)) continue;
+        // between its commit and its hand-over it is in the hand of a round
+        if (dispatch.entry(id) !== undefined || round.isInHand(id)) continue;
+        if (await isUsable(runs, campaignId)) alone.push(row);
       }
-      return new Map([...rows.values()].map(({ _id, attempts, worker }) => [_id, `${attempts} ${worker}`]));
+      if (alone.length === 0) return new Map();
+      const found = await conversations.byIds(alone.map(({ conversationId }) => conversationId));
+      const versions = new Map(found.map(({ _id, version }) => [_id, version]));
+      // whatever answers a row that stays `sending` in the end writes its conversation as well
+      const state = ({ attempts, worker, conversationId }: Message): string =>
+        `${attempts} ${worker} ${versions.get(conversationId)}`;
+      return new Map(alone.map((row) => [row._id, state(row)]));
     },
+    next: () => pages.next(),
     async repair(ids) {
-      const lost = ids.flatMap((id) => rows.get(id) ?? []);
+      const rows = await conversations.messages(ids);
       dispatch.adopt(
-        lost.filter(({ partition }) => ownership.isActive(partition)),
+        rows.filter(({ status, partition }) => status === 'sending' && ownership.isActive(partition)),
         'lost',
       );
     },
   };
 }
 
+/** Nobody here can decide about conversations of a run that does not compile. */
+const isUsable = async (runs: Runs, campaignId: Id): Promise<boolean> =>
+  (await runs.load([campaignId])).get(campaignKey(campaignId))?.context !== undefined;
+
 /** Conversations that are due in lanes which the schedule takes for idle. */
 function due({ schedule, dispatch, round }: ChecksParams): Check {
   return {
     kind: 'due',
-    look: () => schedule.forgotten((id) => dispatch.entry(id) !== undefined || round.isUntouchable(id)),
+    look: () =>
+      schedule.forgotten((id) => dispatch.entry(id) !== undefined || round.isInHand(id) || round.isUntouchable(id)),
     async repair() {
       schedule.lookAtAll();
     },
@@ -107,7 +146,7 @@ function runs({ campaignStore, attention }: ChecksParams): Check {
 function campaigns({ campaigns: own }: ChecksParams): Check {
   return {
     kind: 'campaign',
-    look: () => own.forgotten(limit),
+    look: () => own.forgotten(),
     repair: () => own.sweep(),
   };
 }

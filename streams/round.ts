@@ -60,11 +60,18 @@ export class Round {
   private readonly loader: Loader;
   /** What would have left after a commit of unknown outcome: if it was committed, it never left. */
   private unproven: Message[] = [];
+  /** What the running round is about, from its being read to its being handed over. */
+  private inHand: Candidates | undefined;
 
   constructor(params: RoundParams) {
     this.params = params;
     this.quarantine = new Quarantine(params);
     this.loader = new Loader({ ...params, quarantine: this.quarantine });
+  }
+
+  /** The round that is running decides about it. */
+  isInHand(conversationId: string): boolean {
+    return this.inHand?.has(conversationId) === true;
   }
 
   /** It could not even be quarantined: it is left alone until the member restarts. */
@@ -105,8 +112,13 @@ export class Round {
     const began = clock.monotonic();
     const report: RoundReport = { units: 0, sent: 0, results: results.length, poisoned: 0 };
     let pending = await this.loader.load(results, hints);
-    for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++)
-      pending = await this.pass(pending, report, pass === 0);
+    this.inHand = pending;
+    try {
+      for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++)
+        pending = await this.pass(pending, report, pass === 0);
+    } finally {
+      this.inHand = undefined;
+    }
     if (pending.size > 0) this.postpone(pending);
     if (report.units > 0) instruments.round(clock.monotonic() - began, report.units);
     schedule.arm();

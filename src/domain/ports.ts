@@ -70,8 +70,13 @@ export interface ConversationStore {
   nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined>;
   /** Ids of conversations with a pending inbox, by id, paged. */
   withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]>;
-  /** Rows in status queued or sending, by id, paged. */
-  pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]>;
+  /** Rows in status queued or sending, by id, paged. `headsOnly`: without their content. */
+  pendingMessages(
+    partitions: readonly number[],
+    after: string | undefined,
+    limit: number,
+    headsOnly?: boolean,
+  ): Promise<Message[]>;
   /** Whole outbox rows; ids that do not exist are left out. */
   messages(ids: readonly string[]): Promise<Message[]>;
   /** Ids of a campaign's active conversations in these partitions, by id, paged. */

@@ -69,9 +69,13 @@ export class MongoConversations implements ConversationStore {
     return found.map((conversation) => conversation._id);
   }
 
-  pendingMessages(partitions: readonly number[], after: string | undefined, limit: number): Promise<Message[]> {
+  pendingMessages(partitions: readonly number[], after: string | undefined, limit: number, headsOnly = false) {
+    const projection = headsOnly ? { projection: { content: 0 } } : {};
     return this.rows
-      .find(conversationQueries.pendingMessages(partitions, after), { sort: { _id: 1 }, limit, hint: 'pending' })
+      .find(conversationQueries.pendingMessages(partitions, after), {
+        ...{ sort: { _id: 1 }, limit, hint: 'pending' },
+        ...projection,
+      })
       .toArray();
   }
 

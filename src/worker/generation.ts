@@ -127,7 +127,7 @@ export class Generation {
         ...{ attention: this.attention, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
         ...{ ownership: this.ownership, round: this.round, hints: this.hints },
       }),
-      sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen,
+      sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen && !this.attention.isSweeping,
       ...{ signal, ...common },
     });
     this.membership = new Membership({
@@ -138,6 +138,7 @@ export class Generation {
         ...{ filterVersion, channels: [...channels.keys()], version, startedAt: new Date(clock.now()) },
       },
       ...{ leaseTtlMs: config.leaseTtlMs, position, ...common },
+      onLeaving: () => this.dispatch.stop(),
       drain: (leaving) => this.ownership.drain(leaving),
       onGained: (gained) => this.gained(gained),
       onLost: (lost) => this.lost(lost),

@@ -609,7 +609,7 @@ describe('what was forgotten', () => {
   test('nothing of what is in hand; then what nobody was told of: a start, a pause, an audience, an end', async () => {
     const { database, clock, member, submit, write } = world();
     const { campaigns, expandAll } = member('m1');
-    const forgotten = async (): Promise<object> => Object.fromEntries(await campaigns.forgotten(100));
+    const forgotten = async (): Promise<object> => Object.fromEntries(await campaigns.forgotten());
     submit('spring');
     submit('later', { schedule: { startAt: new Date(clock.now() + day) } });
     expect(await forgotten()).toEqual({ spring: 'undecided, pending', later: 'undecided, pending' });
@@ -627,9 +627,9 @@ describe('what was forgotten', () => {
     expect(await forgotten()).toEqual({ later: 'undecided, scheduled' });
     // another member, which has not looked at anything yet
     const other = member('m2').campaigns;
-    expect(Object.keys(Object.fromEntries(await other.forgotten(100)))).toEqual(['later', 'spring']);
+    expect(Object.keys(Object.fromEntries(await other.forgotten()))).toEqual(['later', 'spring']);
     await other.sweep();
-    expect(await other.forgotten(100)).toEqual(new Map());
+    expect(await other.forgotten()).toEqual(new Map());
   });
 
   test('an audience that waits for another try is not forgotten', async () => {
@@ -642,7 +642,7 @@ describe('what was forgotten', () => {
       if (operation === 'audiencePage') throw new Error('away');
     };
     await campaigns.expandTick();
-    expect([campaigns.expansion.size, await campaigns.forgotten(100)]).toEqual([0, new Map()]);
+    expect([campaigns.expansion.size, await campaigns.forgotten()]).toEqual([0, new Map()]);
     database.hooks.before = () => {};
     await clock.advanceAsync(60_000);
     await campaigns.expandTick();

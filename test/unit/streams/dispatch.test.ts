@@ -81,3 +81,25 @@ test('what waits to leave is decided again when its conversation moved on, and l
     ['asBefore', 'sent'],
   ]);
 });
+
+test('a row that is taken in twice takes one place', async () => {
+  const channel: Channel = {
+    ...facts('sms', 'phone', {}),
+    concurrency: 4,
+    send: async () => ({ kind: 'sent' }),
+    close: async () => {},
+  };
+  const dispatch = new Dispatch({
+    ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock: manualClock(), logger: silentLogger },
+    ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+    campaigns: { statuses: async () => new Map(), sending: async () => 'on' as const },
+    ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+  });
+  const row = { _id: 'ada/1', conversationId: 'ada', campaignId: 'spring', channel: 'sms' } as Message;
+  const before = dispatch.room('sms');
+  dispatch.adopt([row], 'lost');
+  dispatch.enqueue([{ row: { ...row }, decidedAt: 0 }]);
+  expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([1, before - 1]);
+  dispatch.settled(row);
+  expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([0, before]);
+});

@@ -201,6 +201,24 @@ describe('membership', () => {
     abort.abort();
   });
 
+  test('what is freed while a tick is under way is not left for the next regular one', async () => {
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
+    const abort = new AbortController();
+    await pass(clock, 4, a, b);
+    let reading: Promise<void> | undefined;
+    database.hooks.after = async (operation, memberId) => {
+      if (operation !== 'partitions' || memberId !== 'a' || reading !== undefined) return;
+      reading = b.membership.leave(0).then(() => a.membership.wake());
+      await reading;
+    };
+    void a.membership.run(abort.signal);
+    await clock.advanceAsync(0);
+    await clock.advanceAsync(150);
+    expect([reading === undefined, a.membership.owned.size]).toEqual([false, 8]);
+    abort.abort();
+  });
+
   test('a member that was taken over is told so, and owns nothing', async () => {
     const { database, clock } = cluster(8);
     const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];

@@ -93,18 +93,22 @@ describe('what a member may owe', () => {
     const one = await member([intro], contacts);
     const hints = new HintQueue();
     const offered: string[] = [];
+    /** While it is set, what is offered waits for its round. */
+    const busy: { with?: (() => void)[] } = {};
     hints.inputs$.subscribe((input) => {
       if (input.kind !== 'hints') return;
       offered.push(...input.ids);
-      input.done();
+      if (busy.with) busy.with.push(input.done);
+      else input.done();
     });
     const elsewhere = { campaigns: undefined as never, attention: undefined as never };
     const checks = reconcileChecks({
       ...{ conversations: one.store, campaignStore: one.campaigns, runs: one.runs, schedule: one.schedule },
       ...{ dispatch: one.dispatch, ownership: one.ownership, round: one.round, hints, ...elsewhere },
     }).filter(({ kind }) => ['inbox', 'message', 'due'].includes(kind));
+    const check = (kind: string): Check => checks.find((one) => one.kind === kind) as Check;
     const { turn: reconcile } = reconciler(checks, one.clock);
-    return { ...one, offered, reconcile };
+    return { ...one, hints, offered, busy, check, reconcile };
   }
 
   test('nothing while all is in hand: due, on the wire, waiting for another try, answered', async () => {
@@ -155,5 +159,44 @@ describe('what a member may owe', () => {
     await turn();
     expect(conversation('spring:ada')?.status).toBe('completed');
     expect(await reconcile()).toBe(0);
+  });
+
+  test('an event that waits for its round is not forgotten', async () => {
+    const { database, check, hints, busy } = await owing('ada');
+    database.push('spring:ada', { id: 'e1', type: 'custom' });
+    expect(await check('inbox').look()).toEqual(new Map([['spring:ada', '1']]));
+    busy.with = [];
+    void hints.offer(['spring:ada']);
+    expect(await check('inbox').look()).toEqual(new Map());
+    busy.with[0]?.();
+    expect((await check('inbox').look()).size).toBe(1);
+  });
+
+  test('a row between its commit and its hand-over is not forgotten', async () => {
+    const { database, check, turn, row, dispatch } = await owing('ada');
+    const seen: unknown[] = [];
+    database.hooks.after = async (operation) => {
+      if (operation !== 'round') return;
+      seen.push(row('spring:ada/1')?.status, dispatch.inDoubt, await check('message').look());
+    };
+    await turn();
+    expect(seen).toEqual(['sending', 0, new Map()]);
+  });
+
+  test('what waits for another try does not hide what is forgotten behind it', async () => {
+    const { turn, answer, database, check } = await owing('zoe');
+    await turn();
+    await answer();
+    await turn();
+    database.messages.update('spring:zoe/1', { status: 'sending', pending: true });
+    const sent = database.messages.get('spring:zoe/1');
+    if (sent === undefined) throw new Error('there is such a row');
+    for (let n = 0; n < 1500; n++) database.messages.put({ ...sent, _id: `spring:b${n}/1`, status: 'queued' });
+    const messages = check('message');
+    expect(await messages.look()).toEqual(new Map());
+    messages.next?.();
+    expect([...(await messages.look()).keys()]).toEqual(['spring:zoe/1']);
+    messages.next?.();
+    expect(await messages.look()).toEqual(new Map());
   });
 });
