@@ -5,12 +5,16 @@ import { moods } from './provider.mjs';
 
 const appName = `communication-base/${hostname()}/0`;
 
-/** The database may be away at the same time. */
+/** What a fault returns that met nothing to fail. */
+export const nothing = 'nothing';
+
+/** The database may be away at the same time, for a while. */
 export async function surely(work) {
-  for (;;) {
+  for (const deadline = Date.now() + 120_000; ; ) {
     try {
       return await work();
-    } catch {
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
       await sleep(200);
     }
   }
@@ -34,7 +38,7 @@ const kinds = {
   'kill a worker': {
     draw: (world, random) => ({ ...worker('who')(world, random), pauseMs: random.int(0, 3000) }),
     async run({ workers }, { who, pauseMs }) {
-      await workers.end(who, 'SIGKILL');
+      if (!(await workers.end(who, 'SIGKILL'))) return nothing;
       await sleep(pauseMs);
       workers.start(who);
     },
@@ -45,7 +49,7 @@ const kinds = {
       ms: random.int(world.leaseTtlMs / 4, world.leaseTtlMs * 3),
     }),
     async run({ workers }, { who, ms }) {
-      workers.signal(who, 'SIGSTOP');
+      if (!workers.signal(who, 'SIGSTOP')) return nothing;
       await sleep(ms);
       workers.signal(who, 'SIGCONT');
     },
@@ -53,7 +57,7 @@ const kinds = {
   'stop a worker and start it again': {
     draw: worker('who'),
     async run({ workers }, { who }) {
-      await workers.end(who, 'SIGTERM');
+      if (!(await workers.end(who, 'SIGTERM'))) return nothing;
       workers.start(who);
     },
   },
@@ -65,7 +69,7 @@ const kinds = {
     }),
     async run({ workers, network }, { who, kind, ms }) {
       const pid = workers.pid(who);
-      if (pid === undefined) return;
+      if (pid === undefined) return nothing;
       const heal = network.disturb(kind, pid);
       await sleep(ms);
       heal();

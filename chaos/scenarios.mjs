@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cpuSeconds } from '../bench/processes.mjs';
 import { settled } from './settle.mjs';
-import { leaseTtlMs, setUp } from './stage.mjs';
+import { even, leaseTtlMs, setUp, until } from './stage.mjs';
 import { audit, judge } from './verdict.mjs';
 
 const { values: options, positionals } = parseArgs({
@@ -32,27 +32,6 @@ const endless = {
     })),
   },
 };
-
-async function until(condition, what, timeoutMs = 120_000) {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const value = await condition().catch(() => undefined);
-    if (value) return value;
-    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
-    await sleep(50);
-  }
-}
-
-/** Every partition owned, by as many members as there are workers, evenly. */
-const even = ({ db, workerCount }) =>
-  until(async () => {
-    const owners = await db
-      .collection('partitions')
-      .aggregate([{ $group: { _id: '$owner', count: { $sum: 1 } } }])
-      .toArray();
-    const share = Math.ceil(owners.reduce((sum, { count }) => sum + count, 0) / workerCount);
-    return owners.length === workerCount && owners.every(({ _id, count }) => _id && count <= share);
-  }, 'the partitions to be owned evenly');
 
 async function begin(workerCount, env = {}) {
   const arrivals = [];
@@ -84,10 +63,12 @@ async function conclude(stage) {
     () => db.collection('campaigns').updateOne({ _id: campaignId }, { $set: { status: 'cancelled' } }),
     'cancel',
   );
-  const traffic = { campaigns: new Map([[campaignId, { endedAt: Date.now() }]]), events: new Map() };
+  const conversations = endless.audience.contacts.map(({ id }) => `${campaignId}:${id}`);
+  const known = { flow: 'endless', fate: 'cancel', conversations, pauses: [], endedAt: Date.now() };
+  const traffic = { campaigns: new Map([[campaignId, known]]), events: new Map() };
   const stuck = await settled({ db, traffic, provider });
   const audited = await audit(env);
-  const verdict = await judge({ db, provider, traffic, atMostOnce: [] });
+  const verdict = await judge({ db, provider, traffic, workers, atMostOnce: [], inDoubt: 512 });
   await workers.stop();
   // each step comes again and again here
   const { 'two messages for one step': _, ...faults } = verdict.faults;
@@ -176,12 +157,13 @@ async function kills(count) {
     pushMs: quantiles(some.map(({ pushMs }) => pushMs)),
     inDoubt: quantiles(some.map(({ inDoubt }) => inDoubt)),
   });
+  const inTime = rounds.every(({ last, pushMs }) => last <= leaseTtlMs + 2_000 && pushMs <= 2_000);
   return {
-    ...{ kills: rounds.length, leaseTtlMs },
+    ...{ kills: rounds.length, leaseTtlMs, inTime },
     withTransactionOpen: figures(rounds.filter(({ transaction }) => transaction)),
     without: figures(rounds.filter(({ transaction }) => !transaction)),
     ...{ repeated: end.messages.repeated, inDoubtInAll: bound, ...end },
-    good: end.good && end.messages.repeated <= bound,
+    good: end.good && end.messages.repeated <= bound && inTime,
   };
 }
 

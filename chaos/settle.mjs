@@ -3,14 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Nothing moves for so long: it is stuck. */
 const standstillMs = 60_000;
-const mostSettleMs = 15 * 60_000;
 
 /**
  * Until every run is settled and every inbox read. Stuck is what is open when nothing moved for a while although something is
  * overdue; a row may wait minutes for another try, and that is no standstill.
  */
-export async function settled({ db, traffic, provider }) {
-  const giveUpAt = Date.now() + mostSettleMs;
+export async function settled({ db, traffic, provider, mostMs = 15 * 60_000 }) {
+  const giveUpAt = Date.now() + mostMs;
   let moved = { at: Date.now(), what: '' };
   for (;;) {
     const open = await openCampaigns(db, traffic);

@@ -15,9 +15,12 @@ export const leaseTtlMs = 3_000;
 /** A message unanswered for so long is tried again. */
 export const timeoutMs = 2_000;
 
+// a signal would skip what is done on exit: the servers and workers would live on
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 /** The node that takes writes; waits for an election. A frozen one answers nobody. */
 async function primaryOf(nodes) {
-  for (;;) {
+  for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
     const answers = await Promise.all(
       nodes.map(async (node) => {
         if (node.pid === undefined) return false;
@@ -33,7 +36,29 @@ async function primaryOf(nodes) {
     if (found) return found;
     await sleep(200);
   }
+  throw new Error('there is no primary');
 }
+
+export async function until(condition, what, timeoutMs = 120_000) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition().catch(() => undefined);
+    if (value) return value;
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms for ${what}`);
+    await sleep(50);
+  }
+}
+
+/** Every partition owned, by as many members as there are workers, evenly. */
+export const even = ({ db, workerCount }) =>
+  until(async () => {
+    const owners = await db
+      .collection('partitions')
+      .aggregate([{ $group: { _id: '$owner', count: { $sum: 1 } } }])
+      .toArray();
+    const share = Math.ceil(owners.reduce((sum, { count }) => sum + count, 0) / workerCount);
+    return owners.length === workerCount && owners.every(({ _id, count }) => _id && count <= share);
+  }, 'the partitions to be owned evenly');
 
 /**
  * @param onTaken told of each message's first arrival at the provider.

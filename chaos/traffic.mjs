@@ -1,5 +1,7 @@
 // What other services do all the while: campaigns, replies, pauses, cancels. Everything is written until it is acknowledged.
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { seeded } from './random.mjs';
 
 const text = (words) => ({ text: words });
 const flows = {
@@ -35,6 +37,7 @@ const flows = {
 };
 
 const mostOpen = 12;
+const peopleCount = 1500;
 
 /** What happens to a campaign besides running. */
 const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt'];
@@ -43,15 +46,25 @@ export class Traffic {
   #db;
   #random;
   #over = false;
+  #quiet = false;
+  #replies = new Set();
   #jobs = new Set();
   /** Events that were pushed and acknowledged: id to conversation. */
   events = new Map();
-  /** Campaigns by id: what was done to them, and when it was acknowledged. */
+  /** How often each conversation was replied to. */
+  replied = new Map();
+  /**
+   * Campaigns by id: `conversations` that there have to be in the end, `fate`, `endedAt` (nothing leaves later), `pauses` as
+   * `{ from, to }` between which nothing leaves; ms since the epoch.
+   */
   campaigns = new Map();
   actions = { campaigns: 0, pauses: 0, cancels: 0, deletes: 0, events: 0 };
 
-  constructor({ db, random, everyMs }) {
+  #seed;
+
+  constructor({ db, random, seed, everyMs }) {
     this.#db = db;
+    this.#seed = seed;
     this.#random = random;
     this.everyMs = everyMs;
   }
@@ -60,7 +73,7 @@ export class Traffic {
     await this.#db
       .collection('templates')
       .insertMany(Object.entries(flows).map(([id, flow]) => ({ _id: { id, version: 1 }, flow })));
-    const people = Array.from({ length: 1500 }, (_, n) => ({
+    const people = Array.from({ length: peopleCount }, (_, n) => ({
       ...(n % 2 ? { _id: n } : { _id: `p${n}` }),
       ...{ name: `Person ${n}`, phone: `+4915${n}`, group: n % 5 },
     }));
@@ -77,21 +90,29 @@ export class Traffic {
     }
   }
 
-  /** No new campaigns; resolves when what was begun is done. */
+  /** No new campaigns; resolves when what was begun is done. People go on answering. */
   async stop() {
     this.#over = true;
     while (this.#jobs.size > 0) await Promise.all(this.#jobs);
   }
 
-  /** The provider took a first try: some people answer. */
-  heard({ conversationId, stage, step }) {
-    if (this.#over) return;
-    if (this.#random.chance(stage === 'intro' && step < 2 ? 0.25 : 0.02)) this.#job(this.#reply(conversationId, stage));
+  /** Nobody answers any more. */
+  async hush() {
+    this.#quiet = true;
+    while (this.#replies.size > 0) await Promise.all(this.#replies);
   }
 
-  #job(promise) {
-    const job = promise.finally(() => this.#jobs.delete(job));
-    this.#jobs.add(job);
+  /** The provider took a first try: some people answer. Who does follows from seed and message, in whatever order they come. */
+  heard({ messageId, conversationId, stage, step }) {
+    if (this.#quiet) return;
+    const random = seeded(createHash('sha1').update(`${this.#seed} ${messageId}`).digest().readUInt32BE());
+    if (random.chance(stage === 'intro' && step < 2 ? 0.25 : 0.02))
+      this.#job(this.#reply(conversationId, stage, random), this.#replies);
+  }
+
+  #job(promise, jobs = this.#jobs) {
+    const job = promise.finally(() => jobs.delete(job));
+    jobs.add(job);
   }
 
   /** Until a majority has it, as a careful service would. */
@@ -122,7 +143,14 @@ export class Traffic {
     const fate = random.pick(fates);
     const schedule = fate === 'endAt' ? { schedule: { endAt: new Date(Date.now() + random.int(2000, 15_000)) } } : {};
     const priority = random.int(0, 9);
-    this.campaigns.set(id, { flow, fate });
+    const ids = inline
+      ? contacts.map((contact) => contact.id)
+      : Array.from({ length: peopleCount }, (_, n) => n)
+          .filter((n) => n % 5 === audience.filter.group)
+          .map((n) => (n % 2 ? `#${n}` : `p${n}`));
+    const conversations = ids.map((contact) => `${id}:${contact}`);
+    const known = { flow, fate, conversations, pauses: [], endedAt: schedule.schedule?.endAt.getTime() };
+    this.campaigns.set(id, known);
     const document = { _id: id, status: 'pending', templateId: flow, audience, priority, ...schedule };
     await this.#surely(() => this.#db.collection('campaigns').insertOne(document));
     this.actions.campaigns += 1;
@@ -141,7 +169,9 @@ export class Traffic {
     const found = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
     if (found?.status !== 'paused') return;
     this.actions.pauses += 1;
+    const from = Date.now();
     await sleep(random.int(500, 4000));
+    this.campaigns.get(id).pauses.push({ from, to: Date.now() });
     await to('paused', 'running');
     await sleep(random.int(500, 3000));
   }
@@ -154,15 +184,16 @@ export class Traffic {
     if (found !== null && found.status !== 'cancelled') return;
     this.actions[action] += 1;
     // an answer that was lost makes this later than it was, never earlier
-    this.campaigns.get(id).endedAt = Date.now();
+    const known = this.campaigns.get(id);
+    known.endedAt = Date.now();
   }
 
-  async #reply(conversationId, stage) {
-    const random = this.#random.fork();
+  async #reply(conversationId, stage, random) {
     await sleep(random.int(0, 3000));
     const id = `e${this.events.size}`;
     this.events.set(id, conversationId);
     const type = stage === 'intro' ? 'reply' : random.pick(['clicked', 'opened', 'custom']);
+    if (type === 'reply') this.replied.set(conversationId, (this.replied.get(conversationId) ?? 0) + 1);
     const push = { $push: { inbox: { id, type, text: 'yes' } } };
     // some services say everything twice
     for (let n = random.chance(0.3) ? 2 : 1; n > 0; n--)

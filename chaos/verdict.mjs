@@ -1,97 +1,195 @@
-// At the end: what the documents say beside what the provider saw. Empty lists are what is hoped for.
+// At the end: what was asked for, what the documents say, and what the provider saw. Empty lists are what is hoped for.
 import { startProgram } from '../bench/processes.mjs';
 
-/** Handed over at most so long after a cancel was stored; the rest is the way to the provider and its clock. */
-const cancelToleranceMs = 1_000 + 1_000;
+/** A pause, a cancel and an end hold within a second of being stored; the rest is the way to the provider and its clock. */
+const toleranceMs = 1_000 + 1_000;
 
 const some = (found) => ({ count: found.length, examples: found.slice(0, 5) });
 
 /** `communication-base audit --json`. */
-export async function audit(env) {
+export async function audit(env, ...args) {
   let text = '';
-  const child = startProgram(['--json', 'audit'], env, {
+  const child = startProgram(['--json', 'audit', ...args], env, {
     onLine: (line) => {
       text += `${line}\n`;
     },
   });
   const code = await child.gone;
   try {
-    return { code, ...JSON.parse(text) };
+    return { code, findings: [], ...JSON.parse(text) };
   } catch {
     return { code, ok: false, findings: [{ kind: 'unreadable', text: text.slice(0, 500) }] };
   }
 }
 
-/** Everything that must not be. `bound`: repeats that what happened can explain. */
-export async function judge({ db, provider, traffic, atMostOnce }) {
-  const lost = [];
-  const unknownKeys = new Set(provider.record.keys());
-  const acknowledgedOnly = [];
-  const rows = db.collection('messages').find(
-    {},
-    {
-      projection: {
-        status: 1,
-        sentAt: 1,
-        handedAt: 1,
-        channel: 1,
-        campaignId: 1,
-        conversationId: 1,
-        stage: 1,
-        step: 1,
-      },
-    },
-  );
-  const statuses = {};
-  const byStep = new Map();
-  const doubled = [];
-  for await (const row of rows) {
-    statuses[row.status] = (statuses[row.status] ?? 0) + 1;
-    const seen = provider.record.get(row._id);
-    unknownKeys.delete(row._id);
-    if (row.sentAt && !seen) lost.push(row._id);
-    // the flows here have no loops: a step of a conversation is one message
-    const step = `${row.conversationId} ${row.stage} ${row.step}`;
-    if (byStep.has(step) && seen && provider.record.has(byStep.get(step))) doubled.push(row._id);
-    else byStep.set(step, row._id);
-    if (seen?.tries.some((one) => one.acknowledged) && !row.sentAt && row.status !== 'uncertain')
-      acknowledgedOnly.push(`${row._id} ${row.status}`);
-  }
+/**
+ * Everything that must not be.
+ * @param atMostOnce channels on which nothing is tried again that may have left.
+ */
+export async function judge({ db, provider, traffic, workers, atMostOnce, inDoubt }) {
+  const rows = await readRows(db);
   const records = [...provider.record.values()];
   const repeated = records.filter(({ times }) => times > 1);
-  const afterEnd = records.flatMap(({ key, campaignId, tries }) => {
-    const { endedAt } = traffic.campaigns.get(campaignId) ?? {};
-    return endedAt === undefined
-      ? []
-      : tries.filter(({ at }) => at > endedAt + cancelToleranceMs).map(({ at }) => `${key} ${at - endedAt} ms late`);
-  });
+  const unknown = records.filter(({ key }) => !rows.byId.has(key)).map(({ key }) => key);
+  const repeats = judgeRepeats(repeated, workers, inDoubt);
   return {
     figures: {
-      rows: Object.values(statuses).reduce((sum, count) => sum + count, 0),
-      statuses,
+      rows: rows.byId.size,
+      statuses: rows.statuses,
       taken: records.length,
       repeated: repeated.reduce((sum, { times }) => sum + times - 1, 0),
-      /** Tries after one that the provider had not acknowledged: asked for, or in doubt. */
-      /** A sender died before it could record the answer, and then the conversation ended. */
-      takenAndSkipped: acknowledgedOnly.length,
-      unasked: repeated.reduce((sum, { tries }) => sum + unasked(tries), 0),
+      /** Of these, after a try that the provider had acknowledged. */
+      acknowledgedBefore: repeats.count,
+      mostOfOneLoss: repeats.most,
     },
     faults: {
-      'sent by the documents, never seen by the provider': some(lost),
-      'seen by the provider, unknown to the documents': some([...unknownKeys]),
-      'two messages for one step': some(doubled),
+      'sent by the documents, never seen by the provider': some(
+        [...rows.byId.values()].filter(({ _id, sentAt }) => sentAt && !provider.record.has(_id)).map(({ _id }) => _id),
+      ),
+      'seen by the provider, unknown to the documents': some(unknown),
+      'two messages for one step': some(doubled(rows.byId, provider)),
       'another text under the same key': some(records.filter(({ differs }) => differs).map(({ key }) => key)),
       'at-most-once, taken twice': some(
         repeated.filter(({ channel }) => atMostOnce.includes(channel)).map(({ key }) => key),
       ),
-      'handed over after the end was stored': some(afterEnd),
+      'uncertain on a channel that may try again': some(
+        [...rows.byId.values()]
+          .filter(({ status, channel }) => status === 'uncertain' && !atMostOnce.includes(channel))
+          .map(({ _id }) => _id),
+      ),
+      'repeated although its sender was well': some(repeats.unexplained),
+      'more repeated than a sender may have in doubt': some(repeats.tooMany),
+      'handed over in a pause or after the end': some(late(records, traffic)),
       'events not consumed exactly once': some(await wrongEvents(db, traffic)),
+      ...(await wrongEnds(db, traffic, rows, provider, atMostOnce)),
     },
   };
 }
 
-/** Repeats of what had been acknowledged. */
-const unasked = (tries) => tries.slice(1).filter((_, index) => tries[index].acknowledged).length;
+async function readRows(db) {
+  const fields = ['status', 'sentAt', 'channel', 'conversationId', 'stage', 'step', 'reason'];
+  const projection = Object.fromEntries(fields.map((field) => [field, 1]));
+  const byId = new Map();
+  const byConversation = new Map();
+  const statuses = {};
+  for await (const row of db.collection('messages').find({}, { projection })) {
+    byId.set(row._id, row);
+    statuses[row.status] = (statuses[row.status] ?? 0) + 1;
+    const own = byConversation.get(row.conversationId) ?? [];
+    own.push(row);
+    byConversation.set(row.conversationId, own);
+  }
+  return { byId, byConversation, statuses };
+}
+
+/** The flows of the traffic have no loops: a step of a conversation is one message. */
+function doubled(byId, provider) {
+  const steps = new Set();
+  return [...byId.values()]
+    .filter(({ _id }) => provider.record.has(_id))
+    .filter(({ conversationId, stage, step }) => {
+      const key = `${conversationId} ${stage} ${step}`;
+      if (steps.has(key)) return true;
+      steps.add(key);
+      return false;
+    })
+    .map(({ _id }) => _id);
+}
+
+// ---------------------------------------------------------------- repeats
+
+/** Longest from the loss of a member to the next hand-over of what it had: leases, outages and back-off. */
+const lossMs = 60_000;
+
+/**
+ * What was acknowledged may come again only if its sender was lost before it could record the answer: killed, fenced, or
+ * gone with something in doubt. One loss explains as many as it may have had in doubt.
+ */
+function judgeRepeats(repeated, { troubles }, inDoubt) {
+  const byWorker = new Map();
+  for (const trouble of troubles) byWorker.set(trouble.name, [...(byWorker.get(trouble.name) ?? []), trouble]);
+  const explained = new Map();
+  const unexplained = [];
+  let count = 0;
+  for (const { key, tries } of repeated)
+    for (const [index, { at, worker, acknowledged }] of tries.slice(0, -1).entries()) {
+      if (!acknowledged) continue;
+      count += 1;
+      const again = tries[index + 1].at;
+      // a member that was cut off is told of its loss after the others took over
+      const loss = byWorker.get(worker)?.find((trouble) => trouble.at >= at - 5_000 && trouble.at <= again + lossMs);
+      if (loss) explained.set(loss, (explained.get(loss) ?? 0) + 1);
+      else unexplained.push(`${key} by ${worker}, again after ${again - at} ms`);
+    }
+  const tooMany = [...explained]
+    .filter(([, number]) => number > inDoubt)
+    .map(([{ name }, number]) => `${name} ${number}`);
+  return { count, unexplained, tooMany, most: Math.max(0, ...explained.values()) };
+}
+
+// ---------------------------------------------------------------- pauses and ends
+
+function late(records, { campaigns }) {
+  return records.flatMap(({ key, campaignId, tries }) => {
+    const { endedAt = Number.POSITIVE_INFINITY, pauses = [] } = campaigns.get(campaignId) ?? {};
+    return tries.flatMap(({ at }) => {
+      const pause = pauses.find(({ from, to }) => at > from + toleranceMs && at < to);
+      if (pause) return [`${key} ${at - pause.from} ms into a pause`];
+      return at > endedAt + toleranceMs ? [`${key} ${at - endedAt} ms after the end`] : [];
+    });
+  });
+}
+
+// ---------------------------------------------------------------- what was asked for
+
+/** Stages that everybody gets, by flow; `ask` forks after the first. */
+const everybody = { ask: ['intro'], once: ['first', 'second'], long: ['s0', 's1', 's2', 's3', 's4', 's5'] };
+const oneOf = { ask: ['tips', 'thanks'] };
+
+/** Campaigns and conversations that did not come to the end they had to come to. */
+async function wrongEnds(db, { campaigns, replied = new Map() }, rows, provider, atMostOnce) {
+  const statuses = new Map();
+  for await (const { _id, status } of db.collection('conversation_states').find({}, { projection: { status: 1 } }))
+    statuses.set(_id, status);
+  const reached = (row) =>
+    provider.record.has(row._id) || (row.status === 'uncertain' && atMostOnce.includes(row.channel));
+  const missing = [];
+  const unsent = [];
+  const ends = [];
+  const allowed = new Set();
+  for (const [id, { flow, fate, conversations }] of campaigns) {
+    const whole = fate === 'none' || fate === 'pause';
+    const campaign = await db.collection('campaigns').findOne({ _id: id }, { projection: { status: 1, error: 1 } });
+    if (whole && campaign?.status !== 'completed')
+      ends.push(`${id} ${campaign?.status} ${campaign?.error?.code ?? ''}`);
+    for (const conversation of conversations) {
+      allowed.add(conversation);
+      const status = statuses.get(conversation);
+      if (status === undefined ? whole : !(status === 'completed' || (!whole && status === 'cancelled')))
+        missing.push(`${conversation} ${status}`);
+      if (!whole || status === undefined) continue;
+      const own = (rows.byConversation.get(conversation) ?? []).filter(reached).map(({ stage }) => stage);
+      const lacks = everybody[flow].filter((stage) => !own.includes(stage));
+      const forks = oneOf[flow];
+      // a second reply ends the conversation where the first one led
+      const once = (replied.get(conversation) ?? 0) < 2;
+      if (forks && once && !forks.some((stage) => own.includes(stage))) lacks.push(forks.join(' or '));
+      if (lacks.length > 0) unsent.push(`${conversation} got no ${lacks.join(', ')}`);
+    }
+  }
+  const letters = await db.collection('dead_letters').find({}, { limit: 5 }).toArray();
+  const failed = [...rows.byId.values()]
+    .filter(({ status }) => status === 'failed')
+    .map(({ _id, reason }) => `${_id} ${reason}`);
+  return {
+    'campaigns that were to complete': some(ends),
+    'conversations that are missing or ended as they should not': some(missing),
+    'conversations of nobody': some([...statuses.keys()].filter((id) => !allowed.has(id))),
+    'people who did not get a message': some(unsent),
+    'messages that failed': some(failed),
+    'dead letters': some(letters.map(({ reason, conversationId }) => `${reason} ${conversationId}`)),
+  };
+}
 
 async function wrongEvents(db, { events }) {
   const wrong = [];

@@ -18,12 +18,18 @@ const watched = {
   uncaught: /an exception nobody caught|a rejection nobody handled/,
 };
 
+/** Lines after which a process has given up what it had. */
+const trouble =
+  /"message":"(the member was fenced; it rejoins|the member failed|leaving before everything was drained)/;
+
 export class Workers {
   #env;
   #folder;
   #slots = [];
   #over = false;
   counts = Object.fromEntries(Object.keys(watched).map((name) => [name, 0]));
+  /** What may make a process lose what it has in doubt: `{ name, at }`, ms since the epoch. */
+  troubles = [];
   /** Lines of level error by message: how many, and the first. */
   errors = new Map();
   /** Processes that ended although nobody asked them to. */
@@ -78,7 +84,7 @@ export class Workers {
     const child = startProgram(['worker'], env, {
       onLine: (line) => {
         log.write(`${line}\n`);
-        this.#watch(slot, line);
+        this.#watch(slot, name, line);
       },
     });
     slot.process = child;
@@ -89,8 +95,9 @@ export class Workers {
     });
   }
 
-  #watch(slot, line) {
-    for (const [name, pattern] of Object.entries(watched)) if (pattern.test(line)) this.counts[name] += 1;
+  #watch(slot, name, line) {
+    if (trouble.test(line)) this.troubles.push({ name, at: Date.now() });
+    for (const [what, pattern] of Object.entries(watched)) if (pattern.test(line)) this.counts[what] += 1;
     if (slot.port === undefined) slot.port = Number(/"port":(\d+)/.exec(line)?.[1]) || undefined;
     if (line.includes('"message":"member joined"')) slot.member = JSON.parse(line).member;
     if (!line.includes('"level":"error"')) return;
@@ -99,25 +106,29 @@ export class Workers {
     this.errors.set(message, { ...known, count: known.count + 1 });
   }
 
-  /** Signals a worker that is to end; resolves when it did. */
+  /** Signals a worker that is to end; resolves when it did. False when there was none. */
   async end(index, signal) {
     const slot = this.#slots[index];
     const child = slot.process;
-    if (!child) return;
+    if (!child) return false;
     slot.expected = true;
+    if (signal === 'SIGKILL') this.troubles.push({ name: this.name(index), at: Date.now() });
     child.kill(signal);
     if (signal === 'SIGTERM') {
       const late = sleep(40_000, 'late', { ref: false });
       if ((await Promise.race([child.gone, late])) === 'late') {
         this.crashes.push(`${slot.name} did not end on SIGTERM`);
+        this.troubles.push({ name: this.name(index), at: Date.now() });
         child.kill('SIGKILL');
       }
     }
     await child.gone;
+    return true;
   }
 
+  /** False when there is no process at the moment. */
   signal(index, signal) {
-    this.#slots[index].process?.kill(signal);
+    return this.#slots[index].process?.kill(signal) ?? false;
   }
 
   async stop() {

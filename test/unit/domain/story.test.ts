@@ -68,8 +68,8 @@ describe('the story', () => {
       .answer(62, { ...busy, message: 'again' });
     expect(tell(is).slice(3)).toEqual([
       '1 retry: message 1 was not taken; it is tried again at 2026-01-05T09:01:01.000Z',
-      '62 message_handed: message 1 handed over to sms, try 2',
       '62 retry: message 1 was not taken (http_503: again); it is tried again at 2026-01-05T09:02:02.000Z',
+      '62 message_handed: message 1 handed over to sms, try 2',
     ]);
     is.due(122).answer(123, { ...busy, message: 'for good' });
     expect(tell(is).slice(5)).toEqual([
