@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { backoffMs } from '../domain/backoff.ts';
 import { type ErrorCode, isServiceError } from '../domain/errors.ts';
+import { isDatabaseAway } from '../mongo/away.ts';
 import { createLogger, type FieldLogger } from '../telemetry/logger.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { startTracing } from '../telemetry/tracing.ts';
@@ -46,11 +47,11 @@ const finalCodes: readonly ErrorCode[] = [
   'not_a_replica_set',
 ];
 
-/** MongoDB is away, electing, or refuses for now. By name: the classes are the driver's, and layers above do not know them. */
-const isOutage = (error: unknown): boolean =>
-  isServiceError(error, 'database_unreachable') ||
-  (error instanceof Error &&
-    (/^Mongo(Network|Server|Topology|Pool|WriteConcern|BulkWrite)/.test(error.name) || 'syscall' in error));
+/** MongoDB is away, electing, or refuses for now. */
+const isOutage = (error: unknown): boolean => isDatabaseAway(error) || (error instanceof Error && isServerError(error));
+
+/** What the server says of rights and the like may be mended while we wait. */
+const isServerError = ({ name }: Error): boolean => /^Mongo(Server|WriteConcern|BulkWrite)/.test(name);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

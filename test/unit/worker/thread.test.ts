@@ -1,5 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { MongoNetworkError } from 'mongodb';
 import { loadConfig } from '../../../src/config.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import type { FromThread, MemberDeps, MemberStatus, RunningMember, StartMember } from '../../../src/worker/protocol.ts';
@@ -88,6 +89,8 @@ describe('runThread', () => {
     const outages = [
       new ServiceError('database_unreachable', 'nobody at home'),
       Object.assign(new Error('no primary'), { name: 'MongoServerSelectionError' }),
+      // by its class: its name is that of no other
+      Object.assign(new MongoNetworkError('the pool was cleared'), { name: 'PoolClearedOnNetworkError' }),
     ];
     const { statuses, lines, stop, code } = start(async () => {
       const outage = outages[tries];
@@ -96,10 +99,13 @@ describe('runThread', () => {
       return idleMember().member;
     });
     await waitFor(() => statuses().some(({ joined }) => joined), { what: 'the member' });
-    expect(statuses().map(({ detail }) => detail)).toEqual(['starting', 'nobody at home', 'no primary', undefined]);
+    expect(statuses().map(({ detail }) => detail)).toEqual([
+      ...['starting', 'nobody at home', 'no primary', 'the pool was cleared', undefined],
+    ]);
     expect(lines()).toEqual([
       expect.objectContaining({ level: 'warn', thread: 3, attempt: 1, code: 'database_unreachable' }),
       expect.objectContaining({ level: 'warn', thread: 3, attempt: 2 }),
+      expect.objectContaining({ level: 'warn', thread: 3, attempt: 3 }),
     ]);
     stop();
     expect(await code).toBe(0);
