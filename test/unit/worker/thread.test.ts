@@ -60,6 +60,12 @@ function start(startMember: StartMember) {
   return { port: port1, code, heard, statuses, lines, stop: () => port1.postMessage({ type: 'stop' }) };
 }
 
+class PoolCleared extends MongoNetworkError {
+  override get name(): string {
+    return 'PoolClearedOnNetworkError';
+  }
+}
+
 describe('runThread', () => {
   it('tells its status from the start on, and once the member runs the member’s', async () => {
     let deps: MemberDeps | undefined;
@@ -90,7 +96,7 @@ describe('runThread', () => {
       new ServiceError('database_unreachable', 'nobody at home'),
       Object.assign(new Error('no primary'), { name: 'MongoServerSelectionError' }),
       // by its class: its name is that of no other
-      Object.assign(new MongoNetworkError('the pool was cleared'), { name: 'PoolClearedOnNetworkError' }),
+      new PoolCleared('the pool was cleared'),
     ];
     const { statuses, lines, stop, code } = start(async () => {
       const outage = outages[tries];
