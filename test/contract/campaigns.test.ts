@@ -146,7 +146,7 @@ function describeCampaignStore(name: string, make: Make): void {
     test('campaign and run are written together, the version is raised', async () => {
       await given([campaign({ status: 'pending', error: { code: 'x', message: 'y' } })]);
       /** Of a real database the collection in which the campaign was seen is told too. */
-      const seen = name === 'mongo' ? { collectionUuid: expect.any(String) } : {};
+      const seen = name === 'MongoCampaigns' ? { collectionUuid: expect.any(String) } : {};
       const set = { status: 'running', startedAt: now() } as const;
       const write = { campaignId: 'c', expectStatus: 'pending', campaign: { set, unset: ['error' as const] } };
       expect(await harness.campaigns.commit({ ...write, run: { insert: run('c') } })).toBe(true);
