@@ -47,8 +47,12 @@ const finalCodes: readonly ErrorCode[] = [
   'not_a_replica_set',
 ];
 
-/** MongoDB is away, electing, or refuses for now. */
-const isOutage = (error: unknown): boolean => isDatabaseAway(error) || (error instanceof Error && isServerError(error));
+/** MongoDB is away, electing, or refuses for now; or was so slow that the member was given up while it joined. */
+const isOutage = (error: unknown): boolean =>
+  isDatabaseAway(error) ||
+  isServiceError(error, 'fenced') ||
+  isServiceError(error, 'commit_unknown') ||
+  (error instanceof Error && isServerError(error));
 
 /** What the server says of rights and the like may be mended while we wait. */
 const isServerError = ({ name }: Error): boolean => /^Mongo(Server|WriteConcern|BulkWrite)/.test(name);
@@ -72,7 +76,7 @@ async function connect(
     } catch (error) {
       if (stop.aborted) return undefined;
       if (!isOutage(error)) throw error;
-      logger.warn('MongoDB is out of reach; trying again', { error, attempt });
+      logger.warn('the member cannot start yet; trying again', { error, attempt });
       waiting(messageOf(error));
       await pause(waitMs(attempt), undefined, { signal: stop }).catch(() => undefined);
     }

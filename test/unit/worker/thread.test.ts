@@ -97,6 +97,7 @@ describe('runThread', () => {
       Object.assign(new Error('no primary'), { name: 'MongoServerSelectionError' }),
       // by its class: its name is that of no other
       new PoolCleared('the pool was cleared'),
+      new ServiceError('fenced', 'taken over while it joined'),
     ];
     const { statuses, lines, stop, code } = start(async () => {
       const outage = outages[tries];
@@ -106,12 +107,14 @@ describe('runThread', () => {
     });
     await waitFor(() => statuses().some(({ joined }) => joined), { what: 'the member' });
     expect(statuses().map(({ detail }) => detail)).toEqual([
-      ...['starting', 'nobody at home', 'no primary', 'the pool was cleared', undefined],
+      ...['starting', 'nobody at home', 'no primary', 'the pool was cleared', 'taken over while it joined'],
+      undefined,
     ]);
     expect(lines()).toEqual([
       expect.objectContaining({ level: 'warn', thread: 3, attempt: 1, code: 'database_unreachable' }),
       expect.objectContaining({ level: 'warn', thread: 3, attempt: 2 }),
       expect.objectContaining({ level: 'warn', thread: 3, attempt: 3 }),
+      expect.objectContaining({ level: 'warn', thread: 3, attempt: 4, code: 'fenced' }),
     ]);
     stop();
     expect(await code).toBe(0);
