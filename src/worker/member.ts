@@ -23,16 +23,14 @@ const rejoin = { baseMs: 200, capMs: 5000 };
 export async function startMember(deps: MemberDeps): Promise<RunningMember> {
   const { config, clock, logger } = deps;
   const client = await connect(config.mongodbUri, { appName: `communication-base/${hostname()}/${deps.thread}` });
-  const close = (): Promise<void> => client.close().catch(() => {});
+  let channels: ReadonlyMap<string, Channel> = new Map();
+  const close = async (): Promise<void> => {
+    await Promise.all([...channels.values()].map((channel) => channel.close()));
+    await client.close().catch(() => {});
+  };
   try {
-    const channels = createChannels(config.channels, { clock, logger });
-    const member = new Member(deps, {
-      newGeneration: () => newGeneration(deps, client, channels),
-      close: async () => {
-        await Promise.all([...channels.values()].map((channel) => channel.close()));
-        await close();
-      },
-    });
+    channels = createChannels(config.channels, { clock, logger });
+    const member = new Member(deps, { newGeneration: () => newGeneration(deps, client, channels), close });
     await member.start();
     return member;
   } catch (error) {
