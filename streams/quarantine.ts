@@ -71,10 +71,10 @@ const add = (counters: CounterDelta, ...paths: string[]): void => {
 };
 
 /** What is known of a row at its end, when its conversation cannot say what follows. */
-function endOf({ outcome, answeredAt }: RowResult): Pick<Message, 'status'> & Partial<Message> {
+function endOf({ outcome, answeredAt, handedAt }: RowResult): Pick<Message, 'status'> & Partial<Message> {
   switch (outcome.kind) {
     case 'sent':
-      return { status: 'sent', sentAt: new Date(answeredAt) };
+      return { status: 'sent', sentAt: new Date(answeredAt), handedAt: new Date(handedAt ?? answeredAt) };
     case 'rejected':
       return { status: 'failed', reason: 'provider_rejected' };
     case 'unknown':
