@@ -4,11 +4,11 @@ import type { Id } from '../domain/model.ts';
 import { isAllOwned, ranges } from '../domain/partitions.ts';
 import { readCluster } from '../mongo/collections.ts';
 import { CampaignAudit } from './auditCampaign.ts';
-import { relook } from './auditRelook.ts';
-import { AuditReport, findingOf } from './auditReport.ts';
-import { findCampaign, noCampaign } from './campaigns.ts';
+import { Relook } from './auditRelook.ts';
+import { AuditReport } from './auditReport.ts';
+import { scope } from './auditScope.ts';
 import type { Context, ExitCode } from './context.ts';
-import { candidates, type Database, showId, withDatabase } from './database.ts';
+import { type Database, showId, withDatabase } from './database.ts';
 import { type Cluster, watchMembers } from './memberWatch.ts';
 import { count, type Output, plural, safe, span } from './output.ts';
 
@@ -18,8 +18,9 @@ export interface AuditParams {
   overdue: number;
 }
 
-/** Of a kind, for people; `--json` has all. */
+/** Findings of a kind that are told, to people and to programs; all are counted. */
 const shownOfKind = 20;
+const keptOfKind = 10_000;
 
 /** Prints every finding; 1 when there is any. Reads only, beside workers at work. */
 export const audit = (params: AuditParams, context: Context): Promise<ExitCode> =>
@@ -27,8 +28,8 @@ export const audit = (params: AuditParams, context: Context): Promise<ExitCode> 
     const { out } = context;
     const started = performance.now();
     const { partitions } = await readCluster(database.db);
-    const { ids, watched } = await scope(database, params);
-    const report = new AuditReport(out.json ? Number.POSITIVE_INFINITY : shownOfKind);
+    const report = new AuditReport(out.json ? keptOfKind : shownOfKind);
+    const { ids, watched } = await scope(database, params.campaign, report);
     const overdueMs = params.overdue * 1000;
     const [cluster] = await Promise.all([
       watched ? watchMembers(database.in, database.config.leaseTtlMs) : undefined,
@@ -39,25 +40,6 @@ export const audit = (params: AuditParams, context: Context): Promise<ExitCode> 
     show(report, performance.now() - started, out);
     return report.found > 0 ? 1 : 0;
   });
-
-/** The runs to audit; whether anybody has to be at work. */
-async function scope(
-  { in: stored }: Database,
-  { campaign }: AuditParams,
-): Promise<{ ids: readonly Id[]; watched: boolean }> {
-  const { runs } = stored;
-  if (campaign === undefined) {
-    const found = await runs.find({}, { projection: { _id: 1 }, sort: { _id: 1 } }).toArray();
-    return { ids: found.map(({ _id }) => _id), watched: true };
-  }
-  for (const _id of candidates(campaign)) {
-    const run = await runs.findOne({ _id }, { projection: { settled: 1 } });
-    if (run) return { ids: [run._id], watched: !run.settled };
-  }
-  // it has not started: nothing of it is there to be proved
-  if (await findCampaign(stored, campaign)) return { ids: [], watched: true };
-  throw noCampaign(campaign);
-}
 
 interface Work {
   partitions: number;
@@ -77,9 +59,10 @@ async function auditAll({ client, db }: Database, ids: readonly Id[], work: Work
     const campaign = new CampaignAudit({ client, db, campaignId, partitions, overdueMs, report, onPage });
     if (await campaign.run()) report.campaigns += 1;
   }
-  if (report.suspects.length > 0)
-    out.panel([`looking again at ${plural(report.suspects.length, 'document')} that should move`]);
-  for (const suspect of await relook(db, report.suspects, overdueMs)) report.add(findingOf(suspect));
+  const again = report.suspects.length + report.waiting.length;
+  if (again > 0) out.panel([`looking again at ${plural(again, 'document')} that should move`]);
+  await new Relook({ db, report, overdueMs }).run();
+  report.noteClocks();
 }
 
 function addOwnerless({ members, ownerless }: Cluster, report: AuditReport): void {
@@ -99,11 +82,11 @@ function addOwnerless({ members, ownerless }: Cluster, report: AuditReport): voi
 }
 
 function show(report: AuditReport, tookMs: number, out: Output): void {
-  const { campaigns, conversations, messages, unknown, expired, findings, notes, found, byKind } = report;
+  const { campaigns, conversations, messages, unknown, expired, complete, findings, notes, found, byKind } = report;
   const { color } = out;
   const kinds = Object.fromEntries(byKind);
   out.value({
-    ...{ ok: found === 0, campaigns, conversations, messages, unknown, expired, kinds, findings, notes },
+    ...{ ok: found === 0, complete, campaigns, conversations, messages, unknown, expired, kinds, findings, notes },
     seconds: Math.round(tookMs) / 1000,
   });
   for (const [kind, many] of byKind) showKind(kind, many, findings, out);
@@ -118,6 +101,7 @@ function show(report: AuditReport, tookMs: number, out: Output): void {
     out.line(`unknown: ${plural(unknown, 'message')} with a channel, of conversations that have ended meanwhile`);
   if (expired > 0) out.line(`expired: ${plural(expired, 'document')}, of which nothing can be proved`);
   const summary = [...byKind].map(([kind, many]) => `${count(many)} ${kind}`).join(', ');
+  if (!complete) out.line(color.yellow('not everything could be proved, see above'));
   out.line(found === 0 ? color.green('no findings') : color.red(`${plural(found, 'finding')}: ${summary}`));
 }
 
@@ -135,6 +119,7 @@ function showKind(kind: FindingKind, many: number, findings: readonly Finding[],
         safe(expected),
       ]),
   );
-  if (many > shownOfKind) out.line(color.dim(`and ${count(many - shownOfKind)} more; --json has all`));
+  const all = many > keptOfKind ? `the first ${count(keptOfKind)}` : 'all';
+  if (many > shownOfKind) out.line(color.dim(`and ${count(many - shownOfKind)} more; --json has ${all}`));
   out.line();
 }

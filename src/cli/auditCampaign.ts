@@ -3,20 +3,24 @@ import {
   type AuditedConversation,
   type AuditedRow,
   type Claim,
-  conversationOf,
+  type Finding,
   isExpired,
   isSequence,
-  orphanClaim,
   proveConversation,
+  time,
 } from '../domain/audit.ts';
-import { markOf, suspicions, unsettled } from '../domain/auditStuck.ts';
-import { messageId, sequenceOf } from '../domain/ids.ts';
+import { runMark, runSuspicions } from '../domain/auditRun.ts';
+import { markOf, suspicions } from '../domain/auditStuck.ts';
+import { tookHoldInTime } from '../domain/auditTimes.ts';
+import { messageId } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
 import { compare, figuresOf, Recount, storedFigures } from '../domain/recount.ts';
 import { AuditReader, type CampaignHead, isSnapshotGone } from '../mongo/auditReader.ts';
 import type { Db, MongoClient } from '../mongo/values.ts';
-import type { AuditReport } from './auditReport.ts';
+import { orphans } from './auditOrphans.ts';
+import { type AuditReport, findingOf } from './auditReport.ts';
 import { showId } from './database.ts';
+import { plural } from './output.ts';
 
 export interface CampaignAuditParams {
   client: MongoClient;
@@ -40,6 +44,11 @@ export class CampaignAudit {
   /** A later part sees a later time: sums over all of them prove nothing. */
   private inParts = false;
   private expired = 0;
+  /** What was handed over after the end of the campaign, as far as findings are kept. */
+  private readonly afterEnd: Finding[] = [];
+  private handedAfterEnd = 0;
+  /** ms since the epoch: when the first conversation was ended by the end of the campaign. */
+  private firstEnd: number | undefined;
 
   constructor(params: CampaignAuditParams) {
     this.params = params;
@@ -67,12 +76,15 @@ export class CampaignAudit {
     const { metrics, pending } = await reader.counters(campaignId);
     await this.conversations(reader, head);
     if (this.inParts) {
-      report.notes.push(
+      this.overEnd(head);
+      this.suspectRun(head, undefined);
+      report.unproved(
         `${showId(campaignId)} was read in parts, for one snapshot lives 5 minutes: counts are not proved`,
       );
       return true;
     }
     await this.orphans(reader, head);
+    this.overEnd(head);
     this.totals(head, new Map([...figuresOf(metrics), ['pending', pending]]));
     return true;
   }
@@ -104,52 +116,71 @@ export class CampaignAudit {
 
   private look(conversation: AuditedConversation, rows: ReadonlyMap<string, AuditedRow>, head: CampaignHead): void {
     const { campaignId: campaign, partitions, overdueMs, report } = this.params;
-    const { _id, sequence } = conversation;
+    const { _id, sequence, nextChannel } = conversation;
     const proof = proveConversation(conversation, rows, this.proofContext(head, partitions));
     report.proved(campaign, _id, proof);
     this.expired += proof.expired;
+    this.keepAfterEnd(conversation, proof.afterEnd);
     const newest = isSequence(sequence) ? rows.get(messageId(_id, sequence)) : undefined;
     const mark = markOf(conversation);
-    for (const claim of suspicions(conversation, newest, head, overdueMs))
-      report.suspect({ campaign, conversation: _id, claim, mark });
+    for (const { kind } of suspicions(conversation, newest, head, overdueMs)) {
+      const lane = kind === 'overdue' && nextChannel !== undefined ? { channel: nextChannel } : {};
+      report.suspects.push({ campaign, conversation: _id, kind, mark, ...lane });
+    }
+  }
+
+  private keepAfterEnd({ _id, reason, endedAt }: AuditedConversation, claims: readonly Claim[]): void {
+    const { campaignId, report } = this.params;
+    const at = time(endedAt);
+    if (reason === 'campaign_ended' && at !== undefined) this.firstEnd = Math.min(this.firstEnd ?? at, at);
+    this.handedAfterEnd += claims.length;
+    for (const claim of claims)
+      if (report.hasRoom(claim.kind, this.afterEnd.length)) this.afterEnd.push(findingOf(campaignId, _id, claim));
+  }
+
+  /** Where the end has not taken hold yet, it may have been set just now, to a time that had passed. */
+  private overEnd({ run, now }: CampaignHead): void {
+    const { campaignId, report } = this.params;
+    const endAt = time(run.schedule?.endAt);
+    if (endAt === undefined || this.handedAfterEnd === 0) return;
+    const firstEnd = this.firstEnd ?? (this.recount.active > 0 ? now : undefined);
+    if (tookHoldInTime(endAt, firstEnd)) {
+      report.addMany('handed_late', this.handedAfterEnd, this.afterEnd);
+      return;
+    }
+    report.notes.push(
+      `${showId(campaignId)}: its end (${new Date(endAt).toISOString()}) took hold later, as one does that is set to a time that had passed; ${plural(this.handedAfterEnd, 'message')} left in between`,
+    );
   }
 
   /** Listed only when there are more rows than conversations have messages. */
   private async orphans(reader: AuditReader, head: CampaignHead): Promise<void> {
     const { campaignId, partitions, report } = this.params;
     if ((await reader.countRows(campaignId)) <= this.recount.rows) return;
-    let after: string | undefined;
-    for (;;) {
-      const page = await reader.rowsAfter(campaignId, after, pageSize);
-      const owners = await reader.byIds([...new Set(page.map(({ _id }) => conversationOf(_id)))]);
-      const sequences = new Map(owners.map(({ _id, sequence }) => [_id, sequence]));
-      for (const row of page) {
-        const conversation = conversationOf(row._id);
-        const sequence = sequences.get(conversation);
-        const number = sequenceOf(row._id);
-        if (sequence !== undefined && isSequence(number) && number >= 1 && number <= sequence) continue;
-        this.recount.row(row);
-        report.messages += 1;
-        if (isExpired(row, this.proofContext(head, partitions))) {
-          report.expired += 1;
-          this.expired += 1;
-        } else report.add({ campaign: campaignId, conversation, ...orphanClaim(row, sequence) });
-      }
-      after = page.at(-1)?._id;
-      if (page.length < pageSize) return;
+    for await (const { row, conversation, claim } of orphans(reader, campaignId)) {
+      this.recount.row(row);
+      report.messages += 1;
+      if (isExpired(row, this.proofContext(head, partitions))) {
+        report.expired += 1;
+        this.expired += 1;
+      } else report.add(findingOf(campaignId, conversation, claim));
     }
   }
 
+  private suspectRun(head: CampaignHead, left: Recount | undefined): void {
+    const { campaignId: campaign, overdueMs, report } = this.params;
+    for (const { kind } of runSuspicions(head, left, overdueMs))
+      report.suspects.push({ campaign, kind, mark: runMark({ kind }, head) });
+  }
+
   private totals(head: CampaignHead, counters: ReadonlyMap<string, number>): void {
-    const { campaignId, overdueMs, report } = this.params;
-    const { recount } = this;
-    const claim = unsettled(head, recount, overdueMs);
-    if (claim) report.suspect({ campaign: campaignId, claim, mark: settledMark(head) });
+    const { campaignId, report } = this.params;
+    this.suspectRun(head, this.recount);
     if (this.expired > 0) {
-      report.notes.push(`${showId(campaignId)} has expired documents: its counts cannot be proved any more`);
+      report.unproved(`${showId(campaignId)} has expired documents: its counts cannot be proved any more`);
       return;
     }
-    for (const claim of this.countClaims(head, counters)) report.add({ campaign: campaignId, ...claim });
+    for (const claim of this.countClaims(head, counters)) report.add(findingOf(campaignId, undefined, claim));
   }
 
   private countClaims({ run, campaign }: CampaignHead, counters: ReadonlyMap<string, number>): Claim[] {
@@ -176,7 +207,7 @@ export class CampaignAudit {
   }
 
   private proofContext({ run, now }: CampaignHead, partitions: number) {
-    return { partitions, settled: run.settled, now };
+    return { partitions, settled: run.settled, endAt: time(run.schedule?.endAt), now };
   }
 }
 
@@ -184,6 +215,3 @@ const messagesOf = (page: readonly AuditedConversation[]): string[] =>
   page.flatMap(({ _id, sequence }) =>
     isSequence(sequence) ? Array.from({ length: sequence }, (_, n) => messageId(_id, n + 1)) : [],
   );
-
-/** Equal as long as nobody wrote the run. */
-export const settledMark = ({ run }: CampaignHead): string => `${run.settled} ${run.updatedAt?.getTime()}`;

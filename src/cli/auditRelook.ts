@@ -1,69 +1,143 @@
 /** The second look: what moved since it was suspected is no finding. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { markOf, suspicions, unsettled } from '../domain/auditStuck.ts';
+import { type Claim, time } from '../domain/audit.ts';
+import { keyOfAny } from '../domain/auditPlace.ts';
+import { notBegun, runMark, runSuspicions } from '../domain/auditRun.ts';
+import { markOf, suspicions } from '../domain/auditStuck.ts';
 import { campaignKey, messageId } from '../domain/ids.ts';
+import type { Id } from '../domain/model.ts';
 import { AuditReader, type CampaignHead } from '../mongo/auditReader.ts';
 import type { Db } from '../mongo/values.ts';
-import { settledMark } from './auditCampaign.ts';
-import type { Suspect } from './auditReport.ts';
+import { Lanes } from './auditLanes.ts';
+import { type AuditReport, findingOf, type Suspect, type Waiting } from './auditReport.ts';
 
 const relookMs = 5_000;
 const everyMs = 500;
 const pageSize = 1_000;
 
-/** Those that stood still for five seconds more; ends early when all of them moved. */
-export async function relook(db: Db, suspects: readonly Suspect[], overdueMs: number): Promise<readonly Suspect[]> {
-  const deadline = performance.now() + relookMs;
-  let left = suspects;
-  while (left.length > 0) {
-    left = await standingStill(db, left, overdueMs);
-    if (performance.now() >= deadline) break;
-    if (left.length > 0) await pause(everyMs);
-  }
-  return left;
+interface Group {
+  campaign: Id;
+  own: Suspect[];
 }
 
-async function standingStill(db: Db, suspects: readonly Suspect[], overdueMs: number): Promise<Suspect[]> {
-  const byCampaign = new Map<string, Suspect[]>();
+/** What a suspect is still suspected of. */
+interface Standing {
+  suspect: Suspect;
+  claim: Claim;
+  /** ms since the epoch, when it was due. */
+  dueAt: number | undefined;
+}
+
+/** Looks at all suspects again, all the while; ends early when all of them moved. */
+export class Relook {
+  private readonly db: Db;
+  private readonly report: AuditReport;
+  private readonly overdueMs: number;
+  private readonly lanes: Lanes;
+  private groups: Group[];
+  private waiting: readonly Waiting[];
+
+  constructor({ db, report, overdueMs }: { db: Db; report: AuditReport; overdueMs: number }) {
+    this.db = db;
+    this.report = report;
+    this.overdueMs = overdueMs;
+    this.lanes = new Lanes(report);
+    this.groups = grouped(report.suspects);
+    this.waiting = report.waiting;
+  }
+
+  /** Reports what stood still for five seconds more. The last look at each begins when they are over, however many there are. */
+  async run(): Promise<void> {
+    const deadline = performance.now() + relookMs;
+    for (let first = true; this.groups.length > 0 || this.waiting.length > 0; first = false) {
+      const last = performance.now() >= deadline;
+      await this.look(first, last);
+      if (last) break;
+      await pause(Math.max(0, Math.min(everyMs, deadline - performance.now())));
+    }
+    this.lanes.tell();
+  }
+
+  private async look(first: boolean, last: boolean): Promise<void> {
+    const left: Group[] = [];
+    for (const { campaign, own } of this.groups) {
+      await using reader = await AuditReader.latest(this.db);
+      const head = await reader.head(campaign);
+      if (head === undefined) continue;
+      if (first || last) await this.lanes.sent(reader, head, campaign, own);
+      const still: Suspect[] = [];
+      for await (const one of this.standing(reader, head, own)) {
+        still.push(one.suspect);
+        if (last) this.tell(one);
+      }
+      if (still.length > 0) left.push({ campaign, own: still });
+    }
+    this.groups = left;
+    this.waiting = await stillWaiting(this.db, this.waiting);
+    if (last) for (const { campaign, status } of this.waiting) this.report.add({ campaign, ...notBegun(status) });
+  }
+
+  private tell({ suspect, claim, dueAt }: Standing): void {
+    const { campaign, conversation, channel } = suspect;
+    const finding = findingOf(campaign, conversation, claim);
+    if (channel === undefined) this.report.add(finding);
+    else this.lanes.late(campaign, channel, finding, dueAt);
+  }
+
+  private async *standing(reader: AuditReader, head: CampaignHead, own: readonly Suspect[]): AsyncGenerator<Standing> {
+    // the marks of both looks are equal, so what was counted then still holds
+    const ofRun = runSuspicions(head, { active: 0, pending: 0 }, this.overdueMs);
+    for (const suspect of own) {
+      if (suspect.conversation !== undefined || suspect.mark !== runMark(suspect, head)) continue;
+      const claim = ofRun.find(({ kind }) => kind === suspect.kind);
+      if (claim) yield { suspect, claim, dueAt: undefined };
+    }
+    const conversations = own.filter(({ conversation }) => conversation !== undefined);
+    for (let at = 0; at < conversations.length; at += pageSize)
+      yield* await this.still(reader, head, conversations.slice(at, at + pageSize));
+  }
+
+  /** The same conversation, suspected of the same, as nobody wrote it since. */
+  private async still(reader: AuditReader, head: CampaignHead, suspects: readonly Suspect[]): Promise<Standing[]> {
+    const ids = new Set(suspects.flatMap(({ conversation }) => conversation ?? []));
+    const found = await reader.byIds([...ids]);
+    const rows = await reader.rows(found.map(({ _id, sequence }) => messageId(_id, sequence)));
+    const byId = new Map(found.map((conversation) => [conversation._id, conversation]));
+    return suspects.flatMap((suspect): Standing[] => {
+      const { campaign, channel, kind, mark } = suspect;
+      const conversation = byId.get(suspect.conversation ?? '');
+      if (conversation === undefined) return [];
+      if (mark !== markOf(conversation)) {
+        if (channel !== undefined) this.lanes.moved(campaign, channel);
+        return [];
+      }
+      const newest = rows.get(messageId(conversation._id, conversation.sequence));
+      const claim = suspicions(conversation, newest, head, this.overdueMs).find((one) => one.kind === kind);
+      return claim ? [{ suspect, claim, dueAt: time(conversation.nextActionAt) }] : [];
+    });
+  }
+}
+
+function grouped(suspects: readonly Suspect[]): Group[] {
+  const groups = new Map<string, Group>();
   for (const suspect of suspects) {
     const key = campaignKey(suspect.campaign);
-    const known = byCampaign.get(key);
-    if (known) known.push(suspect);
-    else byCampaign.set(key, [suspect]);
+    const known = groups.get(key);
+    if (known) known.own.push(suspect);
+    else groups.set(key, { campaign: suspect.campaign, own: [suspect] });
   }
-  const left: Suspect[] = [];
-  for (const group of byCampaign.values()) {
-    await using reader = await AuditReader.latest(db);
-    const head = group[0] && (await reader.head(group[0].campaign));
-    if (head === undefined) continue;
-    const open = unsettled(head, { active: 0, pending: 0 }, overdueMs) !== undefined;
-    left.push(...group.filter((one) => one.conversation === undefined && open && one.mark === settledMark(head)));
-    const conversations = group.filter(({ conversation }) => conversation !== undefined);
-    for (let at = 0; at < conversations.length; at += pageSize)
-      left.push(...(await still(reader, head, conversations.slice(at, at + pageSize), overdueMs)));
-  }
-  return left;
+  return [...groups.values()];
 }
 
-/** The same conversation, suspected of the same, as nobody wrote it since. */
-async function still(
-  reader: AuditReader,
-  head: CampaignHead,
-  suspects: readonly Suspect[],
-  overdueMs: number,
-): Promise<Suspect[]> {
-  const ids = new Set(suspects.flatMap(({ conversation }) => conversation ?? []));
-  const found = await reader.byIds([...ids]);
-  const rows = await reader.rows(found.map(({ _id, sequence }) => messageId(_id, sequence)));
-  const now = new Map(
-    found.map((conversation) => {
-      const newest = rows.get(messageId(conversation._id, conversation.sequence));
-      const claims = suspicions(conversation, newest, head, overdueMs);
-      return [conversation._id, { mark: markOf(conversation), kinds: new Set(claims.map(({ kind }) => kind)) }];
-    }),
-  );
-  return suspects.filter(({ conversation = '', claim, mark }) => {
-    const is = now.get(conversation);
-    return is !== undefined && is.mark === mark && is.kinds.has(claim.kind);
-  });
+/** Those of which nothing changed: the same status, and still no run. */
+async function stillWaiting(db: Db, waiting: readonly Waiting[]): Promise<readonly Waiting[]> {
+  const left: Waiting[] = [];
+  await using reader = await AuditReader.latest(db);
+  for (let at = 0; at < waiting.length; at += pageSize) {
+    const page = waiting.slice(at, at + pageSize);
+    const found = await reader.withoutRun(page.map(({ campaign }) => campaign));
+    const statuses = new Map(found.map(({ _id, status }) => [keyOfAny(_id), status]));
+    left.push(...page.filter(({ campaign, status }) => statuses.get(keyOfAny(campaign)) === status));
+  }
+  return left;
 }

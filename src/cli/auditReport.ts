@@ -1,19 +1,26 @@
 /** What an audit has looked at and found so far. */
 import type { Claim, Finding, FindingKind, Proof } from '../domain/audit.ts';
 import type { Id } from '../domain/model.ts';
+import { count, plural } from './output.ts';
 
-/** Looked at again before it counts. */
+/** Looked at again before it counts. Only what is needed for that is kept: there may be very many. */
 export interface Suspect {
   campaign: Id;
   /** Absent when the campaign as a whole is suspected. */
   conversation?: string;
-  claim: Claim;
+  /** What it is suspected of. */
+  kind: FindingKind;
   /** Equal as long as nothing of it moved. */
   mark: string;
+  /** The channel it is due on, where it is overdue: with the campaign its lane. */
+  channel?: string;
 }
 
-/** So many are looked at again; where more stand still, it is no accident. */
-const mostSuspects = 10_000;
+/** A campaign that has to be decided and has no run. */
+export interface Waiting {
+  campaign: Id;
+  status: unknown;
+}
 
 export class AuditReport {
   campaigns = 0;
@@ -21,11 +28,15 @@ export class AuditReport {
   messages = 0;
   unknown = 0;
   expired = 0;
-  /** What could not be proved, and why. */
+  /** False: something could not be proved; `notes` say what. */
+  complete = true;
   readonly notes: string[] = [];
   readonly findings: Finding[] = [];
   readonly byKind = new Map<FindingKind, number>();
-  suspects: Suspect[] = [];
+  readonly suspects: Suspect[] = [];
+  readonly waiting: Waiting[] = [];
+  private clockGapMs = 0;
+  private clockGaps = 0;
   private readonly keepOfKind: number;
 
   /** @param keepOfKind Findings of a kind that are kept; all are counted. */
@@ -43,19 +54,41 @@ export class AuditReport {
     if (many <= this.keepOfKind) this.findings.push(finding);
   }
 
-  proved(campaign: Id, conversation: string, { claims, unknown, expired }: Proof): void {
-    this.unknown += unknown;
-    this.expired += expired;
-    for (const claim of claims) this.add({ campaign, conversation, ...claim });
+  /** All of a kind, some of which are told. */
+  addMany(kind: FindingKind, many: number, some: readonly Finding[]): void {
+    for (const finding of some) this.add(finding);
+    if (many > some.length) this.byKind.set(kind, (this.byKind.get(kind) ?? 0) + many - some.length);
   }
 
-  suspect(suspect: Suspect): void {
-    if (this.suspects.length < mostSuspects) this.suspects.push(suspect);
-    else this.add(findingOf(suspect));
+  /** Whether another one of the kind would be kept beside so many. */
+  hasRoom(kind: FindingKind, beside: number): boolean {
+    return (this.byKind.get(kind) ?? 0) + beside < this.keepOfKind;
+  }
+
+  /** What stands in the way of a proof. */
+  unproved(note: string): void {
+    this.complete = false;
+    this.notes.push(note);
+  }
+
+  proved(campaign: Id, conversation: string, { claims, unknown, expired, clockGapMs }: Proof): void {
+    this.unknown += unknown;
+    this.expired += expired;
+    if (clockGapMs > 0) this.clockGaps += 1;
+    this.clockGapMs = Math.max(this.clockGapMs, clockGapMs);
+    for (const claim of claims) this.add(findingOf(campaign, conversation, claim));
+  }
+
+  /** Says once what is no fault of one campaign. */
+  noteClocks(): void {
+    if (this.clockGaps > 0)
+      this.notes.push(
+        `clocks of members are up to ${count(this.clockGapMs)} ms apart, as ${plural(this.clockGaps, 'conversation')} that changed hands show`,
+      );
   }
 }
 
-export const findingOf = ({ campaign, conversation, claim }: Suspect): Finding => ({
+export const findingOf = (campaign: Id, conversation: string | undefined, claim: Claim): Finding => ({
   campaign,
   ...(conversation === undefined ? {} : { conversation }),
   ...claim,

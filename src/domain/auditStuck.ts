@@ -5,9 +5,9 @@ import type { CampaignDocument, Run } from './model.ts';
 /** What of a campaign says whether its conversations have to move. */
 export interface CampaignState {
   run: Pick<Run, 'status' | 'settled' | 'expansion' | 'updatedAt'> &
-    Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow'>>;
+    Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow' | 'startedAt' | 'endReason'>>;
   /** Undefined: it was deleted. */
-  campaign: { status?: unknown } | undefined;
+  campaign: { status?: unknown; startAt?: unknown } | undefined;
   /** The stop switch. */
   sending: 'on' | 'stopped';
   /** ms since the epoch. */
@@ -44,16 +44,25 @@ export function suspicions(
   overdueMs: number,
 ): Claim[] {
   const motion = motionOf(state);
-  if (motion === 'resting') return [];
-  const sending = sendingStuck(conversation, newest, state, overdueMs);
-  if (motion === 'ending') return [...sending, ...notEnded(conversation, state, overdueMs)];
-  const events = conversation.waiting > 0 ? [inboxStuck(conversation)] : [];
-  const place = newest?.status === 'sending' ? [] : due(conversation, newest, state, overdueMs);
-  return [...sending, ...place, ...events];
+  const sending = state.run.settled ? [] : sendingStuck(conversation, newest, state, overdueMs);
+  const events = conversation.waiting > 0 ? [inboxStuck(conversation, state)] : [];
+  return [...sending, ...stuck(motion, conversation, newest, state, overdueMs), ...events];
 }
 
-const inboxStuck = ({ waiting }: AuditedConversation): Claim => ({
-  kind: 'inbox_stuck',
+function stuck(
+  motion: Motion,
+  conversation: AuditedConversation,
+  newest: AuditedRow | undefined,
+  state: CampaignState,
+  overdueMs: number,
+): Claim[] {
+  if (motion === 'ending') return notEnded(conversation, state, overdueMs);
+  return motion === 'resting' || newest?.status === 'sending' ? [] : due(conversation, newest, state, overdueMs);
+}
+
+/** Events are consumed whatever the campaign does, in a pause and after its end too. */
+const inboxStuck = ({ waiting }: AuditedConversation, { run: { settled } }: CampaignState): Claim => ({
+  kind: settled ? 'settled_wrong' : 'inbox_stuck',
   found: `${waiting} in the inbox, the same as before`,
   expected: 'events are consumed at once',
 });

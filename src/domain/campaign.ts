@@ -9,6 +9,8 @@ import {
   campaignSet,
   cancelled,
   failed,
+  finalStatus,
+  isFinal,
   putBack,
   runWrite,
 } from './campaignWrites.ts';
@@ -149,10 +151,7 @@ function closeExpansion(input: CampaignInput, run: Run, raw: Record<string, unkn
 }
 
 function decideEnded(input: CampaignInput, raw: Record<string, unknown>, run: Run): CampaignDecision {
-  const final = run.endReason === 'campaign_cancelled' ? 'cancelled' : 'completed';
-  const status = own(raw, 'status');
-  const neverStarted = run.startedAt === undefined && status === 'failed';
-  return status === final || neverStarted ? {} : putBack(input, raw, run, final);
+  return isFinal(run, own(raw, 'status')) ? {} : putBack(input, raw, run, finalStatus(run));
 }
 
 // ---------------------------------------------------------------- the start

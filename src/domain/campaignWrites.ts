@@ -147,3 +147,11 @@ const isCountedAlike = (a: Run['expansion'], b: Run['expansion']): boolean =>
   (['duplicate_contact', 'contact_invalid'] as const).every(
     (reason) => (a.skipped[reason] ?? 0) === (b.skipped[reason] ?? 0),
   );
+
+/** The status of a campaign whose run is settled. */
+export const finalStatus = ({ endReason }: Pick<Run, 'endReason'>): 'cancelled' | 'completed' =>
+  endReason === 'campaign_cancelled' ? 'cancelled' : 'completed';
+
+/** One that failed before it started stays so. */
+export const isFinal = (run: Pick<Run, 'endReason' | 'startedAt'>, status: unknown): boolean =>
+  status === finalStatus(run) || (run.startedAt === undefined && status === 'failed');

@@ -1,10 +1,12 @@
 /** What `audit` reads: few fields, by ranges of `_id`, at one point in time. */
 import type { AggregateOptions, ClientSession, Db, Document, FindOptions, MongoClient } from 'mongodb';
 import type { AuditedConversation, AuditedRow } from '../domain/audit.ts';
+import { keyOfAny } from '../domain/auditPlace.ts';
 import type { CampaignState } from '../domain/auditStuck.ts';
 import { conversationRange } from '../domain/ids.ts';
 import { foldCounters } from '../domain/metrics.ts';
 import type { ControlSetting, Id, Metrics, Run } from '../domain/model.ts';
+import { campaignQueries } from './campaigns.ts';
 import { serverTime } from './client.ts';
 import { type Collections, collections } from './collections.ts';
 import { mongoErrorOf } from './values.ts';
@@ -13,14 +15,18 @@ import { mongoErrorOf } from './values.ts';
 export interface CampaignHead extends CampaignState {
   run: CampaignState['run'] & Pick<Run, 'metrics'>;
   /** `metrics` belong to `results`: both are written at the end, or, where they have no room, neither. */
-  campaign: { status?: unknown; metrics?: unknown; hasResults: boolean } | undefined;
+  campaign: { status?: unknown; startAt?: unknown; metrics?: unknown; hasResults: boolean } | undefined;
 }
 
 const isArray = (field: string): Document => ({ $isArray: `$${field}` });
 
 const conversationFields: Document = {
-  ...{ partition: 1, version: 1, status: 1, stage: 1, sequence: 1, nextActionAt: 1, nextChannel: 1, awaiting: 1 },
-  ...{ outcome: 1, repliedAt: 1, updatedAt: 1, expireAt: 1 },
+  ...{ campaignId: 1, partition: 1, version: 1, status: 1, stage: 1, sequence: 1, nextActionAt: 1, nextChannel: 1 },
+  ...{ awaiting: 1, outcome: 1, reason: 1, repliedAt: 1, 'error.code': 1, updatedAt: 1, expireAt: 1 },
+  told: { $cond: [isArray('history'), { $size: '$history' }, 0] },
+  repeated: {
+    $cond: [isArray('consumed'), { $subtract: [{ $size: '$consumed' }, { $size: { $setUnion: '$consumed' } }] }, 0],
+  },
   waiting: { $cond: [isArray('inbox'), { $size: '$inbox' }, 1] },
   first: {
     $let: {
@@ -38,13 +44,14 @@ const conversationFields: Document = {
 };
 
 const rowFields: Document = {
-  ...{ conversationId: 1, partition: 1, status: 1, stage: 1, step: 1, reason: 1, pending: 1 },
-  ...{ queuedAt: 1, handedAt: 1, sentAt: 1, worker: 1, expireAt: 1 },
+  ...{ campaignId: 1, conversationId: 1, partition: 1, status: 1, stage: 1, step: 1, reason: 1, pending: 1 },
+  ...{ attempts: 1, queuedAt: 1, handedAt: 1, sentAt: 1, worker: 1, expireAt: 1 },
 };
 
 const runFields: Document = {
   ...{ status: 1, settled: 1, expansion: 1, updatedAt: 1, schedule: 1, pausedReason: 1, metrics: 1 },
-  ...{ 'flow.stages.id': 1, 'flow.stages.type': 1 },
+  ...{ startedAt: 1, endReason: 1, 'flow.stages.id': 1, 'flow.stages.type': 1 },
+  ...{ 'flow.stages.channel': 1, 'flow.stages.followUps.channel': 1 },
 };
 
 type StoredConversation = Omit<AuditedConversation, 'endedAt' | 'firstEvent'> & {
@@ -99,7 +106,7 @@ export class AuditReader {
     const { runs, campaigns, settings } = this.of;
     const run = await runs.findOne({ _id }, { ...this.options, projection: runFields });
     if (run === null) return undefined;
-    const fields = { status: 1, metrics: 1, hasResults: { $gt: ['$results', null] } };
+    const fields = { status: 1, startAt: '$schedule.startAt', metrics: 1, hasResults: { $gt: ['$results', null] } };
     const campaign = await campaigns.findOne({ _id }, { ...this.options, projection: fields });
     const control = (await settings.findOne({ _id: 'control' }, this.options)) as Partial<ControlSetting> | null;
     return {
@@ -108,6 +115,38 @@ export class AuditReader {
       sending: control?.sending === 'stopped' ? 'stopped' : 'on',
       now: this.now,
     };
+  }
+
+  /** All of them, or those of these ids. */
+  async runs(ids?: readonly Id[]): Promise<Pick<Run, '_id' | 'settled'>[]> {
+    const options = { ...this.options, projection: { settled: 1 }, sort: { _id: 1 } } as const;
+    return this.of.runs.find(ids === undefined ? {} : { _id: { $in: [...ids] } }, options).toArray();
+  }
+
+  /** Campaigns that ask for something, with their status: without a run nobody has decided them. */
+  async waiting(ids?: readonly Id[]): Promise<{ _id: Id; status: unknown }[]> {
+    const { needingAttention } = campaignQueries;
+    const filter = ids === undefined ? needingAttention : { ...needingAttention, _id: { $in: [...ids] } };
+    return this.of.campaigns.find(filter, { ...this.options, projection: { status: 1 } }).toArray();
+  }
+
+  /** Those of these campaigns that ask for something and have no run. */
+  async withoutRun(ids: readonly Id[]): Promise<{ _id: Id; status: unknown }[]> {
+    const waiting = await this.waiting(ids);
+    const known = new Set((await this.runs(ids)).map(({ _id }) => keyOfAny(_id)));
+    return waiting.filter(({ _id }) => !known.has(keyOfAny(_id)));
+  }
+
+  /** The first conversation or row from this id on. */
+  async first(
+    of: 'conversations' | 'messages',
+    from: string,
+  ): Promise<{ _id: string; campaignId?: unknown } | undefined> {
+    const options = { ...this.options, projection: { campaignId: 1 }, sort: { _id: 1 } } as const;
+    const filter = { _id: { $gte: from } };
+    const { conversations, messages } = this.of;
+    const found = of === 'messages' ? messages.findOne(filter, options) : conversations.findOne(filter, options);
+    return (await found) ?? undefined;
   }
 
   async counters(campaignId: Id): Promise<{ metrics: Metrics; pending: number }> {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Document, MongoClient, type UpdateFilter } from 'mongodb';
+import { type Document, MongoClient, ObjectId, type UpdateFilter } from 'mongodb';
 import { CampaignAudit } from '../../src/cli/auditCampaign.ts';
 import { AuditReport } from '../../src/cli/auditReport.ts';
 import type { Finding, FindingKind } from '../../src/domain/audit.ts';
+import { partitionOfConversation } from '../../src/domain/ids.ts';
+import { initDatabase } from '../../src/mongo/collections.ts';
 import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -12,6 +14,8 @@ import { type Ran, run } from '../unit/cli/host.ts';
 type Loose = { _id: string; [field: string]: unknown };
 interface Report {
   ok: boolean;
+  complete: boolean;
+  kinds: Partial<Record<FindingKind, number>>;
   campaigns: number;
   conversations: number;
   messages: number;
@@ -93,6 +97,8 @@ class Stage {
   }
 }
 
+const anHourAgo = () => new Date(Date.now() - 3_600_000);
+
 /** The document as it was, put back when the test is over. */
 async function altered(stage: Stage, name: string, _id: string, change: UpdateFilter<Loose> | 'delete') {
   const collection = stage.of(name);
@@ -108,7 +114,6 @@ async function altered(stage: Stage, name: string, _id: string, change: UpdateFi
   };
 }
 
-const anHourAgo = () => new Date(Date.now() - 3_600_000);
 const kindsOf = ({ findings }: Report): FindingKind[] => [...new Set(findings.map(({ kind }) => kind))];
 
 describe('of a campaign that has ended', () => {
@@ -125,6 +130,7 @@ describe('of a campaign that has ended', () => {
     const report = await stage.audit('spring');
     expect(report).toMatchObject({
       ok: true,
+      complete: true,
       code: 0,
       findings: [],
       notes: [],
@@ -166,6 +172,32 @@ describe('of a campaign that has ended', () => {
       { conversation: 'spring:c5' },
     ],
     ['handed_late', 'messages', second, set({ handedAt: new Date(Date.now() + 3_600_000) }), { message: second }],
+    ['handed_late', 'campaign_runs', 'spring', set({ 'schedule.endAt': anHourAgo() }), { message: first }],
+    ['order_wrong', 'messages', second, { $unset: { handedAt: '' } }, { found: expect.stringMatching(/never handed/) }],
+    [
+      'order_wrong',
+      'messages',
+      second,
+      set({ sentAt: new Date(0) }),
+      { found: expect.stringMatching(/^sent at 1970/) },
+    ],
+    ['belongs_wrong', 'messages', second, set({ campaignId: 'summer' }), { found: 'campaignId summer' }],
+    ['belongs_wrong', 'messages', second, set({ conversationId: 'spring:c6' }), { found: 'conversationId spring:c6' }],
+    [
+      'belongs_wrong',
+      'conversation_states',
+      'spring:c5',
+      set({ campaignId: 'summer' }),
+      { conversation: 'spring:c5', found: 'campaignId summer' },
+    ],
+    [
+      'consumed_twice',
+      'conversation_states',
+      'spring:c5',
+      set({ consumed: ['e1', 'e2', 'e1'] }),
+      { conversation: 'spring:c5' },
+    ],
+    ['ended_untold', 'conversation_states', 'spring:c5', set({ history: [] }), { conversation: 'spring:c5' }],
     ['partition_wrong', 'messages', second, set({ partition: 99 }), { message: second, found: '99' }],
     ['partition_wrong', 'conversation_states', 'spring:c5', set({ partition: 99 }), { conversation: 'spring:c5' }],
     [
@@ -216,7 +248,7 @@ describe('of a campaign that has ended', () => {
     await using _ = await altered(stage, 'messages', second, set({ status: 'sending', pending: true }));
     const report = await stage.audit('spring');
     expect(report.unknown).toBe(1);
-    expect(report.findings.map(({ found }) => found)).toEqual(['counters: pending 0']);
+    expect(report.findings.map(({ found }) => found)).toEqual(['a pending row, sending', 'counters: pending 0']);
   });
 
   test('what has expired is counted, and nothing is proved of it', async () => {
@@ -224,9 +256,13 @@ describe('of a campaign that has ended', () => {
     await using __ = await altered(stage, 'messages', first, 'delete');
     expect(await stage.audit('spring')).toMatchObject({
       ok: true,
+      code: 0,
+      complete: false,
       expired: 2,
       notes: [expect.stringContaining('spring')],
     });
+    const { stdout } = await stage.cli('audit', 'spring');
+    expect(stdout).toMatch(/not everything could be proved.*\nno findings/);
   });
 
   test('neither content nor addresses are printed; of a kind the first 20 and how many more', async () => {
@@ -256,6 +292,7 @@ describe('of a campaign that has ended', () => {
     expect(await new CampaignAudit({ ...params, report, onPage: () => {} }).run()).toBe(true);
     expect(report).toMatchObject({
       found: 0,
+      complete: false,
       conversations: 30,
       notes: [expect.stringMatching(/^spring .* in parts/)],
     });
@@ -347,6 +384,136 @@ describe('of a campaign that runs, and nobody works on it', () => {
     expect(kindsOf(await stage.audit('over', '--overdue', '7200'))).not.toContain('not_settled');
   });
 
+  const c5 = 'over:c5';
+  test.each<[string, Change, object]>([
+    ['an active conversation', [conversations, c5, { $set: { status: 'active' } }], { conversation: c5 }],
+    ['a pending row', ['messages', `${c5}/1`, { $set: { pending: true } }], { message: `${c5}/1` }],
+    ['an event', [conversations, c5, { $push: { inbox: { id: 'e1', type: 'reply' } } as never }], { conversation: c5 }],
+    [
+      'a status that is not its last',
+      ['campaigns', 'over', { $set: { status: 'running' } }],
+      { found: 'the campaign says running' },
+    ],
+  ])('settled_wrong: %s', async (_, [collection, id, change], finding) => {
+    await using _change = await altered(stage, collection, id, change);
+    const { findings } = await stage.audit('over');
+    expect(findings).toContainEqual(expect.objectContaining({ kind: 'settled_wrong', campaign: 'over', ...finding }));
+  });
+
+  const paused: Change[] = [
+    ['campaigns', 'live', { $set: { status: 'paused' } }],
+    ['campaign_runs', 'live', { $set: { status: 'paused' } }],
+  ];
+
+  test('in a pause events are consumed and answers recorded all the same', async () => {
+    const row = { status: 'sending', pending: true, queuedAt: anHourAgo() };
+    const found = await foundWith([
+      ...paused,
+      ['messages', 'live:c5/1', { $set: row }],
+      [conversations, 'live:c5', { $set: aged }],
+      [conversations, 'live:c6', { $push: { inbox: { id: 'e1', type: 'reply' } } as never }],
+    ]);
+    expect(found.toSorted()).toEqual(['live:c5 sending_stuck', 'live:c6 inbox_stuck']);
+  });
+
+  test('undecided: a resume that was lost', async () => {
+    await using _ = await altered(stage, 'campaign_runs', 'live', { $set: { status: 'paused' } });
+    const { findings } = await stage.audit('live');
+    expect(findings).toContainEqual(expect.objectContaining({ kind: 'undecided', campaign: 'live' }));
+  });
+
+  test('not_started: its start has passed; or it has no run at all', async () => {
+    const schedule = { startAt: anHourAgo() };
+    {
+      await using _ = await altered(stage, 'campaigns', 'live', { $set: { status: 'scheduled', schedule } });
+      await using __ = await altered(stage, 'campaign_runs', 'live', { $set: { status: 'scheduled' } });
+      expect(kindsOf(await stage.audit('live'))).toContain('not_started');
+    }
+    await stage.put('waits', { audience: { contacts: contacts(1) }, flow });
+    await stage.put('drafted', { status: 'draft', audience: { contacts: contacts(1) }, flow });
+    const finding = expect.objectContaining({
+      kind: 'not_started',
+      campaign: 'waits',
+      found: 'pending, without a run',
+    });
+    expect((await stage.audit('waits')).findings).toContainEqual(finding);
+    const { findings, kinds } = await stage.audit();
+    expect(findings).toContainEqual(finding);
+    expect(kinds['not_started']).toBe(1);
+    expect(kindsOf(await stage.audit('drafted'))).toEqual(['partition_unowned']);
+    await stage.of('campaigns').deleteMany({ _id: { $in: ['waits', 'drafted'] } });
+  });
+
+  test('expansion_stuck: nothing was added to it for long', async () => {
+    await using _ = await altered(stage, 'campaign_runs', 'live', { $set: { 'expansion.done': false, ...aged } });
+    expect(kindsOf(await stage.audit('live'))).toContain('expansion_stuck');
+    expect(kindsOf(await stage.audit('live', '--overdue', '7200'))).not.toContain('expansion_stuck');
+  });
+
+  test('run_missing: conversations and messages without one, of that campaign and of all', async () => {
+    const rows = stage.of('messages');
+    const [id, lone] = [new ObjectId(), 'spring 2026/lone'];
+    const part = `~${id.toHexString()}`;
+    await stage.of(conversations).insertOne({ _id: `${part}:a`, campaignId: id });
+    await rows.insertOne({ _id: `${encodeURIComponent(lone)}:a/1`, campaignId: lone });
+    {
+      await using _ = await altered(stage, 'campaign_runs', 'over', 'delete');
+      const of = async (...argv: string[]) =>
+        (await stage.audit(...argv)).findings
+          .filter(({ kind }) => kind === 'run_missing')
+          .map(({ campaign, conversation, message }) => [String(campaign), conversation ?? message]);
+      const over = [
+        ['over', 'over:c0'],
+        ['over', 'over:c0/1'],
+      ];
+      const others = [
+        [id.toHexString(), `${part}:a`],
+        [lone, `${encodeURIComponent(lone)}:a/1`],
+      ];
+      expect((await of()).toSorted()).toEqual([...over, ...others].toSorted());
+      expect(await of('over')).toEqual(over);
+      expect(await of(id.toHexString())).toEqual(others.slice(0, 1));
+      expect(await of(lone)).toEqual(others.slice(1));
+    }
+    await stage.of(conversations).deleteOne({ _id: `${part}:a` });
+    await rows.deleteOne({ campaignId: lone });
+  });
+
+  /** What an audit says while this happens again and again. */
+  async function meanwhile(campaign: string, happens: () => Promise<unknown>): Promise<Report> {
+    let over = false;
+    const audited = stage.audit(campaign).finally(() => {
+      over = true;
+    });
+    while (!over) await happens();
+    return audited;
+  }
+
+  test('a lane that moves is behind, and nothing of it is overdue', async () => {
+    const states = stage.of(conversations);
+    const late = { $set: { nextActionAt: anHourAgo() } };
+    await using _ = await altered(stage, conversations, 'live:c2', late);
+    await using __ = await altered(stage, conversations, 'live:c3', late);
+    const write = () => states.updateOne({ _id: 'live:c3' }, { $inc: { version: 1 } as never });
+    const behind = [expect.stringMatching(/^live is behind on channel \S+: 1 conversation, since /)];
+    const written = await meanwhile('live', write);
+    expect({ kinds: kindsOf(written), notes: written.notes }).toEqual({ kinds: ['partition_unowned'], notes: behind });
+
+    // or a message of the campaign left on the channel
+    await using ___ = await altered(stage, conversations, 'live:c4', {
+      $set: { nextActionAt: anHourAgo(), nextChannel: 'phone' },
+    });
+    const counters = stage.of('campaign_counters');
+    const { _id = '' } = (await counters.findOne({ campaignId: 'live' })) ?? {};
+    await using ____ = await altered(stage, 'campaign_counters', _id, { $set: aged });
+    const sent = await meanwhile('live', () =>
+      counters.updateOne({ _id }, { $inc: { 'counts.stages.ask.sent': 1 } as never }),
+    );
+    expect(sent.notes).toEqual([expect.stringMatching(/^live is behind on channel phone: 1 conversation, since /)]);
+    const overdue = sent.findings.filter(({ kind }) => kind === 'overdue');
+    expect(overdue.map(({ conversation }) => conversation).toSorted()).toEqual(['live:c2', 'live:c3']);
+  });
+
   test('what rests has not to move: a pause, the stop switch', async () => {
     await using _ = await altered(stage, conversations, 'live:c5', { $set: { nextActionAt: anHourAgo() } });
     {
@@ -357,6 +524,48 @@ describe('of a campaign that runs, and nobody works on it', () => {
     await settings.insertOne({ _id: 'control', sending: 'stopped' });
     expect(kindsOf(await stage.audit('live'))).toEqual(['partition_unowned']);
     await settings.deleteOne({ _id: 'control' });
+  });
+});
+
+describe('of more suspects than are told', () => {
+  const many = 10_100;
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await Stage.open('audit_many');
+    await initDatabase(stage.database.db, { partitions: 16 });
+    const [now, flow] = [new Date(), waitsLong];
+    const run = { status: 'running', settled: false, flow, expansion: { expanded: many, skipped: {}, done: true } };
+    const options = { bypassDocumentValidation: true };
+    await stage.of('campaign_runs').insertOne({ _id: 'bulk', ...run, updatedAt: now }, options);
+    await stage.of('campaigns').insertOne({ _id: 'bulk', status: 'running' }, options);
+    await stage.of('conversation_states').insertMany(
+      Array.from({ length: many }, (_, n) => ({
+        _id: `bulk:c${n}`,
+        ...{ campaignId: 'bulk', partition: partitionOfConversation(`bulk:c${n}`, 16), version: 1, status: 'active' },
+        ...{ stage: 'ask', step: 0, sequence: 0, nextActionAt: anHourAgo(), nextChannel: 'phone', updatedAt: now },
+        ...{ inbox: [], consumed: [], history: [] },
+      })),
+    );
+  });
+  afterAll(() => stage.close());
+
+  test('none is a finding that moved; all that stood still are counted, and so many of them are kept', async () => {
+    const still = await stage.audit('bulk');
+    expect(still.kinds.overdue).toBe(many);
+    expect(still.findings.filter(({ kind }) => kind === 'overdue')).toHaveLength(10_000);
+
+    const states = stage.of('conversation_states');
+    let over = false;
+    const audited = stage.audit('bulk').finally(() => {
+      over = true;
+    });
+    let moved = 0;
+    while (!over) {
+      await states.updateMany({}, { $inc: { version: 1 } as never });
+      moved += 1;
+    }
+    expect((await audited).kinds.overdue).toBeUndefined();
+    expect(moved).toBeGreaterThan(0);
   });
 });
 

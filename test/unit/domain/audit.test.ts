@@ -4,14 +4,19 @@ import {
   type AuditedConversation,
   type AuditedRow,
   conversationOf,
+  type FindingKind,
   instant,
   orphanClaim,
   proveConversation,
 } from '../../../src/domain/audit.ts';
+import { sentByChannel } from '../../../src/domain/auditLanes.ts';
+import { campaignPart } from '../../../src/domain/auditPlace.ts';
+import { notBegun, runMark, runSuspicions } from '../../../src/domain/auditRun.ts';
 import { type CampaignState, markOf, motionOf, suspicions, unsettled } from '../../../src/domain/auditStuck.ts';
+import { tookHoldInTime } from '../../../src/domain/auditTimes.ts';
 import { partitionOfConversation } from '../../../src/domain/ids.ts';
 import { emptyMetrics } from '../../../src/domain/metrics.ts';
-import type { Conversation } from '../../../src/domain/model.ts';
+import type { Conversation, Flow } from '../../../src/domain/model.ts';
 import type { RowOutcome } from '../../../src/domain/outbox.ts';
 import { compare, figuresOf, Recount, storedFigures } from '../../../src/domain/recount.ts';
 import { given, type Story, seconds, t0 } from './given.ts';
@@ -23,6 +28,7 @@ const context = { partitions: 64, settled: false, now: seconds(100) };
 
 const conversation = (more: Partial<AuditedConversation> = {}): AuditedConversation => ({
   _id: id,
+  campaignId: 'spring',
   partition,
   version: 3,
   status: 'active',
@@ -32,10 +38,13 @@ const conversation = (more: Partial<AuditedConversation> = {}): AuditedConversat
   nextChannel: 'sms',
   updatedAt: at(10),
   waiting: 0,
+  told: 1,
+  repeated: 0,
   ...more,
 });
 const row = (sequence: number, more: Partial<AuditedRow> = {}): AuditedRow => ({
   _id: `${id}/${sequence}`,
+  campaignId: 'spring',
   conversationId: id,
   partition,
   status: 'sent',
@@ -47,7 +56,8 @@ const row = (sequence: number, more: Partial<AuditedRow> = {}): AuditedRow => ({
   worker: 'm1',
   ...more,
 });
-const queued = { status: 'queued', pending: true } as const;
+const none = undefined as never;
+const queued = { status: 'queued', pending: true, sentAt: none } as const;
 
 /** What is found of a conversation with these rows: kind, message and what was found. */
 function found(subject: AuditedConversation, rows: readonly AuditedRow[] = [row(1), row(2)], more = {}): string[] {
@@ -67,26 +77,47 @@ describe('what must hold of a conversation', () => {
     ['no sequence', { sequence: 2.5 }, [], ['sequence_invalid sequence 2.5']],
     ['no sequence anybody believes', { sequence: 1e9 }, [], ['sequence_invalid sequence 1000000000']],
     ['queued too early', {}, [row(1), row(2, { queuedAt: at(0) })], [`order_wrong /2 queued at ${instant(at(0))}`]],
-    ['two clocks a little apart', {}, [row(1), row(2, { queuedAt: at(0.5), worker: 'm2' })], []],
+    ['two clocks apart', {}, [row(1), row(2, { queuedAt: at(-4), worker: 'm2' })], []],
+    ['tried again, by whom is not known', {}, [row(1, { attempts: 2 }), row(2, { queuedAt: at(-4) })], []],
     [
       'two clocks far apart',
       {},
-      [row(1), row(2, { queuedAt: at(-1), worker: 'm2' })],
-      [`order_wrong /2 queued at ${instant(at(-1))}`],
+      [row(1), row(2, { queuedAt: at(-4.5), worker: 'm2' })],
+      [`order_wrong /2 queued at ${instant(at(-4.5))}`],
     ],
+    [
+      'sent, and never handed over',
+      {},
+      [row(1, { handedAt: none }), row(2)],
+      [`order_wrong /1 sent at ${instant(at(1))}, never handed over`],
+    ],
+    ['skipped', {}, [row(1, { status: 'skipped', handedAt: none, sentAt: none }), row(2)], []],
+    [
+      'handed over before it was queued',
+      {},
+      [row(1), row(2, { handedAt: at(-4) })],
+      [`order_wrong /2 handed over at ${instant(at(-4))}`],
+    ],
+    [
+      'sent before it was handed over',
+      {},
+      [row(1), row(2, { handedAt: at(8) })],
+      [`order_wrong /2 sent at ${instant(at(2))}`],
+    ],
+    ['times of two clocks', {}, [row(1), row(2, { handedAt: at(6), queuedAt: at(10) })], []],
     ['a date that is none', {}, [row(1, { queuedAt: 'now' as never }), row(2)], []],
     ['a sent row is pending', {}, [row(1), row(2, { pending: true })], ['pending_wrong /2 sent, pending']],
     ['a row on its way is not', {}, [row(1), row(2, { status: 'sending' })], ['pending_wrong /2 sending, not pending']],
     ['an older row is pending', {}, [row(1, { status: 'sending', pending: true }), row(2)], ['pending_old /1 sending']],
     [
       'a queued row nobody awaits',
-      { nextActionAt: undefined as never, nextChannel: undefined as never },
+      { nextActionAt: none, nextChannel: none },
       [row(1), row(2, queued)],
       ['queued_wrong /2 awaiting nothing, no nextActionAt, no nextChannel'],
     ],
     [
       'a queued row of an ended conversation',
-      { status: 'completed', awaiting: `${id}/1`, nextActionAt: undefined as never },
+      { status: 'completed', endedAt: at(5), awaiting: `${id}/1`, nextActionAt: none },
       [row(1), row(2, queued)],
       [`queued_wrong /2 conversation completed, awaiting ${id}/1, no nextActionAt`, 'awaiting_wrong /1 sent'],
     ],
@@ -96,10 +127,40 @@ describe('what must hold of a conversation', () => {
       [row(1), row(2)],
       ['awaiting_wrong /9 no row of its own'],
     ],
-    ['ended, and due', { status: 'failed' }, [row(1), row(2)], [`ended_wrong failed, due at ${instant(at(90))}`]],
+    [
+      'ended, and due',
+      { status: 'failed', endedAt: at(5) },
+      [row(1), row(2)],
+      [`ended_wrong failed, due at ${instant(at(90))}`],
+    ],
+    [
+      'ended, and its history does not say so',
+      { status: 'failed', nextActionAt: none, told: 99 },
+      [row(1), row(2)],
+      ['ended_untold failed, no entry that says so'],
+    ],
+    ['ended, and its history is full', { status: 'failed', nextActionAt: none, told: 100 }, [row(1), row(2)], []],
+    [
+      'quarantined, with the smallest write',
+      { status: 'failed', nextActionAt: none, error: { code: 'poisoned' } },
+      [row(1), row(2)],
+      [],
+    ],
+    ['an event twice', { repeated: 1 }, [row(1), row(2)], ['consumed_twice 1 ids in consumed again']],
+    [
+      'of another campaign',
+      { campaignId: 'summer' },
+      [row(1, { campaignId: 5 }), row(2, { campaignId: null as never, conversationId: 'spring:bob' })],
+      [
+        'belongs_wrong campaignId summer',
+        'belongs_wrong /1 campaignId #5',
+        'belongs_wrong /2 conversationId spring:bob',
+        'belongs_wrong /2 campaignId ?null',
+      ],
+    ],
     [
       'a date that is none is due',
-      { status: 'failed', nextActionAt: 5 as never },
+      { status: 'failed', endedAt: at(5), nextActionAt: 5 as never },
       [row(1), row(2)],
       ['ended_wrong failed, due at no date'],
     ],
@@ -122,8 +183,8 @@ describe('what must hold of a conversation', () => {
 
   test('a row on its way when its conversation has ended is unknown', () => {
     const rows = new Map([[`${id}/1`, row(1, { status: 'sending', pending: true })]]);
-    const ended = conversation({ status: 'completed', sequence: 1, nextActionAt: undefined as never });
-    expect(proveConversation(ended, rows, context)).toEqual({ claims: [], unknown: 1, expired: 0 });
+    const ended = conversation({ status: 'completed', sequence: 1, nextActionAt: none, endedAt: at(1) });
+    expect(proveConversation(ended, rows, context)).toMatchObject({ claims: [], unknown: 1, expired: 0 });
     expect(proveConversation(conversation({ sequence: 1 }), rows, context)).toMatchObject({ unknown: 0 });
   });
 
@@ -133,11 +194,50 @@ describe('what must hold of a conversation', () => {
     ['of a row is over', { sequence: 1 }, { expireAt: at(50), partition: 99 }, false, 1],
   ])('the time to live %s: nothing is proved', (_, more, rowMore, settled, expired) => {
     const rows = new Map([[`${id}/1`, row(1, rowMore)]]);
-    expect(proveConversation(conversation(more), rows, { ...context, settled })).toEqual({
+    expect(proveConversation(conversation(more), rows, { ...context, settled })).toMatchObject({
       claims: [],
       unknown: 0,
       expired,
     });
+  });
+
+  test('nothing is left of a run that is settled', () => {
+    expect(found(conversation(), [row(1), row(2, { status: 'sending', pending: true })], { settled: true })).toEqual([
+      'settled_wrong an active conversation',
+      'settled_wrong /2 a pending row, sending',
+    ]);
+    expect(found(conversation(), [row(1), row(2, { pending: true })], { settled: true })).toContain(
+      'settled_wrong /2 a pending row, sent',
+    );
+    const ended = conversation({ status: 'completed', nextActionAt: none, endedAt: at(5) });
+    expect(found(ended, [row(1), row(2)], { settled: true })).toEqual([]);
+  });
+
+  test('clocks that are a little apart are told by how much', () => {
+    const gap = (rows: AuditedRow[]) =>
+      proveConversation(conversation(), new Map(rows.map((one) => [one._id, one])), context).clockGapMs;
+    expect(gap([row(1), row(2)])).toBe(0);
+    expect(gap([row(1), row(2, { queuedAt: at(-4), worker: 'm2' })])).toBe(5000);
+    expect(gap([row(1), row(2, { queuedAt: at(-5), worker: 'm2' })])).toBe(0);
+  });
+
+  test('what was handed over after the end of the campaign is kept apart', () => {
+    const rows = new Map([row(1), row(2, { handedAt: at(8) })].map((one) => [one._id, one]));
+    const late = (endAt: number | undefined, endedAt?: Date) =>
+      proveConversation(conversation(endedAt ? { endedAt } : {}), rows, { ...context, endAt }).afterEnd;
+    expect(late(seconds(6)).map(({ kind, message }) => [kind, message])).toEqual([['handed_late', `${id}/2`]]);
+    expect(late(seconds(7))).toEqual([]);
+    expect(late(undefined)).toEqual([]);
+    expect(late(seconds(6), at(6))).toEqual([]);
+    expect([tookHoldInTime(0, undefined), tookHoldInTime(0, 5000), tookHoldInTime(0, 5001)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+  });
+
+  test('the part of an id that names a campaign', () => {
+    expect([campaignPart(`${id}/1`), campaignPart('odd')]).toEqual(['spring', undefined]);
   });
 
   test('its time to live still runs: a missing row is missing', () => {
@@ -189,7 +289,6 @@ describe('what should move', () => {
   const kinds = (subject: AuditedConversation, newest?: AuditedRow, campaign = state()): string[] =>
     suspicions(subject, newest, campaign, 60_000).map(({ kind, found }) => `${kind} ${found}`);
   const sending = (queuedAt: number) => row(2, { status: 'sending', pending: true, queuedAt: at(queuedAt) });
-  const none = undefined as never;
 
   test.each<[string, string[], string[]]>([
     ['due in time', kinds(conversation()), []],
@@ -208,9 +307,20 @@ describe('what should move', () => {
     ],
     ['events wait', kinds(conversation({ waiting: 2 })), ['inbox_stuck 2 in the inbox, the same as before']],
     [
-      'it rests',
-      kinds(conversation({ nextActionAt: at(0), waiting: 1 }), sending(2), state({ sending: 'stopped' })),
-      [],
+      'it rests: events are consumed and answers recorded all the same',
+      kinds(conversation({ nextActionAt: at(0), waiting: 1 }), sending(2), state({ run: { status: 'paused' } })),
+      [`sending_stuck sending since ${instant(at(10))}`, 'inbox_stuck 1 in the inbox, the same as before'],
+    ],
+    ['it rests', kinds(conversation({ nextActionAt: at(0) }), row(2), state({ sending: 'stopped' })), []],
+    [
+      'it is settled: events are consumed all the same',
+      kinds(conversation({ waiting: 1, status: 'completed' }), sending(2), state({ run: { settled: true } })),
+      ['settled_wrong 1 in the inbox, the same as before'],
+    ],
+    [
+      'an event for who is over, in a campaign that ends',
+      kinds(conversation({ waiting: 1, status: 'cancelled' }), undefined, state({ run: { status: 'cancelled' } })),
+      ['inbox_stuck 1 in the inbox, the same as before'],
     ],
     [
       'the campaign is over',
@@ -247,6 +357,102 @@ describe('what should move', () => {
     ['it was cancelled', state({ run: { status: 'cancelled' } }), { active: 0, pending: 0 }, true],
   ])('a run ends when nothing is left: %s', (_, campaign, left, is) => {
     expect(unsettled(campaign, left, 60_000)?.kind).toBe(is ? 'not_settled' : undefined);
+  });
+
+  const ofRun = (campaign: CampaignState, left?: { active: number; pending: number }): string[] =>
+    runSuspicions(campaign, left, 60_000).map(({ kind, found }) => `${kind} ${found}`);
+  const over = (more: object, status: string, is: object = {}) =>
+    ofRun(
+      state({ run: { settled: true, status: 'completed', startedAt: at(0), ...more }, campaign: { status, ...is } }),
+    );
+  const scheduled = (more: object, campaign: object = {}) =>
+    ofRun(state({ run: { status: 'scheduled', ...more }, campaign: { status: 'scheduled', ...campaign } }));
+  const expanding = (more: object = {}, status = 'running') =>
+    ofRun(state({ run: { expansion: { expanded: 7, skipped: {}, done: false }, ...more }, campaign: { status } }));
+  test.each<[string, string[], string[]]>([
+    ['it runs', ofRun(state()), []],
+    [
+      'nothing is left',
+      ofRun(state(), { active: 0, pending: 0 }),
+      [`not_settled running, nothing moved since ${instant(at(0))}`],
+    ],
+    ['completed', over({}, 'completed'), []],
+    ['cancelled', over({ status: 'cancelled', endReason: 'campaign_cancelled' }, 'cancelled'), []],
+    ['it came to its end', over({ endReason: 'campaign_ended' }, 'completed'), []],
+    ['failed before it started', over({ startedAt: none, endReason: 'campaign_cancelled' }, 'failed'), []],
+    ['deleted when it had ended', ofRun(state({ run: { settled: true }, campaign: null })), []],
+    ['settled, and it runs', over({}, 'running'), ['settled_wrong the campaign says running']],
+    [
+      'cancelled, and it completed',
+      over({ endReason: 'campaign_cancelled' }, 'completed'),
+      ['settled_wrong the campaign says completed'],
+    ],
+    ['failed after it started', over({}, 'failed'), ['settled_wrong the campaign says failed']],
+    [
+      'a resume was lost',
+      ofRun(state({ run: { status: 'paused' } })),
+      ['undecided the campaign says running, its run paused'],
+    ],
+    ['paused', ofRun(state({ run: { status: 'paused' }, campaign: { status: 'paused' } })), []],
+    ['scheduled, and ahead', scheduled({ schedule: { startAt: at(200) } }), []],
+    ['scheduled, and just now', scheduled({ schedule: { startAt: at(50) } }), []],
+    ['scheduled for nobody knows when', scheduled({}), []],
+    [
+      'scheduled, and over',
+      scheduled({ schedule: { startAt: at(30) } }),
+      [`not_started scheduled for ${instant(at(30))}`],
+    ],
+    ['put off', scheduled({ schedule: { startAt: at(30) } }, { startAt: at(200) }), []],
+    [
+      'brought forward',
+      scheduled({ schedule: { startAt: at(200) } }, { startAt: at(20) }),
+      [`not_started scheduled for ${instant(at(20))}`],
+    ],
+    ['it expands', expanding({ updatedAt: at(50) }), []],
+    ['it does not expand', expanding(), [`expansion_stuck 7 expanded, nothing moved since ${instant(at(0))}`]],
+    [
+      'it does not expand, since nobody knows when',
+      expanding({ updatedAt: none }),
+      ['expansion_stuck 7 expanded, nothing moved since 1970-01-01T00:00:00.000Z'],
+    ],
+    ['it does not expand in a pause', expanding({}, 'paused'), []],
+  ])('a run is where its campaign wants it: %s', (_, is, expected) => {
+    expect(is).toEqual(expected);
+  });
+
+  test('the mark of a run changes with its status, and with each write where that counts', () => {
+    const marks = (kind: FindingKind) =>
+      [
+        state(),
+        state({ run: { updatedAt: at(1) } }),
+        state({ run: { updatedAt: none } }),
+        state({ run: { status: 'paused' } }),
+        state({ campaign: null }),
+        state({ run: { settled: true } }),
+      ].map((one) => runMark({ kind }, one));
+    expect(new Set(marks('expansion_stuck')).size).toBe(6);
+    expect(new Set(marks('not_settled')).size).toBe(6);
+    expect(new Set(marks('undecided')).size).toBe(4);
+    expect(notBegun('pending')).toMatchObject({ kind: 'not_started', found: 'pending, without a run' });
+  });
+
+  test('what was sent by channel: a stage counts for each one it may use', () => {
+    const flow = {
+      stages: [
+        {
+          id: 'a',
+          type: 'message',
+          channel: 'sms',
+          followUps: [{ after: 'PT1S', channel: 'push' }, { after: 'PT2S' }],
+        },
+        { id: 'b', type: 'message', channel: 'push' },
+        { id: 'c', type: 'wait', for: 'PT1S' },
+        { id: 'constructor', type: 'message', channel: 'mail' },
+      ],
+    } as unknown as Flow;
+    const counted = { stages: { a: { entered: 5, sent: 3, replied: 0 }, b: { entered: 5, sent: 4, replied: 0 } } };
+    expect(Object.fromEntries(sentByChannel(counted, flow))).toEqual({ sms: 3, push: 7, mail: 0 });
+    expect(sentByChannel(counted, undefined).size).toBe(0);
   });
 
   test('the mark changes with each write, and with the first event', () => {
@@ -312,7 +518,12 @@ describe('whatever decide writes', () => {
 
   const asAudited = ({ inbox, history, ...rest }: Conversation): AuditedConversation => {
     const ended = history.findLast(({ event }) => event === 'ended');
-    return { ...rest, waiting: inbox.length, ...(ended ? { endedAt: ended.at } : {}) };
+    const repeated = rest.consumed.length - new Set(rest.consumed).size;
+    return {
+      ...rest,
+      ...{ waiting: inbox.length, told: history.length, repeated },
+      ...(ended ? { endedAt: ended.at } : {}),
+    };
   };
 
   /** A row is handed over when it was decided, however late its answer is. */

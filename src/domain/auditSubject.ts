@@ -1,0 +1,33 @@
+/** What the proofs of one conversation are given. */
+import type { AuditedConversation, AuditedRow } from './findings.ts';
+import { isDate } from './normalise.ts';
+
+export interface ProofContext {
+  partitions: number;
+  /** Nothing of the campaign is left to do. */
+  settled: boolean;
+  /** ms since the epoch, the end that the schedule of the run sets. */
+  endAt?: number | undefined;
+  /** ms since the epoch, when the documents were as they are. */
+  now: number;
+}
+
+export interface Subject {
+  conversation: AuditedConversation;
+  /** In order, as far as they are there. */
+  rows: readonly AuditedRow[];
+  missing: readonly string[];
+  context: ProofContext;
+}
+
+export const time = (value: unknown): number | undefined =>
+  isDate(value) && !Number.isNaN(value.getTime()) ? value.getTime() : undefined;
+export const instant = (value: unknown): string => {
+  const at = time(value);
+  return at === undefined ? 'no date' : new Date(at).toISOString();
+};
+
+export const isPendingStatus = ({ status }: AuditedRow): boolean => status === 'queued' || status === 'sending';
+
+/** The conversation that a row's id names. */
+export const conversationOf = (message: string): string => message.slice(0, Math.max(0, message.lastIndexOf('/')));

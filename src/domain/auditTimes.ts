@@ -1,0 +1,91 @@
+/** What must hold of the times of messages: their order, and what none of them may cross. */
+import { instant, type Subject, time } from './auditSubject.ts';
+import type { AuditedRow, Claim } from './findings.ts';
+
+/** What is on the wire may take so long to be stopped, ms. */
+const toleranceMs = 1000;
+/** Clocks of two machines may differ by this much, ms. */
+const clocksMs = 5000;
+
+/** How far a message was queued before the one that precedes it, ms. */
+function runsBack(row: AuditedRow, before: AuditedRow | undefined): number {
+  const at = time(row.queuedAt);
+  const least = time(before?.queuedAt);
+  return at === undefined || least === undefined ? 0 : Math.max(0, least - at);
+}
+
+/** One member has one clock; what was tried again may have been queued by another one than its row names now. */
+const ofOneClock = (row: AuditedRow, before: AuditedRow | undefined): boolean =>
+  row.worker === before?.worker && [row, before].every((one) => (one?.attempts ?? 1) <= 1);
+
+const allowedBack = (row: AuditedRow, before: AuditedRow | undefined): number =>
+  ofOneClock(row, before) ? 0 : clocksMs;
+
+/** The furthest that two members' clocks are seen apart, ms, as far as that is no finding. */
+export const clockGap = (rows: readonly AuditedRow[]): number =>
+  Math.max(
+    0,
+    ...rows.map((row, n) => {
+      const back = runsBack(row, rows[n - 1]);
+      return back <= allowedBack(row, rows[n - 1]) ? back : 0;
+    }),
+  );
+
+export function inOrder({ rows }: Subject): Claim[] {
+  return rows.flatMap((row, n): Claim[] => {
+    const before = rows[n - 1];
+    if (before === undefined || runsBack(row, before) <= allowedBack(row, before)) return [];
+    const expected = `not before ${instant(before.queuedAt)}, when ${before._id} was`;
+    return [{ kind: 'order_wrong', message: row._id, found: `queued at ${instant(row.queuedAt)}`, expected }];
+  });
+}
+
+/** Queued, handed over, sent: in that order, and none is missing of what was sent. */
+export function sentInOrder({ rows }: Subject): Claim[] {
+  return rows.flatMap(({ _id: message, queuedAt, handedAt, sentAt }): Claim[] => {
+    const [queued, handed, sent] = [time(queuedAt), time(handedAt), time(sentAt)];
+    const wrong = (found: string, expected: string): Claim => ({ kind: 'order_wrong', message, found, expected });
+    if (handed === undefined)
+      return sent === undefined ? [] : [wrong(`sent at ${instant(sentAt)}, never handed over`, 'handed over before')];
+    const handedFound = `handed over at ${instant(handedAt)}`;
+    return [
+      ...(queued !== undefined && handed < queued - clocksMs
+        ? [wrong(handedFound, `not before ${instant(queuedAt)}, when it was queued`)]
+        : []),
+      ...(sent !== undefined && sent < handed - clocksMs
+        ? [wrong(`sent at ${instant(sentAt)}`, `not before ${instant(handedAt)}, when it was handed over`)]
+        : []),
+    ];
+  });
+}
+
+/** An instant after which nothing of the conversation may be handed over. A suppression of the row's address will be one more. */
+const crossed = (row: AuditedRow, barrier: number | undefined): boolean => {
+  const handed = time(row.handedAt);
+  return handed !== undefined && barrier !== undefined && handed > barrier + toleranceMs;
+};
+
+const late = (row: AuditedRow, what: string, at: unknown): Claim => ({
+  kind: 'handed_late',
+  message: row._id,
+  found: `handed over at ${instant(row.handedAt)}`,
+  expected: `at most ${toleranceMs} ms after ${what}, at ${instant(at)}`,
+});
+
+export const handedInTime = ({ rows, conversation: { endedAt } }: Subject): Claim[] =>
+  rows.filter((row) => crossed(row, time(endedAt))).map((row) => late(row, 'the conversation ended', endedAt));
+
+/** Handed over after the `endAt` of the campaign, beside what is found anyhow. */
+export function handedAfterEnd({ rows, conversation: { endedAt }, context: { endAt } }: Subject): Claim[] {
+  if (endAt === undefined) return [];
+  return rows
+    .filter((row) => crossed(row, endAt) && !crossed(row, time(endedAt)))
+    .map((row) => late(row, 'the campaign came to its end', new Date(endAt)));
+}
+
+/**
+ * Whether the end of a campaign took hold when its `endAt` says. An end that was set to a time that had passed takes hold
+ * later: what was handed over before it did is no fault. `firstEnd`: when the first conversation was ended by it.
+ */
+export const tookHoldInTime = (endAt: number, firstEnd: number | undefined): boolean =>
+  firstEnd === undefined || firstEnd <= endAt + clocksMs;
