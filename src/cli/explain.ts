@@ -1,7 +1,8 @@
 /** `explain`: the story of one conversation, what comes next, and why it has not come yet. */
 import type { CampaignDocument, ControlSetting, Conversation, Message } from '../domain/model.ts';
 import { type StoryEvent, story } from '../domain/story.ts';
-import { type Next, nextOf, type StoryContext, type Why, whyOf } from '../domain/storyNext.ts';
+import { type Next, nextOf, type StoryContext } from '../domain/storyNext.ts';
+import { type Why, whyOf } from '../domain/storyWhy.ts';
 import { serverTime } from '../mongo/client.ts';
 import type { Context, ExitCode } from './context.ts';
 import { type Database, showId, withDatabase } from './database.ts';
@@ -62,9 +63,10 @@ const sequence = ({ _id }: Message): number => Number(_id.slice(_id.lastIndexOf(
 async function watched({ config, in: stored }: Database, known: StoryContext): Promise<StoryContext> {
   const { conversation, rows, members } = known;
   const { status, inbox, partition } = conversation;
-  const isBusy = nextOf(known).lateMs !== undefined || rows.at(-1)?.status === 'sending';
+  const isLate = status === 'active' && nextOf(known).lateMs !== undefined;
+  const isInDoubt = rows.at(-1)?.status === 'sending';
   const hasEvents = Array.isArray(inbox) && inbox.length > 0;
-  if (members.length === 0 || !(hasEvents || (status === 'active' && isBusy))) return known;
+  if (members.length === 0 || !(hasEvents || isLate || isInDoubt)) return known;
   const ownerIn = (partitions: readonly { _id: number; owner?: string }[]): string | undefined =>
     partitions.find(({ _id }) => _id === partition)?.owner;
   const seen = await watchMembers(stored, config.leaseTtlMs, ({ partitions, alive }) =>

@@ -1,8 +1,8 @@
-/** What comes next in a conversation, when, and what stands in the way. */
+/** What comes next in a conversation, and when. */
 import { time } from './audit.ts';
 import { sequenceOf } from './ids.ts';
 import type { CampaignDocument, Conversation, Member, Message, Run, Stage } from './model.ts';
-import { endWords, errorWords, placeWords } from './words.ts';
+import { placeWords } from './words.ts';
 
 export interface StoryContext {
   conversation: Conversation;
@@ -91,120 +91,4 @@ function inStage(
       };
     }
   }
-}
-
-// ---------------------------------------------------------------- why not
-
-/** Everything that can stand in the way, or be waited for, with the sentence that says so. */
-export const whyWords = {
-  ended: 'the conversation has ended',
-  run_missing: 'its campaign has no run: somebody deleted our record of it',
-  campaign_over: 'its campaign has ended, and the conversation is still active: that should not be, see audit',
-  campaign_deleted: 'its campaign was deleted, which counts as cancelled: the conversation ends',
-  campaign_cancelled: 'its campaign was cancelled: the conversation ends',
-  campaign_ended: 'its campaign came to its end (endAt): the conversation ends',
-  campaign_not_started: 'its campaign has not started',
-  campaign_paused: 'its campaign is paused',
-  sending_stopped: 'sending is stopped for all campaigns (settings, control)',
-  no_worker: 'no worker runs',
-  owner_missing: 'no member owns its partition',
-  owner_silent: 'the member that owns its partition is silent; it is taken over when its lease is over',
-  channel_nowhere: 'no member has that channel',
-  channel_elsewhere: 'the member that owns its partition does not have that channel',
-  stage_missing: 'its stage is not in the flow: it fails when it is due',
-  retry: 'its message waits for another try',
-  held: 'its message was held back before it left, and is decided again',
-  in_doubt: 'its message is with the provider (in doubt)',
-  waits_for_reply: 'it waits for a reply',
-  waits: 'its flow waits',
-  due: 'it is due; a member will take it up',
-  stranded: 'nothing is due and no message is pending: nothing will move it but an event, see audit',
-} as const;
-export type WhyCode = keyof typeof whyWords;
-export interface Why {
-  code: WhyCode;
-  text: string;
-}
-
-/** @param more What is known beyond the sentence. */
-const because = (code: WhyCode, more = ''): Why => ({ code, text: `${whyWords[code]}${more}` });
-
-const iso = (value: unknown): string => {
-  const at = time(value);
-  return at === undefined ? '-' : new Date(at).toISOString();
-};
-
-/** Why the next thing has not happened yet; the first reason is the one that counts. */
-export function whyOf(context: StoryContext, next: Next): Why[] {
-  const { conversation } = context;
-  if (conversation.status !== 'active') return [because('ended', `: ${endWords(conversation)}`)];
-  const reasons = [...byCampaign(context), ...byMembers(context, next), ...bySelf(context, next)];
-  if (reasons.length > 0) return reasons;
-  if (next.lateMs !== undefined) return [because('due', lateBy(next.lateMs))];
-  return [because('stranded')];
-}
-
-const lateBy = (ms: number): string => ` (${Math.floor(ms / 1000)} s late)`;
-
-function byCampaign(context: StoryContext): Why[] {
-  const { sending } = context;
-  const state = campaignWhy(context);
-  return [...(state ? [state] : []), ...(sending === 'stopped' ? [because('sending_stopped')] : [])];
-}
-
-function campaignWhy({ run, campaign, now }: StoryContext): Why | undefined {
-  if (run === undefined) return because('run_missing');
-  if (run.settled) return because('campaign_over');
-  if (run.endReason === 'campaign_ended') return because('campaign_ended');
-  const status = campaign?.status;
-  if (status === 'cancelled') return because('campaign_cancelled');
-  if (campaign === undefined && run.pausedReason !== 'collection_missing') return because('campaign_deleted');
-  if (run.status === 'cancelled') return because('campaign_cancelled');
-  const endAt = time(run.schedule?.endAt);
-  if (endAt !== undefined && endAt <= now) return because('campaign_ended');
-  if (run.startedAt === undefined) return because('campaign_not_started', startsAt(run.schedule?.startAt));
-  if (status === 'paused' || run.status === 'paused') return because('campaign_paused', pausedBy(run, campaign));
-  return undefined;
-}
-
-const startsAt = (startAt: Date | undefined): string => (startAt === undefined ? '' : `: it starts at ${iso(startAt)}`);
-
-function pausedBy({ pausedReason }: { pausedReason?: string }, campaign: StoryContext['campaign']): string {
-  const error = campaign?.error;
-  if (pausedReason !== undefined)
-    return ` by the service itself (${error?.code === pausedReason ? errorWords(error) : pausedReason})`;
-  return ` by its author or an operator${error === undefined ? '' : `; its error is ${errorWords(error)}`}`;
-}
-
-function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel }: Next): Why[] {
-  if (run?.settled) return [];
-  if (members.length === 0) return [because('no_worker')];
-  const owning = members.find(({ _id }) => _id === owner);
-  const ownership =
-    owning === undefined ? [because('owner_missing')] : ownerAlive === false ? [because('owner_silent')] : [];
-  if (channel === undefined) return ownership;
-  if (!members.some(({ channels }) => channels.includes(channel)))
-    return [...ownership, because('channel_nowhere', `: ${channel}`)];
-  return owning === undefined || owning.channels.includes(channel)
-    ? ownership
-    : [...ownership, because('channel_elsewhere', `: ${channel}`)];
-}
-
-function bySelf({ conversation, rows, run }: StoryContext, next: Next): Why[] {
-  const { awaiting, delayed, nextActionAt, stage, updatedAt } = conversation;
-  const newest = rows.at(-1);
-  if (newest?.status === 'sending') {
-    const since = Math.max(time(newest.queuedAt) ?? 0, time(updatedAt) ?? 0);
-    return [because('in_doubt', ` since ${iso(new Date(since))}`)];
-  }
-  if (awaiting !== undefined) {
-    const error = rows.find(({ _id }) => _id === awaiting)?.error;
-    if (delayed !== 'retry' || error === undefined) return next.lateMs === undefined ? [because('held')] : [];
-    const more = `, at ${iso(nextActionAt)}, since ${errorWords(error)}`;
-    return next.lateMs === undefined ? [because('retry', more)] : [];
-  }
-  if (run !== undefined && !run.flow.stages.some(({ id }) => id === stage)) return [because('stage_missing')];
-  if (next.at === undefined || next.lateMs !== undefined) return [];
-  const forReply = next.what === 'silence_ends' || (next.what === 'message' && conversation.step > 0);
-  return [because(forReply ? 'waits_for_reply' : 'waits', ` until ${iso(nextActionAt)}`)];
 }

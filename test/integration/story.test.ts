@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { StoryEvent } from '../../src/domain/story.ts';
-import type { Next, Why } from '../../src/domain/storyNext.ts';
+import type { Next } from '../../src/domain/storyNext.ts';
+import type { Why } from '../../src/domain/storyWhy.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -154,5 +155,10 @@ describe('explain', () => {
     const plain = await cli('explain', 'spring:ada');
     expect(plain.stdout).toMatch(/^next {2}follow-up 1 .* due for 1 min \d+ s \(20/m);
     expect(plain.stdout).toMatch(/^why {3}no worker runs$/m);
+    const event = { $push: { inbox: { id: 'late', type: 'reply' } } as never };
+    await of('conversation_states').updateOne({ _id: 'spring:#42' }, event);
+    expect(codes(await explain('spring:#42'))).toEqual(['ended', 'inbox_waits', 'no_worker']);
+    await of('campaign_runs').updateOne({ _id: 'spring' }, { $set: { status: 'paused' } });
+    expect(codes(await explain('spring:ada'))).toEqual(['campaign_resumed', 'no_worker']);
   });
 });

@@ -4,7 +4,8 @@ import { looksUnencoded, meantIds, splits } from '../../../src/domain/idHints.ts
 import { conversationId } from '../../../src/domain/ids.ts';
 import type { Conversation, Flow, HistoryEntry, Message } from '../../../src/domain/model.ts';
 import { type StoryEvent, story } from '../../../src/domain/story.ts';
-import { nextOf, type StoryContext, type WhyCode, whyOf } from '../../../src/domain/storyNext.ts';
+import { nextOf, type StoryContext } from '../../../src/domain/storyNext.ts';
+import { type WhyCode, whyOf } from '../../../src/domain/storyWhy.ts';
 import { endWords, reasonWord } from '../../../src/domain/words.ts';
 import { given, type Story, seconds } from './given.ts';
 
@@ -366,6 +367,37 @@ describe('what comes next, and why it has not come yet', () => {
       ['campaign_paused'],
       /by the service itself \(collection_missing\)/,
     ],
+    [
+      'resumed, and nobody took that in',
+      { run: { status: 'paused' } },
+      ['campaign_resumed'],
+      /still paused.*see audit/,
+    ],
+    [
+      'resumed after a pause of the service',
+      { run: { status: 'paused', pausedReason: 'channel_missing' } },
+      ['campaign_resumed'],
+      /was resumed/,
+    ],
+    [
+      'an event waits',
+      { conversation: { inbox: [{ id: 'e1', type: 'reply' }] } },
+      ['inbox_waits'],
+      /^events wait .*: 1$/,
+    ],
+    [
+      'an event waits, and nobody works',
+      { conversation: { inbox: [{ id: 'e1', type: 'reply' }] }, members: [] },
+      ['no_worker', 'inbox_waits'],
+      /no worker/,
+    ],
+    [
+      'no channel',
+      { conversation: { nextChannel: undefined as never } },
+      ['channel_unset'],
+      /nobody will take it up, see audit/,
+    ],
+    ['an inbox that is none', { conversation: { inbox: 'none' as never } }, ['due'], /late/],
     ['the stop switch', { sending: 'stopped' }, ['sending_stopped'], /stopped/],
     ['no worker', { members: [], owner: undefined as never }, ['no_worker'], /no worker runs/],
     ['nobody owns it', { owner: undefined as never }, ['owner_missing'], /no member owns/],
@@ -402,6 +434,17 @@ describe('what comes next, and why it has not come yet', () => {
     const found = explained(given(stages), 5, more);
     expect(found.codes).toEqual(codes);
     expect(found.first).toMatch(text);
+  });
+
+  test('it has ended: what is left of it is told all the same', () => {
+    const ended = { conversation: { status: 'cancelled', outcome: 'cancelled' } } as const;
+    const is = () => given(stages).due(0);
+    expect(explained(is(), 5, ended).codes).toEqual(['ended', 'in_doubt']);
+    const silent = { ...ended, ownerAlive: false };
+    expect(explained(is(), 5, silent).codes).toEqual(['ended', 'in_doubt', 'owner_silent']);
+    const event = { conversation: { ...ended.conversation, inbox: [{ id: 'e1', type: 'reply' }] } };
+    expect(explained(asked(), 5, event).codes).toEqual(['ended', 'inbox_waits']);
+    expect(explained(asked(), 5, { ...ended, members: [] }).codes).toEqual(['ended']);
   });
 
   test('what is in the way comes before what is waited for', () => {

@@ -460,7 +460,7 @@ describe('a round', () => {
       return receipt;
     };
     await turn(id);
-    expect(row(`${id}/1`)?.status).toBe('sent');
+    expect(row(`${id}/1`)).toMatchObject({ status: 'sent', handedAt: expect.any(Date) });
     for (let n = 0; n < 3; n++) {
       schedule.lookAtAll();
       await turn(id);
