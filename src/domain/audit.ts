@@ -11,7 +11,7 @@ export { findingKinds } from './findings.ts';
 
 export interface Proof {
   claims: Claim[];
-  /** Handed over after `endAt`: findings unless that was set to a time that had passed. */
+  /** Handed over after `endAt`: findings unless that took hold much later than it says. */
   afterEnd: Claim[];
   /** How far two members' clocks were seen apart, ms; 0 when they were not. */
   clockGapMs: number;

@@ -84,8 +84,8 @@ export function handedAfterEnd({ rows, conversation: { endedAt }, context: { end
 }
 
 /**
- * Whether the end of a campaign took hold when its `endAt` says. An end that was set to a time that had passed takes hold
- * later: what was handed over before it did is no fault. `firstEnd`: when the first conversation was ended by it.
+ * Whether the end of a campaign took hold about when its `endAt` says. One that was set to a time that had passed takes hold
+ * later, and nobody can tell what left before it was set. `firstEnd`: when the first conversation was ended by it.
  */
-export const tookHoldInTime = (endAt: number, firstEnd: number | undefined): boolean =>
-  firstEnd === undefined || firstEnd <= endAt + clocksMs;
+export const tookHoldInTime = (endAt: number, firstEnd: number | undefined, overdueMs: number): boolean =>
+  firstEnd === undefined || firstEnd <= endAt + overdueMs;

@@ -265,6 +265,13 @@ describe('of a campaign that has ended', () => {
     expect(stdout).toMatch(/not everything could be proved.*\nno findings/);
   });
 
+  test('an end that was set to a time that had passed: what left before it took hold is not proved', async () => {
+    await using _ = await altered(stage, 'campaign_runs', 'spring', set({ 'schedule.endAt': anHourAgo() }));
+    await using __ = await altered(stage, 'conversation_states', 'spring:c5', set({ reason: 'campaign_ended' }));
+    const notes = [expect.stringMatching(/^spring: its end .* took hold much later/)];
+    expect(await stage.audit('spring')).toMatchObject({ code: 0, complete: false, findings: [], notes });
+  });
+
   test('neither content nor addresses are printed; of a kind the first 20 and how many more', async () => {
     const rows = stage.of('messages');
     const before = await rows.find().toArray();
