@@ -68,7 +68,6 @@ export class Dispatch {
   private abort = new AbortController();
   private stopped = false;
   private readonly gate: Gate;
-  private readonly mayBegin = (): boolean => this.params.ledger.leaseRemaining() > 0;
 
   /** One subscriber: the rounds. Results that come before it is there wait. */
   readonly results$: Observable<RowResult> = new Observable((subscriber) => {
@@ -246,11 +245,13 @@ export class Dispatch {
   }
 
   private async hand(lane: Lane, { row, decidedAt }: InDoubt): Promise<void> {
-    const { clock, instruments } = this.params;
+    const { clock, instruments, ledger, maySend } = this.params;
     lane.active += 1;
     const handedAt = clock.now();
     const began = clock.monotonic();
-    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, this.mayBegin);
+    // a connection may have to be made first, and the process may be frozen meanwhile
+    const mayBegin = (): boolean => ledger.leaseRemaining() > 0 && maySend(row.campaignId);
+    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, mayBegin);
     lane.active -= 1;
     lane.answered += 1;
     instruments.send(row.channel, clock.monotonic() - began, outcome.kind);

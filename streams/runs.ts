@@ -2,7 +2,7 @@ import { compilePinned } from '../src/domain/campaign.ts';
 import type { FlowContext } from '../src/domain/draft.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Run } from '../src/domain/model.ts';
-import type { CampaignStore, ChannelFacts, Logger } from '../src/domain/ports.ts';
+import type { CampaignStore, ChannelFacts, Clock, Logger } from '../src/domain/ports.ts';
 
 /** A run as one member knows it. */
 export interface KnownRun {
@@ -22,6 +22,7 @@ export interface RunsParams {
   campaigns: CampaignStore;
   channels: ReadonlyMap<string, ChannelFacts>;
   memberId: string;
+  clock: Pick<Clock, 'now' | 'after'>;
   logger: Logger;
   /** Called with a run whose state or priority is news. */
   onChanged: (known: KnownRun) => void;
@@ -34,6 +35,8 @@ const settledLimit = 200;
 export class Runs {
   private readonly params: RunsParams;
   private readonly known = new Map<string, KnownRun>();
+  /** By key: what waits for the end of a run. */
+  private readonly ends = new Map<string, () => void>();
 
   constructor(params: RunsParams) {
     this.params = params;
@@ -55,7 +58,8 @@ export class Runs {
       ...{ held: false, askedAt: Number.NEGATIVE_INFINITY },
     };
     known.run = run;
-    known.state = stateOf(known);
+    known.state = this.stateOf(known);
+    this.watchEnd(known);
     if (known.context) known.context = withStop(known.context, run);
     this.known.set(key, known);
     if (run.settled) this.forgetSettled();
@@ -69,10 +73,55 @@ export class Runs {
     if (known === undefined || askedAt < known.askedAt) return;
     known.askedAt = askedAt;
     known.held = status === undefined || status === 'paused' || status === 'cancelled';
-    const state = stateOf(known);
+    this.refresh(known);
+  }
+
+  /** May a message of this campaign leave, right now? */
+  maySend(campaignId: Id): boolean {
+    const known = this.get(campaignId);
+    return known?.state === 'running' && !this.isPastEnd(known);
+  }
+
+  /** No end of a run is waited for any more. */
+  stop(): void {
+    for (const cancel of this.ends.values()) cancel();
+    this.ends.clear();
+  }
+
+  private refresh(known: KnownRun): void {
+    const state = this.stateOf(known);
     if (state === known.state) return;
     known.state = state;
     this.params.onChanged(known);
+  }
+
+  /** Every member holds a run at its `endAt` by itself: whoever is to record the end may be gone at that moment. */
+  private watchEnd(known: KnownRun): void {
+    const { clock } = this.params;
+    const { key, run } = known;
+    this.ends.get(key)?.();
+    this.ends.delete(key);
+    const endAt = run.schedule?.endAt?.getTime();
+    if (endAt === undefined || run.settled || run.status !== 'running' || this.isPastEnd(known)) return;
+    const cancel = clock.after(endAt - clock.now(), () => {
+      this.ends.delete(key);
+      this.refresh(known);
+      // a wall clock that was set back
+      if (!this.isPastEnd(known)) this.watchEnd(known);
+    });
+    this.ends.set(key, cancel);
+  }
+
+  private isPastEnd({ run }: KnownRun): boolean {
+    const endAt = run.schedule?.endAt;
+    return endAt !== undefined && endAt.getTime() <= this.params.clock.now();
+  }
+
+  /** Of what `campaigns` shows, what the run says, and its `endAt`, the stricter wins. */
+  private stateOf(known: KnownRun): KnownRun['state'] {
+    const { run, held } = known;
+    if (run.status === 'running') return held || this.isPastEnd(known) ? 'paused' : 'running';
+    return run.status === 'cancelled' || run.status === 'completed' ? 'stopped' : 'paused';
   }
 
   /** By key; what is not known is read; campaigns without a run are left out. Settled ones may be forgotten meanwhile, so it is this answer that counts. */
@@ -118,12 +167,6 @@ export class Runs {
     const settled = [...this.known.values()].filter(({ run }) => run.settled);
     for (const { key } of settled.slice(0, Math.max(0, settled.length - settledLimit))) this.known.delete(key);
   }
-}
-
-/** Of what `campaigns` shows and what the run says, the stricter wins. */
-function stateOf({ run, held }: KnownRun): KnownRun['state'] {
-  if (run.status === 'running') return held ? 'paused' : 'running';
-  return run.status === 'cancelled' || run.status === 'completed' ? 'stopped' : 'paused';
 }
 
 function withStop(context: FlowContext, run: Run): FlowContext {

@@ -42,7 +42,13 @@ export class Handover {
   begin(): boolean {
     if (this.settled) return false;
     if (this.#mayBegin()) this.begun = true;
-    else this.settle({ kind: 'retry', code: 'not_begun', message: 'the lease ended before it left', counts: false });
+    else
+      this.settle({
+        kind: 'retry',
+        code: 'not_begun',
+        message: 'the lease, or its campaign, ended before it left',
+        counts: false,
+      });
     return !this.settled;
   }
 

@@ -71,13 +71,13 @@ export class Generation {
     this.stores = params.openStores({ memberId, position, onClaim: (from) => this.changes.rewind(from), ...common });
     const { ledger, conversations, campaigns, membership, source } = this.stores;
     this.runs = new Runs({
-      ...{ campaigns, channels, memberId, logger },
+      ...{ campaigns, channels, memberId, clock, logger },
       onChanged: (known) => this.attention.runChanged(known),
     });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
       seen: (id, status, asked) => this.runs.seen(id, status, asked),
-      maySend: (id) => this.runs.get(id)?.state === 'running',
+      maySend: (id) => this.runs.maySend(id),
       onFresh: () => this.schedule.arm(),
       ...{ clock, logger, instruments },
     });
@@ -214,6 +214,7 @@ export class Generation {
   private async close(): Promise<void> {
     this.running = false;
     this.cancelGuard?.();
+    this.runs.stop();
     this.dispatch.abortAll();
     this.abort.abort();
     this.end();

@@ -85,13 +85,13 @@ export async function member(
   const hinted: string[] = [];
   const controller = new AbortController();
   const runs: Runs = new Runs({
-    ...{ campaigns, channels, memberId: 'm1', logger },
+    ...{ campaigns, channels, memberId: 'm1', clock, logger },
     onChanged: (known) => schedule.setRun(known),
   });
   const dispatch: Dispatch = new Dispatch({
     ...{ channels, concurrency: inDoubt, ledger, campaigns, clock, logger, instruments },
     seen: (id, status, asked) => runs.seen(id, status, asked),
-    maySend: (id) => runs.get(id)?.state === 'running',
+    maySend: (id) => runs.maySend(id),
     onFresh: () => schedule.arm(),
   });
   const ownership = new Ownership({ store, dispatch, logger, onActive: () => schedule.lookAtAll() });

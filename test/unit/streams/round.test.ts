@@ -579,6 +579,50 @@ describe('runs', () => {
     runs.update({ ...run, status: 'paused' });
     expect(runs.get('spring')?.state).toBe('paused');
   });
+
+  test('every member holds a run at its `endAt`, whoever records the end: what waits does not leave, nothing is taken up', async () => {
+    const contacts = ['a', 'b', 'c', 'd'];
+    const { turn, wire, runs, row, clock, database, schedule } = await member([intro], contacts, {}, 1, 2);
+    const run = database.runs.get('spring');
+    if (run === undefined) throw new Error('no run');
+    let rounds = 0;
+    schedule.due$.subscribe(() => {
+      rounds += 1;
+    });
+    runs.update({ ...run, schedule: { endAt: new Date(clock.now() + 5_000) } });
+    await turn();
+    expect(wire).toHaveLength(1);
+    await clock.advanceAsync(5_000);
+    expect([runs.get('spring')?.state, runs.maySend('spring')]).toEqual(['paused', false]);
+    wire.splice(0)[0]?.answer({ kind: 'sent' });
+    await turn();
+    await turn();
+    expect(wire).toEqual([]);
+    const statuses = contacts.map((contact) => row(`spring:${contact}/1`)?.status);
+    expect(statuses.filter((status) => status === 'sent')).toHaveLength(1);
+    expect(statuses.filter((status) => status === 'sending')).toEqual([]);
+    const before = rounds;
+    await clock.advanceAsync(60_000);
+    expect(rounds - before).toBeLessThanOrEqual(1);
+    // its author gives it more time
+    runs.update({ ...run, schedule: { endAt: new Date(clock.now() + 60_000) } });
+    await turn();
+    expect(wire).toHaveLength(1);
+  });
+
+  test('an end that a clock which was set back has not reached is waited for again', async () => {
+    const { runs, clock, database } = await member([intro]);
+    const run = database.runs.get('spring');
+    if (run === undefined) throw new Error('no run');
+    runs.update({ ...run, schedule: { endAt: new Date(clock.now() + 5_000) } });
+    clock.stepWall(-3_000);
+    await clock.advanceAsync(6_000);
+    expect(runs.get('spring')?.state).toBe('running');
+    await clock.advanceAsync(3_000);
+    expect(runs.get('spring')?.state).toBe('paused');
+    runs.stop();
+    expect(runs.maySend('spring')).toBe(false);
+  });
 });
 
 describe('dispatch', () => {
