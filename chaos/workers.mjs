@@ -18,9 +18,9 @@ const watched = {
   uncaught: /an exception nobody caught|a rejection nobody handled/,
 };
 
-/** Lines after which a process has given up what it had. */
+/** Lines after which a process has given up what it had, or cut off what was on the wire. */
 const trouble =
-  /"message":"(the member was fenced; it rejoins|the member failed|leaving before everything was drained)/;
+  /"message":"(the member was fenced; it rejoins|the member failed|leaving before everything was drained|the lease ran out)/;
 
 export class Workers {
   #env;

@@ -99,7 +99,10 @@ export class BoundedChannel implements Channel {
   #begin(handover: Handover): void {
     const ms = this.#timeoutMs;
     this.#underWay += 1;
-    handover.stopTimer = this.#clock.after(ms, () => handover.interrupt('timeout', `no answer within ${ms} ms`));
+    handover.stopTimer = this.#clock.after(ms, () => {
+      // a process that stood still finds its timers due before it has read the answers that came meanwhile: those first
+      handover.stopTimer = this.#clock.after(0, () => handover.interrupt('timeout', `no answer within ${ms} ms`));
+    });
     this.#start(handover);
   }
 

@@ -6,14 +6,15 @@ import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createChannel, createChannels } from '../../../src/channels/index.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
-import type { Channel, SendResult } from '../../../src/domain/ports.ts';
+import type { Channel, Clock, SendResult } from '../../../src/domain/ports.ts';
+import { systemClock } from '../../../src/worker/systemClock.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
 import { type Sink, startSink } from '../../support/sink.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { config, describeChannel, message, never, type Rig } from './conformance.ts';
 
-const openChannel = (url: string, clock: ManualClock, given: Partial<ChannelConfig> = {}): Channel =>
+const openChannel = (url: string, clock: Clock, given: Partial<ChannelConfig> = {}): Channel =>
   createChannel(config({ driver: 'http', url, ...given }), { clock, logger: recordingLogger() });
 
 /** Holds the next requests until `count` of them are there at once. */
@@ -184,6 +185,20 @@ describe('http', () => {
       clock.advance(1);
       expect(await result).toMatchObject({ ...expected, code: 'timeout', message: 'no answer within 500 ms' });
       await waitFor(() => sink.open === 0, { what: 'the connection to be cut' });
+    });
+
+    it('an answer that came while the process stood still counts, although its time was over', async () => {
+      sink.script({ hang: true });
+      const http = openChannel(sink.url, systemClock, { delivery, timeoutMs: 1000 });
+      const result = http.send(message(1), never());
+      await sink.took(1);
+      sink.release();
+      // promises settle, so the answer is written; nothing is read before the deadline
+      for (let n = 0; n < 50; n++) await undefined;
+      const until = performance.now() + 1200;
+      while (performance.now() < until);
+      expect(await result).toMatchObject({ kind: 'sent' });
+      await http.close();
     });
 
     it('an abort on the wire', async () => {
