@@ -51,8 +51,8 @@ export class Traffic {
   #jobs = new Set();
   /** Events that were pushed and acknowledged: id to conversation. */
   events = new Map();
-  /** How often each conversation was replied to. */
-  replied = new Map();
+  /** Conversations that were replied to. */
+  replied = new Set();
   /**
    * Campaigns by id: `conversations` that there have to be in the end, `fate`, `endedAt` (nothing leaves later), `pauses` as
    * `{ from, to }` between which nothing leaves; ms since the epoch.
@@ -193,7 +193,7 @@ export class Traffic {
     const id = `e${this.events.size}`;
     this.events.set(id, conversationId);
     const type = stage === 'intro' ? 'reply' : random.pick(['clicked', 'opened', 'custom']);
-    if (type === 'reply') this.replied.set(conversationId, (this.replied.get(conversationId) ?? 0) + 1);
+    if (type === 'reply') this.replied.add(conversationId);
     const push = { $push: { inbox: { id, type, text: 'yes' } } };
     // some services say everything twice
     for (let n = random.chance(0.3) ? 2 : 1; n > 0; n--)

@@ -144,13 +144,16 @@ function late(records, { campaigns }) {
 
 /** Stages that everybody gets, by flow; `ask` forks after the first. */
 const everybody = { ask: ['intro'], once: ['first', 'second'], long: ['s0', 's1', 's2', 's3', 's4', 's5'] };
-const oneOf = { ask: ['tips', 'thanks'] };
 
 /** Campaigns and conversations that did not come to the end they had to come to. */
-async function wrongEnds(db, { campaigns, replied = new Map() }, rows, provider, atMostOnce) {
+async function wrongEnds(db, { campaigns, replied = new Set() }, rows, provider, atMostOnce) {
   const statuses = new Map();
-  for await (const { _id, status } of db.collection('conversation_states').find({}, { projection: { status: 1 } }))
+  const outcomes = new Map();
+  const projection = { status: 1, outcome: 1 };
+  for await (const { _id, status, outcome } of db.collection('conversation_states').find({}, { projection })) {
     statuses.set(_id, status);
+    outcomes.set(_id, outcome);
+  }
   const reached = (row) =>
     provider.record.has(row._id) || (row.status === 'uncertain' && atMostOnce.includes(row.channel));
   const missing = [];
@@ -169,11 +172,11 @@ async function wrongEnds(db, { campaigns, replied = new Map() }, rows, provider,
         missing.push(`${conversation} ${status}`);
       if (!whole || status === undefined) continue;
       const own = (rows.byConversation.get(conversation) ?? []).filter(reached).map(({ stage }) => stage);
+      const outcome = outcomes.get(conversation);
       const lacks = everybody[flow].filter((stage) => !own.includes(stage));
-      const forks = oneOf[flow];
-      // a second reply ends the conversation where the first one led
-      const once = (replied.get(conversation) ?? 0) < 2;
-      if (forks && once && !forks.some((stage) => own.includes(stage))) lacks.push(forks.join(' or '));
+      // who answers may do so wherever he is by then: in a stage that leads nowhere from there it is the end
+      if (flow === 'ask' && !replied.has(conversation) && !own.includes('tips')) lacks.push('tips');
+      if (outcome === 'answered' && !own.includes('thanks')) lacks.push('thanks');
       if (lacks.length > 0) unsent.push(`${conversation} got no ${lacks.join(', ')}`);
     }
   }
