@@ -157,7 +157,8 @@ async function kills(count) {
     pushMs: quantiles(some.map(({ pushMs }) => pushMs)),
     inDoubt: quantiles(some.map(({ inDoubt }) => inDoubt)),
   });
-  const inTime = rounds.every(({ last, pushMs }) => last <= leaseTtlMs + 2_000 && pushMs <= 2_000);
+  // a lock of an open transaction is held until the take-over ends it, and no longer
+  const inTime = rounds.every(({ last, pushMs }) => Math.max(last, pushMs) <= leaseTtlMs + 2_000);
   return {
     ...{ kills: rounds.length, leaseTtlMs, inTime },
     withTransactionOpen: figures(rounds.filter(({ transaction }) => transaction)),
