@@ -19,8 +19,8 @@ const notTried = (code: string, message: string): SendResult => ({ kind: 'retry'
 
 /**
  * What all channels promise, around a driver: never more than `concurrency` messages under way (others wait in order of
- * arrival), a result within `timeoutMs` of a message's start, an abort that acts at once, `redirect` and `allow`, and a
- * `close` that waits for what is under way: at most `timeoutMs`, and as long again for the driver.
+ * arrival), a result within `timeoutMs` of a message's first byte, which comes as long after its start at most, an abort
+ * that acts at once, `redirect` and `allow`, and a `close` that waits for what is under way, and `timeoutMs` for the driver.
  */
 export class BoundedChannel implements Channel {
   readonly name: string;
@@ -86,7 +86,8 @@ export class BoundedChannel implements Channel {
     peers: Set<Handover>,
     resolve: (result: SendResult) => void,
   ): void {
-    const handover = new Handover(message, { atMostOnce: this.delivery === 'at-most-once', mayBegin }, (result) => {
+    const options = { atMostOnce: this.delivery === 'at-most-once', mayBegin, clock: this.#clock };
+    const handover = new Handover(message, options, (result) => {
       peers.delete(handover);
       if (!this.#waiting.delete(handover)) this.#release(handover);
       resolve(result);
@@ -97,13 +98,23 @@ export class BoundedChannel implements Channel {
   }
 
   #begin(handover: Handover): void {
-    const ms = this.#timeoutMs;
     this.#underWay += 1;
-    handover.stopTimer = this.#clock.after(ms, () => {
-      // a process that stood still finds its timers due before it has read the answers that came meanwhile: those first
-      handover.stopTimer = this.#clock.after(0, () => handover.interrupt('timeout', `no answer within ${ms} ms`));
-    });
+    this.#watch(handover, this.#timeoutMs);
     this.#start(handover);
+  }
+
+  /** A connection may have to be made first, or the process stood still: what began late has its whole time from then on. */
+  #watch(handover: Handover, waitMs: number): void {
+    const ms = this.#timeoutMs;
+    const end = (): void => {
+      const left = handover.begunAt + ms - this.#clock.monotonic();
+      if (left > 0) this.#watch(handover, left);
+      else handover.interrupt('timeout', handover.begun ? `no answer within ${ms} ms` : `not begun within ${ms} ms`);
+    };
+    handover.stopTimer = this.#clock.after(waitMs, () => {
+      // a process that stood still finds its timers due before it has read the answers that came meanwhile: those first
+      handover.stopTimer = this.#clock.after(0, end);
+    });
   }
 
   #start(handover: Handover): void {

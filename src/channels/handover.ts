@@ -1,4 +1,4 @@
-import type { OutboundMessage, SendResult } from '../domain/ports.ts';
+import type { Clock, OutboundMessage, SendResult } from '../domain/ports.ts';
 
 /** What a driver has under way for one hand-over. */
 export interface Wire {
@@ -14,6 +14,8 @@ export class Handover {
   readonly message: OutboundMessage;
   /** True from just before the first byte can leave. */
   begun = false;
+  /** When that was, monotonic ms. */
+  begunAt = Number.NEGATIVE_INFINITY;
   /** The result, should the rest of the answer never come. */
   verdict: SendResult | undefined;
   wire: Wire | undefined;
@@ -22,16 +24,18 @@ export class Handover {
   settled = false;
   readonly #atMostOnce: boolean;
   readonly #mayBegin: () => boolean;
+  readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #onSettled: (result: SendResult) => void;
 
   constructor(
     message: OutboundMessage,
-    options: { atMostOnce: boolean; mayBegin: () => boolean },
+    options: { atMostOnce: boolean; mayBegin: () => boolean; clock: Pick<Clock, 'monotonic'> },
     onSettled: (result: SendResult) => void,
   ) {
     this.message = message;
     this.#atMostOnce = options.atMostOnce;
     this.#mayBegin = options.mayBegin;
+    this.#clock = options.clock;
     this.#onSettled = onSettled;
   }
 
@@ -41,8 +45,10 @@ export class Handover {
    */
   begin(): boolean {
     if (this.settled) return false;
-    if (this.#mayBegin()) this.begun = true;
-    else
+    if (this.#mayBegin()) {
+      this.begun = true;
+      this.begunAt = this.#clock.monotonic();
+    } else
       this.settle({
         kind: 'retry',
         code: 'not_begun',

@@ -2,22 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Decimal128, type Document, Double, Long, ObjectId } from 'mongodb';
 import type { StreamPosition } from '../../src/domain/model.ts';
-import type { Change, ChangeSource, Clock } from '../../src/domain/ports.ts';
+import type { Change, ChangeSource } from '../../src/domain/ports.ts';
 import { filterVersion, MongoChangeSource } from '../../src/mongo/changeSource.ts';
 import { connect, replicaSetId } from '../../src/mongo/client.ts';
 import { collections, initDatabase } from '../../src/mongo/collections.ts';
+import { systemClock as clock } from '../../src/worker/systemClock.ts';
 import { MemoryChangeSource, MemoryLog, memoryPosition } from '../support/memory/changeSource.ts';
 import { failCommand, type TestDatabase, testDatabase, testUri } from '../support/mongo.ts';
 import { waitFor } from '../support/waitFor.ts';
 
-const clock: Clock = {
-  now: Date.now,
-  monotonic: () => performance.now(),
-  after(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
 const maxAwaitTimeMs = 100;
 
 /** A document as another service may write it. */

@@ -6,6 +6,7 @@ import { MongoCampaigns } from '../../src/mongo/campaigns.ts';
 import { initDatabase } from '../../src/mongo/collections.ts';
 import { MongoConversations } from '../../src/mongo/conversations.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
+import { systemClock } from '../../src/worker/systemClock.ts';
 import { type ManualClock, manualClock } from '../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
 import { matches } from '../support/memory/bson.ts';
@@ -98,15 +99,6 @@ export async function memoryHarness(): Promise<Harness> {
     close: async () => {},
   };
 }
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  after(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
 
 export async function mongoStores(
   db: Db,

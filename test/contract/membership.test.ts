@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Member, StreamPosition } from '../../src/domain/model.ts';
-import type { Clock, Ledger, MembershipStore } from '../../src/domain/ports.ts';
+import type { Ledger, MembershipStore } from '../../src/domain/ports.ts';
 import { collections, initDatabase } from '../../src/mongo/collections.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { MongoMembership } from '../../src/mongo/membership.ts';
+import { systemClock as clock } from '../../src/worker/systemClock.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
 import { MemoryDatabase } from '../support/memory/database.ts';
 import { MemoryLedger } from '../support/memory/ledger.ts';
@@ -14,14 +15,6 @@ import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 const partitionCount = 8;
 const all = [...Array(partitionCount).keys()];
 const leaseTtlMs = 5_000;
-const clock: Clock = {
-  now: Date.now,
-  monotonic: () => performance.now(),
-  after(ms, callback) {
-    const timer = setTimeout(callback, ms);
-    return () => clearTimeout(timer);
-  },
-};
 const at = (token: string): StreamPosition => ({ token, replicaSet: 'rs0', filterVersion: 1 });
 
 interface Actor {

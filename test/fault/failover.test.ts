@@ -5,7 +5,7 @@ import { isServiceError } from '../../src/domain/errors.ts';
 import type { Member } from '../../src/domain/model.ts';
 import { connect } from '../../src/mongo/client.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
-import { systemClock } from '../contract/harness.ts';
+import { systemClock } from '../../src/worker/systemClock.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
 import { replicaSet, type TestReplicaSet } from '../support/replicaSet.ts';
 import { type Sink, startSink } from '../support/sink.ts';

@@ -4,7 +4,7 @@ import * as mongodb from 'mongodb';
 import type { Member } from '../../src/domain/model.ts';
 import type { Clock } from '../../src/domain/ports.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
-import { systemClock } from '../contract/harness.ts';
+import { systemClock } from '../../src/worker/systemClock.ts';
 import { type ManualClock, manualClock } from '../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
 import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';

@@ -201,6 +201,16 @@ describe('http', () => {
       await http.close();
     });
 
+    it('what left late because the process stood still has its whole time to be answered', async () => {
+      const http = openChannel(sink.url, systemClock, { delivery, timeoutMs: 500, concurrency: 1 });
+      await http.send(message(1), never());
+      // the connection is used again a turn of the event loop later
+      const result = http.send(message(2), never());
+      for (const until = performance.now() + 700; performance.now() < until; );
+      expect(await result).toMatchObject({ kind: 'sent' });
+      await http.close();
+    });
+
     it('an abort on the wire', async () => {
       sink.script({ hang: true }, { hang: true });
       const http = channel({ delivery });
