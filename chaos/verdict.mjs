@@ -115,11 +115,12 @@ function judgeRepeats(repeated, { troubles }, inDoubt) {
     for (const [index, { at, worker, acknowledged }] of tries.slice(0, -1).entries()) {
       if (!acknowledged) continue;
       count += 1;
-      const again = tries[index + 1].at;
+      const { at: again, worker: by } = tries[index + 1];
       // a member that was cut off is told of its loss after the others took over
       const loss = byWorker.get(worker)?.find((trouble) => trouble.at >= at - 5_000 && trouble.at <= again + lossMs);
       if (loss) explained.set(loss, (explained.get(loss) ?? 0) + 1);
-      else unexplained.push(`${key} by ${worker}, again after ${again - at} ms`);
+      else
+        unexplained.push(`${key} by ${worker} at ${new Date(at).toISOString()}, again ${again - at} ms later by ${by}`);
     }
   const tooMany = [...explained]
     .filter(([, number]) => number > inDoubt)
