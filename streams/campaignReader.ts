@@ -6,7 +6,7 @@ import {
   runAfter,
 } from '../src/domain/campaign.ts';
 import { type Fault, isServiceError } from '../src/domain/errors.ts';
-import type { Id, Run, Template } from '../src/domain/model.ts';
+import type { Id, Template } from '../src/domain/model.ts';
 import { normalise } from '../src/domain/normalise.ts';
 import type { CampaignStore, ChannelFacts, Clock } from '../src/domain/ports.ts';
 
@@ -19,8 +19,8 @@ export interface CampaignReaderParams {
   reservedCollections: readonly string[];
   clock: Clock;
   traceparent: () => string;
-  /** Is the document of this run missing because the whole collection was dropped? Nobody cancelled anything then. Default: never. */
-  collectionMissing?: (run: Run) => Promise<boolean>;
+  /** Identity of the collection of campaigns, undefined when there is none. Default: always the same. */
+  campaignsUuid?: () => Promise<string | undefined>;
 }
 
 /** Reads all that a campaign's decision depends on, and decides. */
@@ -38,8 +38,12 @@ export class CampaignReader {
 
   /** What is stored of a campaign, as its decision needs it. */
   async read(id: Id): Promise<CampaignInput> {
-    const { campaigns, channels, reservedCollections, partitions, clock, traceparent, collectionMissing } = this.params;
-    const [raw, run] = await Promise.all([campaigns.campaign(id), campaigns.run(id)]);
+    const { campaigns, channels, reservedCollections, partitions, clock, traceparent } = this.params;
+    const [before, run] = await Promise.all([this.collection(), campaigns.run(id)]);
+    const raw = await campaigns.campaign(id);
+    // a document is in the collection of before it was found, or in a younger one, which is told by an event of its own;
+    // one that is missing is missing in the collection of afterwards
+    const collection = raw === undefined && run !== undefined ? await this.collection() : before;
     return {
       id,
       raw,
@@ -49,9 +53,14 @@ export class CampaignReader {
       partitions,
       traceparent,
       template: raw && mayStart(run) ? await this.template(raw) : undefined,
-      collectionMissing: raw === undefined && run?.settled === false && ((await collectionMissing?.(run)) ?? false),
+      ...(collection === undefined ? {} : { collection }),
       now: clock.now(),
     };
+  }
+
+  private async collection(): Promise<string | undefined> {
+    const { campaignsUuid } = this.params;
+    return campaignsUuid && ((await campaignsUuid()) ?? 'missing');
   }
 
   private async template(raw: Record<string, unknown>): Promise<Template | 'missing' | undefined> {

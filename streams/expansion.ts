@@ -213,7 +213,9 @@ export class Expansion {
 
   private async inlineContacts(id: Id): Promise<readonly unknown[]> {
     const raw = await this.params.campaigns.campaign(id);
-    const contacts = (raw?.['audience'] as { contacts?: unknown } | null | undefined)?.contacts;
+    // deleted, or gone with its collection for a while: that is decided elsewhere, and says nothing of the audience
+    if (raw === undefined) throw new Error('the document of the campaign, which holds its contacts, is missing');
+    const contacts = (raw['audience'] as { contacts?: unknown } | null | undefined)?.contacts;
     if (Array.isArray(contacts)) return contacts;
     this.params.logger.warn('the contacts of a campaign are gone from its document; none follow', {
       campaignId: id,

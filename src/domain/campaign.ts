@@ -8,6 +8,7 @@ import {
   type CampaignInput,
   campaignSet,
   cancelled,
+  collectionMissing,
   failed,
   finalStatus,
   isFinal,
@@ -27,7 +28,9 @@ export { compilePinned } from './campaignPins.ts';
 export type { CampaignDecision, CampaignEvent, CampaignInput } from './campaignWrites.ts';
 
 /** Decides one campaign. Pure; survives any document. An empty answer: all is as it should be. */
-export function decideCampaign(input: CampaignInput): CampaignDecision {
+export const decideCampaign = (input: CampaignInput): CampaignDecision => withCollection(input, decide(input));
+
+function decide(input: CampaignInput): CampaignDecision {
   const { raw, run } = input;
   if (run === undefined) return raw === undefined ? {} : decideNew(input, raw);
   if (raw === undefined) return run.settled ? {} : decideGone(input, run);
@@ -91,9 +94,34 @@ function decideNew(input: CampaignInput, raw: Record<string, unknown>): Campaign
 
 function decideGone(input: CampaignInput, run: Run): CampaignDecision {
   if (run.status === 'cancelled') return closeExpansion(input, run, undefined);
-  if (!input.collectionMissing) return runWrite(input, undefined, cancelled(run), 'cancelled');
-  if (run.status === 'paused') return {};
-  return runWrite(input, undefined, { status: 'paused', pausedReason: 'collection_missing' }, 'paused');
+  if (!isDropped(run, input.collection)) return runWrite(input, undefined, cancelled(run), 'cancelled');
+  if (run.pausedReason === collectionMissing) return {};
+  const paused = { status: 'paused', pausedReason: collectionMissing } as const;
+  return runWrite(input, undefined, paused, ...(run.status === 'paused' ? [] : (['paused'] as const)));
+}
+
+/** The document went with the whole collection, which is gone or another one by now: nobody cancelled anything. */
+const isDropped = ({ collectionUuid }: Run, collection: CampaignInput['collection']): boolean =>
+  collection === 'missing' ||
+  (collection !== undefined && collectionUuid !== undefined && collectionUuid !== collection);
+
+/** An open run remembers in which collection its document was seen. */
+function withCollection(input: CampaignInput, decision: CampaignDecision): CampaignDecision {
+  const { raw, run, collection } = input;
+  if (raw === undefined || run?.settled || collection === undefined || collection === 'missing') return decision;
+  if (run?.collectionUuid === collection) return decision;
+  const { write } = decision;
+  const seen = { collectionUuid: collection };
+  if (write?.run !== undefined) {
+    const noted =
+      'insert' in write.run
+        ? { insert: { ...write.run.insert, ...seen } }
+        : { ...write.run, set: { ...write.run.set, ...seen } };
+    return { ...decision, write: { ...write, run: noted } };
+  }
+  if (run === undefined) return decision;
+  const alone = runWrite(input, raw, seen).write;
+  return { ...decision, write: { ...alone, ...(write?.campaign ? { campaign: write.campaign } : {}) } };
 }
 
 function decideScheduled(
@@ -130,7 +158,9 @@ function decideRunning(
 function decidePaused(input: CampaignInput, raw: Record<string, unknown>, run: Run, status: unknown): CampaignDecision {
   if (status === 'cancelled') return runWrite(input, raw, cancelled(run), 'cancelled');
   if (status === 'paused') return takeIn(input, raw, run, {});
-  if (status !== 'running') return putBack(input, raw, run, 'paused');
+  // as it stood in the collection that was put back
+  const isPutBack = status === 'scheduled' && run.pausedReason === collectionMissing && run.startedAt === undefined;
+  if (status !== 'running' && !isPutBack) return putBack(input, raw, run, 'paused');
   if (run.startedAt !== undefined) return takeIn(input, raw, run, { status: 'running' }, 'resumed');
   return startScheduled(input, raw, run);
 }

@@ -7,6 +7,7 @@ import {
   type CampaignInput,
   campaignSet,
   closed,
+  collectionMissing,
   numberOf,
   runWrite,
 } from './campaignWrites.ts';
@@ -45,8 +46,10 @@ export function takeIn(
   };
   const again = endAt === undefined ? {} : { lookAgainAt: endAt.getTime() };
   const campaign = reported(raw, faults, event);
-  if (Object.keys(changes).length === 0 && campaign === undefined) return again;
-  const { write, ...decision } = runWrite(input, raw, changes, event, event === 'resumed' ? ['pausedReason'] : []);
+  const isFound = run.pausedReason === collectionMissing;
+  if (Object.keys(changes).length === 0 && campaign === undefined && !isFound) return again;
+  const unset = event === 'resumed' || isFound ? (['pausedReason'] as const) : [];
+  const { write, ...decision } = runWrite(input, raw, changes, event, [...unset]);
   return {
     ...decision,
     ...again,

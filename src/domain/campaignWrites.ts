@@ -16,9 +16,12 @@ export interface CampaignInput extends CheckContext {
   /** ms since the epoch. */
   now: number;
   traceparent: () => string;
-  /** The whole collection is gone: nobody cancelled anything. */
-  collectionMissing?: boolean;
+  /** Identity (UUID) of the collection of campaigns; absent: always the same one. */
+  collection?: string | 'missing';
 }
+
+/** `pausedReason` of a run whose document went with the whole collection. */
+export const collectionMissing = 'collection_missing';
 
 export type CampaignEvent =
   | 'started'

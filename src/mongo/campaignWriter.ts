@@ -5,7 +5,7 @@ import { campaignKey } from '../domain/ids.ts';
 import { foldCounters, results } from '../domain/metrics.ts';
 import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run } from '../domain/model.ts';
 import type { CampaignWrite, Clock } from '../domain/ports.ts';
-import { type Collections, collections, uuidOf } from './collections.ts';
+import { type Collections, collections } from './collections.ts';
 import { insertDocuments, updateDocuments } from './commands.ts';
 import { counterUpdates } from './counters.ts';
 import type { MongoLedger } from './ledger.ts';
@@ -38,7 +38,6 @@ export class CampaignWriter {
   /** The conditions are read in the snapshot of the transaction, so whoever changes a document that is written makes it start again. */
   async commit(write: CampaignWrite): Promise<boolean> {
     const { campaignId, expectStatus, expectRun, campaign, run } = write;
-    const seenIn = run ? { collectionUuid: await uuidOf(this.db, 'campaigns') } : {};
     const work = async (session: ClientSession): Promise<boolean> => {
       const found = await this.head(campaignId, session);
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
@@ -49,9 +48,8 @@ export class CampaignWriter {
         if (!isAsDecided(write, there ?? undefined)) return false;
       }
       if (campaign && found) await this.updateCampaign(found, campaign.set, session, campaign.unset);
-      const seen = found && seenIn.collectionUuid !== undefined ? { collectionUuid: seenIn.collectionUuid } : {};
-      if (run && 'insert' in run) await this.of.runs.insertOne({ ...run.insert, ...seen }, { session });
-      else if (run) await this.updateRun(campaignId, { ...run.set, ...seen }, session, run.unset);
+      if (run && 'insert' in run) await this.of.runs.insertOne(run.insert, { session });
+      else if (run) await this.updateRun(campaignId, run.set, session, run.unset);
       return true;
     };
     return falseIfDuplicate(this.ledger.transact('campaign', work));

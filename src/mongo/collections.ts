@@ -57,7 +57,7 @@ export const collections = (db: Db): Collections => ({
 });
 
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 export interface InitReport {
   partitions: number;
@@ -85,7 +85,6 @@ export async function initDatabase(db: Db, { partitions }: { partitions: number 
   }
   await ensureCluster(db, partitions);
   await ensurePartitions(db, partitions, changes);
-  await noteCampaigns(db, problems);
   return { partitions, clusterId: await readClusterId(db), changes, problems };
 }
 
@@ -115,46 +114,10 @@ export async function readClusterId(db: Db): Promise<string> {
   return uuid;
 }
 
-/**
- * Whether the document of this run, which is missing, went with the whole collection of campaigns: that is gone, or another
- * one of the same name by now. Nobody cancelled anything then.
- */
-export async function wasDropped(db: Db, { collectionUuid }: Pick<Run, 'collectionUuid'>): Promise<boolean> {
-  const uuid = await uuidOf(db, 'campaigns');
-  return uuid === undefined || (collectionUuid !== undefined && collectionUuid !== uuid);
-}
-
 /** Undefined when there is no such collection. */
 export async function uuidOf(db: Db, name: string): Promise<string | undefined> {
   const [found] = (await db.listCollections({ name }, { nameOnly: false }).toArray()) as CollectionInfo[];
   return found?.info?.uuid?.toString();
-}
-
-/** Open runs whose documents are in a collection of campaigns that is another one than when they were last seen, as after a restore. */
-async function noteCampaigns(db: Db, problems: string[]): Promise<void> {
-  const { campaigns, runs } = collections(db);
-  const uuid = await uuidOf(db, 'campaigns');
-  if (uuid === undefined) return;
-  const elsewhere = { settled: false, collectionUuid: { $ne: uuid } };
-  const ids = (await runs.find(elsewhere, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id);
-  for (let from = 0; from < ids.length; from += 1000) {
-    const there = await campaigns
-      .find({ _id: { $in: ids.slice(from, from + 1000) } }, { projection: { _id: 1 } })
-      .toArray();
-    try {
-      await runs.updateMany(
-        { _id: { $in: there.map(({ _id }) => _id) }, ...elsewhere },
-        { $set: { collectionUuid: uuid } },
-      );
-    } catch (error) {
-      // an older validator that could not be replaced
-      if (code(error) !== validationFailed) throw error;
-      problems.push(
-        'it is not remembered which collection `campaigns` is: the validator of campaign_runs is an older one',
-      );
-      return;
-    }
-  }
 }
 
 const notInitialised = (db: Db): ServiceError =>
@@ -172,7 +135,6 @@ const code = (error: unknown): unknown => (error instanceof MongoServerError ? e
 const unauthorized = 13;
 const namespaceExists = 48;
 const duplicateKey = 11000;
-const validationFailed = 121;
 /** IndexOptionsConflict, IndexKeySpecsConflict: something of the same name or key is there in another form. */
 const indexConflicts: unknown[] = [85, 86];
 

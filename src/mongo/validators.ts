@@ -39,8 +39,9 @@ export function translate(schema: Schema): Schema {
     else if (keyword === 'type') Object.assign(out, typeOf(value));
     else if (keyword === 'items') out[keyword] = translate(value as Schema);
     else if (keyword === 'properties') out[keyword] = translateEach(value as Record<string, Schema>);
-    else if (keyword === 'additionalProperties')
-      out[keyword] = typeof value === 'boolean' ? value : translate(value as Schema);
+    else if (keyword === 'additionalProperties' && typeof value === 'object')
+      // fields that are not named may be those of a newer release at work beside this one
+      out[keyword] = translate(value as Schema);
     else if (keyword === 'oneOf' || keyword === 'anyOf' || keyword === 'allOf')
       out[keyword] = (value as Schema[]).map(translate);
   }

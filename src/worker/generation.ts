@@ -103,7 +103,7 @@ export class Generation {
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
       onRunChanged: (run) => this.attention.runRead(run),
-      collectionMissing: (run) => this.stores.collectionMissing(run),
+      campaignsUuid: () => this.stores.campaignsUuid(),
     });
     this.changes = new Changes({
       ...{ source, tracker: this.tracker, scheduler: clockScheduler(clock) },

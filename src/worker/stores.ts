@@ -1,4 +1,4 @@
-import type { Run, StreamPosition } from '../domain/model.ts';
+import type { StreamPosition } from '../domain/model.ts';
 import type {
   CampaignStore,
   ChangeSource,
@@ -11,7 +11,7 @@ import type {
 } from '../domain/ports.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { MongoChangeSource } from '../mongo/changeSource.ts';
-import { initDatabase, wasDropped } from '../mongo/collections.ts';
+import { initDatabase, uuidOf } from '../mongo/collections.ts';
 import { MongoConversations } from '../mongo/conversations.ts';
 import { MongoLedger } from '../mongo/ledger.ts';
 import { MongoMembership } from '../mongo/membership.ts';
@@ -28,8 +28,8 @@ export interface Stores {
   source: ChangeSource;
   /** Makes what is missing of collections, validators and indexes. */
   prepare(): Promise<void>;
-  /** Is the document of this run missing because the collection of campaigns was dropped? */
-  collectionMissing(run: Run): Promise<boolean>;
+  /** Identity of the collection of campaigns: another one after it was dropped and made again. Undefined when there is none. */
+  campaignsUuid(): Promise<string | undefined>;
 }
 
 /** What the adapters have to know of the life they are for. */
@@ -70,6 +70,6 @@ export const mongoStores =
         const { changes, problems } = await initDatabase(db, { partitions });
         common.logger.warn('the database was prepared again', { code: 'prepared_again', changes, problems });
       },
-      collectionMissing: (run) => wasDropped(db, run),
+      campaignsUuid: () => uuidOf(db, 'campaigns'),
     };
   };

@@ -295,6 +295,29 @@ test('a collection that is dropped gets its indexes again; its runs wait for the
   expect(worker.log.filter((line) => line.includes('"level":"error"'))).toEqual([]);
 });
 
+test('campaigns that are put back at once, as a restore does, stop for nothing and can be cancelled afterwards', async () => {
+  await people(300);
+  await template();
+  start();
+  const { templateId: _, ...spring } = campaign('spring', { flow: waitsLong });
+  await put(spring);
+  const run = () => database.db.collection('campaign_runs').findOne({ _id: 'spring' as never });
+  await waitFor(async () => (await run())?.['expansion']?.done, { ...patience, what: 'spring to be expanded' });
+  const first = (await run())?.['collectionUuid'];
+  const campaigns = database.db.collection<Document>('campaigns');
+  const kept = await campaigns.find().toArray();
+  await campaigns.drop();
+  await campaigns.insertMany(kept);
+  const isSeen = async (): Promise<boolean> => {
+    const found = await run();
+    return found?.['status'] === 'running' && found['collectionUuid'] !== first;
+  };
+  await waitFor(isSeen, { ...patience, what: 'the other collection to be noticed' });
+  await campaigns.deleteOne({ _id: 'spring' as never });
+  await waitFor(async () => (await run())?.['settled'], { ...patience, what: 'spring to be cancelled' });
+  expect((await run())?.['status']).toBe('cancelled');
+});
+
 test('at endAt nothing new goes out, the rest is cancelled, and the campaign is completed', async () => {
   await people(200);
   await template();

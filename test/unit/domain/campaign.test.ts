@@ -469,12 +469,43 @@ describe('running', () => {
   });
 
   test('given the whole collection is gone, then the run is paused, and goes on when it is back', () => {
-    const found = at(seconds(1), { run: running().run }, { collectionMissing: true });
+    const found = at(seconds(1), { run: running().run }, { collection: 'missing' });
     expect(found).toMatchObject({ event: 'paused', run: { status: 'paused', pausedReason: 'collection_missing' } });
-    expect(decideCampaign(inputOf(seconds(2), { run: found.run }, { collectionMissing: true }))).toEqual({});
+    expect(decideCampaign(inputOf(seconds(2), { run: found.run }, { collection: 'missing' }))).toEqual({});
     const back = at(seconds(3), { raw: running().raw, run: found.run });
     expect(back).toMatchObject({ event: 'resumed', run: { status: 'running' } });
     expect(back.run).not.toHaveProperty('pausedReason');
+  });
+
+  test('given it was paused, or only scheduled, when the collection went, then so it is when it is back', () => {
+    const paused = at(seconds(1), edited(running(), { status: 'paused' }));
+    const scheduledOne = at(t0, { raw: campaign({ schedule: { startAt: new Date(seconds(60)) } }), run: undefined });
+    for (const { raw, run } of [paused, scheduledOne]) {
+      const gone = at(seconds(2), { run }, { collection: 'missing' });
+      expect(gone.run).toMatchObject({ status: 'paused', pausedReason: 'collection_missing' });
+      expect(decideCampaign(inputOf(seconds(3), { run: gone.run }, { collection: 'missing' }))).toEqual({});
+      const back = at(seconds(4), { raw, run: gone.run });
+      expect(back.raw).toEqual({ ...raw, version: expect.anything() });
+      expect(back.run?.status).toBe(run?.status);
+      expect(back.run).not.toHaveProperty('pausedReason');
+    }
+  });
+
+  test('given another collection of the name, then whether a document is missing from it is a drop or a cancel', () => {
+    const first = at(seconds(1), running(), { collection: 'first' });
+    expect(first.run).toMatchObject({ status: 'running', collectionUuid: 'first' });
+    expect(decideCampaign(inputOf(seconds(2), first, { collection: 'first' }))).toEqual({});
+    const dropped = at(seconds(2), { run: first.run }, { collection: 'second' });
+    expect(dropped.run).toMatchObject({ status: 'paused', pausedReason: 'collection_missing' });
+    // put back before anybody looked
+    const second = at(seconds(2), first, { collection: 'second' });
+    expect(second.run).toMatchObject({ status: 'running', collectionUuid: 'second' });
+    const deleted = at(seconds(3), { run: second.run }, { collection: 'second' });
+    expect(deleted).toMatchObject({ event: 'cancelled', run: { status: 'cancelled' } });
+    const started = at(t0, { raw: campaign(), run: undefined }, { collection: 'first' });
+    expect(started.run).toMatchObject({ status: 'running', collectionUuid: 'first' });
+    const putBack = at(seconds(3), edited(first, { status: 'what' }), { collection: 'second' });
+    expect(putBack).toMatchObject({ raw: { status: 'running' }, run: { collectionUuid: 'second' } });
   });
 
   test.each(['pending', 'draft', 'scheduled', 'completed', 'failed', 'what', 7, undefined])(

@@ -497,12 +497,58 @@ describe('looking', () => {
 
   test('given the collection of campaigns is gone, then runs are paused, not cancelled', async () => {
     const { database, member, submit } = world();
-    const { campaigns } = member('m1', { collectionMissing: async () => true });
+    let collection: string | undefined = 'first';
+    const { campaigns } = member('m1', { campaignsUuid: async () => collection });
     submit('spring');
     await campaigns.look('spring');
+    const kept = database.campaigns.get('spring');
     database.campaigns.delete('spring');
+    collection = undefined;
     await campaigns.sweep();
     expect(database.runs.get('spring')).toMatchObject({ status: 'paused', pausedReason: 'collection_missing' });
+    collection = 'second';
+    database.campaigns.insert(kept as never);
+    await campaigns.look('spring');
+    expect(database.runs.get('spring')).toMatchObject({ status: 'running', collectionUuid: 'second' });
+    database.campaigns.delete('spring');
+    await campaigns.look('spring');
+    expect(database.runs.get('spring')).toMatchObject({ status: 'cancelled' });
+  });
+
+  test('given a document is missing because its collection is just dropped, then the run is paused, not cancelled', async () => {
+    const { database, member, submit } = world();
+    let isDropped = false;
+    const { campaigns } = member('m1', {
+      campaignsUuid: async () => {
+        const asked = isDropped ? undefined : 'first';
+        // between the question and the read that follows it
+        if (database.runs.get('spring') !== undefined) {
+          database.campaigns.delete('spring');
+          isDropped = true;
+        }
+        return asked;
+      },
+    });
+    submit('spring');
+    await campaigns.look('spring');
+    await campaigns.look('spring');
+    expect(database.runs.get('spring')).toMatchObject({ status: 'paused', pausedReason: 'collection_missing' });
+  });
+
+  test('given the document is gone before its contacts were read, then none are left out', async () => {
+    const { clock, database, member, submit } = world();
+    const { campaigns, expandAll } = member('m1', { campaignsUuid: async () => 'first' });
+    submit('spring');
+    await campaigns.look('spring');
+    const kept = database.campaigns.get('spring');
+    database.campaigns.delete('spring');
+    await campaigns.expandTick();
+    expect(database.runs.get('spring')?.expansion.done).toBe(false);
+    database.campaigns.insert(kept as never);
+    await clock.advanceAsync(30_000);
+    await expandAll();
+    expect(database.runs.get('spring')?.expansion).toMatchObject({ done: true });
+    expect(database.conversations.find().length).toBeGreaterThan(0);
   });
 
   test('given an ended campaign is set to run again, then it is put back', async () => {

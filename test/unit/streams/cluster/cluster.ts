@@ -124,7 +124,7 @@ export class Cluster {
       ...{ ledger, source, conversations: new MemoryConversations(common), campaigns: new MemoryCampaigns(common) },
       membership: new MemoryMembership({ ...common, onClaim }),
       prepare: async () => {},
-      collectionMissing: async () => false,
+      campaignsUuid: async () => 'the one',
     };
   }
 
