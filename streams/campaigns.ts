@@ -125,12 +125,12 @@ export class Campaigns {
     }
     const ids: Id[] = [];
     for await (const id of campaigns.needingAttention()) if (this.owns(id) && !this.isInHand(keyOf(id))) ids.push(id);
-    const statuses = await campaigns.statuses(ids);
+    const heads = await campaigns.heads(ids);
     let left = wholeDocuments;
     for (const id of ids) {
       const run = runs.get(keyOf(id));
       // nearly all: whole documents are read of the others only
-      if (run !== undefined && statuses.get(keyOf(id)) === run.status && !this.isOverdue(run)) continue;
+      if (run !== undefined && heads.get(keyOf(id))?.status === run.status && !this.isOverdue(run)) continue;
       if (left-- <= 0) break;
       const { write } = await this.reader.decide(await this.reader.read(id));
       if (write) found.set(keyOf(id), `undecided, ${String(write.expectStatus)}`);

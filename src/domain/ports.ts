@@ -110,6 +110,13 @@ export interface AudiencePage {
   done: boolean;
 }
 
+/** What every member looks at before a message leaves, as it is stored. */
+export interface CampaignHead {
+  status: unknown;
+  /** `schedule.endAt`, where it is a date. */
+  endAt?: Date;
+}
+
 export interface CampaignStore {
   /** The document as it is stored, whatever its shape; undefined when there is none. */
   campaign(id: Id): Promise<Record<string, unknown> | undefined>;
@@ -122,8 +129,8 @@ export interface CampaignStore {
   openRuns(): Promise<Run[]>;
   /** Ids of campaign documents in a status that asks for something from us, or of no known status. For sweeps; paged by the store itself. */
   needingAttention(): AsyncIterable<Id>;
-  /** Status of the documents as stored; missing ones are absent from the map. Keyed by `campaignKey`. */
-  statuses(ids: readonly Id[]): Promise<Map<string, unknown>>;
+  /** Of the documents as stored; missing ones are absent from the map. Keyed by `campaignKey`. */
+  heads(ids: readonly Id[]): Promise<Map<string, CampaignHead>>;
   /** "stopped" when `settings.control` says so. */
   sending(): Promise<'on' | 'stopped'>;
   /** The next page of a collection audience, ordered by `_id` across types. `after` undefined starts. */

@@ -76,7 +76,7 @@ export class Generation {
     });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
-      seen: (id, status, asked) => this.runs.seen(id, status, asked),
+      seen: (id, head, asked) => this.runs.seen(id, head, asked),
       maySend: (id) => this.runs.maySend(id),
       onFresh: () => this.schedule.arm(),
       ...{ clock, logger, instruments },

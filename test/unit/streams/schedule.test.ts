@@ -15,7 +15,7 @@ function known(id: string): KnownRun {
     settled: false,
     expansion: { expanded: 1, skipped: {}, done: true },
   } as unknown as Run;
-  return { key: id, run, context, state: 'running', held: false, askedAt: 0 };
+  return { key: id, run, context, state: 'running', held: false, seenEnd: undefined, askedAt: 0 };
 }
 
 /** A store that knows when each campaign's next conversation is due, by partition. */
