@@ -192,6 +192,8 @@ export interface ChangeBatch {
   changes: Change[];
   /** Position after this batch; set for empty batches too. */
   position: StreamPosition;
+  /** Nothing that was stored when it was asked for is left behind it. */
+  complete: boolean;
 }
 
 export interface ChangeSource {

@@ -127,6 +127,7 @@ export class Generation {
         ...{ attention: this.attention, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
         ...{ ownership: this.ownership, round: this.round, hints: this.hints },
       }),
+      caughtUpTo: () => this.changes.caughtUpTo,
       sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen && !this.attention.isSweeping,
       ...{ signal, ...common },
     });
