@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import type { Message } from '../../../src/domain/model.ts';
+import type { SendResult } from '../../../src/domain/ports.ts';
 import { away, type Member, member, settle } from './member.ts';
 
 const text = { text: 'Hello {{ contact.name }}' };
@@ -551,6 +552,32 @@ describe('a round', () => {
     expect(row(`${id}/1`)).toMatchObject({ status: 'sent' });
     expect(dispatch.inDoubt).toBe(0);
     expect((await counters()).pending).toBe(0);
+  });
+
+  test.each<[SendResult, object]>([
+    [
+      { kind: 'sent', providerMessageId: 'p1' },
+      { status: 'sent', providerMessageId: 'p1' },
+    ],
+    [
+      { kind: 'unknown', code: 'timeout', message: 'no answer' },
+      { status: 'uncertain', error: { code: 'timeout', message: 'no answer' } },
+    ],
+    [
+      { kind: 'retry', code: 'timeout', message: 'no answer', counts: true },
+      { status: 'skipped', error: { code: 'timeout', message: 'no answer' } },
+    ],
+    [
+      { kind: 'rejected', code: 'http_400', message: 'no' },
+      { status: 'failed', error: { code: 'http_400' } },
+    ],
+  ])('what is known of a row whose conversation was deleted is kept: %o', async (result, known) => {
+    const { turn, answer, database, row } = await member([intro]);
+    await turn();
+    database.conversations.delete(id);
+    await answer(result);
+    await turn();
+    expect(row(`${id}/1`)).toMatchObject({ ...known, handedAt: expect.any(Date) });
   });
 
   test('a paused run takes nothing up; replies are followed all the same', async () => {
