@@ -3,10 +3,13 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { nothing, perform, schedule } from './faults.mjs';
+import { nothing } from './faults.mjs';
+import { auditMeanwhile } from './meanwhile.mjs';
 import { rollOplog } from './oplog.mjs';
 import { seeded } from './random.mjs';
 import { reportOf } from './report.mjs';
+import { dropAndRestore } from './restore.mjs';
+import { perform, schedule } from './schedule.mjs';
 import { settled } from './settle.mjs';
 import { database, even, setUp } from './stage.mjs';
 import { Traffic } from './traffic.mjs';
@@ -42,7 +45,6 @@ if (![minutes, seed, workerCount].every(Number.isFinite) || minutes <= 0 || work
 }
 
 const inDoubt = 128;
-const auditEveryMs = 60_000;
 const startedAt = Date.now();
 const clock = () => {
   const seconds = (Date.now() - startedAt) / 1000;
@@ -74,27 +76,6 @@ async function injectAll(world, plan) {
   return counts;
 }
 
-/** Waits for somebody to take over who was lost: a lease is longer than the second look of an audit. */
-const takesTime = ({ kind, found }) =>
-  /^partition_|_stuck$|unreadable|undecided|not_started/.test(kind) ||
-  (kind === 'settled_wrong' && /^the campaign says|in the inbox/.test(found));
-
-/** While everything fails the proofs must hold as well, but for what takes time and for who owns what. */
-async function auditMeanwhile(env, over) {
-  const wrong = [];
-  let times = 0;
-  while (!over.aborted) {
-    await sleep(auditEveryMs, undefined, { signal: over }).catch(() => {});
-    if (over.aborted) break;
-    const { code, findings } = await audit(env, '--overdue', '3600');
-    // out of reach, or in the middle of an election
-    if (code !== 0 && code !== 1) continue;
-    times += 1;
-    wrong.push(...findings.filter((finding) => !takesTime(finding)));
-  }
-  return { times, wrong };
-}
-
 async function main() {
   const random = seeded(seed);
   const holder = {};
@@ -108,12 +89,16 @@ async function main() {
   holder.traffic = traffic;
   await traffic.prepare();
   const workers = stage.startWorkers();
-  const world = { ...stage, workers, notDone: [], rollOplog: () => rollOplog({ client, set }) };
+  const world = {
+    ...{ ...stage, workers, notDone: [], spans: [], sendingStops: [] },
+    rollOplog: () => rollOplog({ client, set }),
+    restoreCampaigns: (ms) => dropAndRestore({ db, traffic }, ms),
+  };
   const plan = schedule(world, random.fork(), { totalMs: minutes * 60_000, everyMs: 3_500 });
   await even({ db, workerCount });
   const over = new AbortController();
   const flow = traffic.run();
-  const meanwhile = auditMeanwhile(env, over.signal);
+  const meanwhile = auditMeanwhile({ env, world }, over.signal);
   const faults = await injectAll(world, plan);
   say('all faults are over; what is open has to come to its end');
   over.abort();
@@ -132,7 +117,10 @@ async function main() {
     await sleep(2 ** 31 - 1);
   }
   const audited = await audit(env);
-  const verdict = await judge({ db, provider, traffic, workers, inDoubt, atMostOnce: ['alert'] });
+  const { spans, sendingStops, leaseTtlMs } = world;
+  const verdict = await judge({
+    ...{ db, provider, traffic, workers, inDoubt, spans, sendingStops, leaseTtlMs, atMostOnce: ['alert'] },
+  });
   await workers.stop();
   const told = { seed, minutes, faults, settledAfterMs, stuck, audited, verdict, meanwhile: await meanwhile };
   const report = reportOf({ ...told, world, workers, traffic });

@@ -1,6 +1,7 @@
 // What goes wrong, and when. A fault begins, lasts, and is over when its promise resolves.
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MongoServerError } from 'mongodb';
 import { moods } from './provider.mjs';
 
 const appName = `communication-base/${hostname()}/0`;
@@ -20,21 +21,41 @@ export async function surely(work) {
   }
 }
 
-/** Aims a fail point at the members alone, on whoever is primary now. */
+/** So long a fail point waits for somebody to run into it, ms. */
+const armedMs = 6_000;
+
+/** Aims a fail point at the members alone, on whoever is primary now; met nothing when nobody ran into it. */
 async function failCommand({ set }, mode, data) {
   const node = await set.primary();
-  await node.admin({ configureFailPoint: 'failCommand', mode, data: { ...data, appName } });
+  const { count } = await node.admin({ configureFailPoint: 'failCommand', mode, data: { ...data, appName } });
+  const name = 'failpoint.failCommand';
+  for (const deadline = Date.now() + armedMs; Date.now() < deadline; ) {
+    await sleep(100);
+    // gone, and the fail point with it: nobody can say
+    const { [name]: point } = await node.admin({ getParameter: 1, [name]: 1 }).catch(() => ({}));
+    if (point === undefined) return nothing;
+    if (point.timesEntered > count) return undefined;
+  }
+  await node.admin({ configureFailPoint: 'failCommand', mode: 'off' }).catch(() => {});
+  return nothing;
 }
+
+const unlessMet = (met) => (met > 0 ? undefined : nothing);
+
+const ofServers = { alone: 'servers', servers: true, stops: true, deafens: true };
+const everyone = (workers) => Array.from({ length: workers.count }, (_, index) => index);
 
 const worker =
   (field) =>
   ({ workers }, random) => ({ [field]: random.int(0, workers.count - 1) });
 
 /**
- * By name: how to draw its particulars from the seed, and how to do it. `servers`: no two of these at a time, since more
- * would leave no majority.
+ * By name: how to draw its particulars from the seed, and how to do it; it returns `nothing` when it met nothing to fail.
+ * `alone`: no two of a group at a time; of `servers` more would leave no majority, others would end each other.
+ * `servers`: the database may be out of reach for everybody. `stops`: nobody can be expected to send anything.
+ * `deafens`: workers may learn late of what they lost.
  */
-const kinds = {
+export const kinds = {
   'kill a worker': {
     draw: (world, random) => ({ ...worker('who')(world, random), pauseMs: random.int(0, 3000) }),
     async run({ workers }, { who, pauseMs }) {
@@ -49,9 +70,11 @@ const kinds = {
       ms: random.int(world.leaseTtlMs / 4, world.leaseTtlMs * 3),
     }),
     async run({ workers }, { who, ms }) {
+      const end = workers.begin('frozen', [who]);
       if (!workers.signal(who, 'SIGSTOP')) return nothing;
       await sleep(ms);
       workers.signal(who, 'SIGCONT');
+      end();
     },
   },
   'stop a worker and start it again': {
@@ -70,37 +93,48 @@ const kinds = {
     async run({ workers, network }, { who, kind, ms }) {
       const pid = workers.pid(who);
       if (pid === undefined) return nothing;
+      const end = workers.begin('cut off', [who]);
       const heal = network.disturb(kind, pid);
       await sleep(ms);
-      heal();
+      const met = heal();
+      end();
+      return unlessMet(met);
     },
   },
   'cut all workers off': {
+    ...{ stops: true, deafens: true },
     draw: (_, random) => ({ kind: random.pick(['cut', 'reset']), ms: random.int(500, 6000) }),
-    async run({ network }, { kind, ms }) {
+    async run({ network, workers }, { kind, ms }) {
+      const end = workers.begin('cut off', everyone(workers));
       const heal = network.disturb(kind);
       await sleep(ms);
-      heal();
+      const met = heal();
+      end();
+      return unlessMet(met);
     },
   },
   'slow connections': {
+    deafens: true,
     draw: (_, random) => ({ delayMs: random.int(10, 250), ms: random.int(2000, 8000) }),
     async run({ network }, { delayMs, ms }) {
       const heal = network.disturb('slow', undefined, delayMs);
       await sleep(ms);
-      heal();
+      return unlessMet(heal());
     },
   },
   'the primary steps down': {
-    servers: true,
+    ...ofServers,
     draw: (_, random) => ({ seconds: random.int(3, 10) }),
     async run({ set }, { seconds }) {
       const node = await set.primary();
-      await node.admin({ replSetStepDown: seconds, secondaryCatchUpPeriodSecs: 5, force: true }).catch(() => {});
+      // a connection that it closes on the way has done it, too
+      await node.admin({ replSetStepDown: seconds, secondaryCatchUpPeriodSecs: 5, force: true }).catch((error) => {
+        if (error instanceof MongoServerError) throw error;
+      });
     },
   },
   'kill a server': {
-    servers: true,
+    ...ofServers,
     draw: (_, random) => ({ primary: random.chance(0.7), ms: random.int(500, 6000) }),
     async run({ set }, { primary, ms }) {
       const leader = await set.primary();
@@ -111,7 +145,7 @@ const kinds = {
     },
   },
   'freeze the primary': {
-    servers: true,
+    ...ofServers,
     draw: (_, random) => ({ ms: random.int(500, 12_000) }),
     async run({ set }, { ms }) {
       const node = await set.primary();
@@ -121,6 +155,7 @@ const kinds = {
     },
   },
   'a commit whose answer is lost': {
+    alone: 'fail points',
     draw: (_, random) => ({ times: random.int(1, 4), applied: random.chance(0.5) }),
     run: (world, { times, applied }) =>
       failCommand(
@@ -133,6 +168,7 @@ const kinds = {
       ),
   },
   'commands that fail': {
+    alone: 'fail points',
     draw: (_, random) => ({
       command: random.pick(['getMore', 'insert', 'update', 'find', 'aggregate', 'commitTransaction']),
       how: random.pick([{ closeConnection: true }, { errorCode: 11_602 }, { errorCode: 189 }, { errorCode: 112 }]),
@@ -141,6 +177,7 @@ const kinds = {
     run: (world, { command, how, times }) => failCommand(world, { times }, { failCommands: [command], ...how }),
   },
   'a stream killed by an admin': {
+    alone: 'fail points',
     draw: (_, random) => ({ code: random.pick([280, 286, 43, 237]), times: random.int(1, 3) }),
     run: (world, { code, times }) =>
       failCommand(world, { times }, { failCommands: ['getMore', 'aggregate'], errorCode: code }),
@@ -149,22 +186,45 @@ const kinds = {
     draw: worker('who'),
     async run({ db, workers }, { who }) {
       await workers.end(who, 'SIGKILL');
-      for (const name of ['partitions', 'members'])
-        await surely(() => db.collection(name).updateMany({}, { $unset: { position: '' } }));
+      let met = 0;
+      for (const name of ['partitions', 'members']) {
+        const deleted = await surely(() => db.collection(name).updateMany({}, { $unset: { position: '' } }));
+        met += deleted.modifiedCount;
+      }
       workers.start(who);
+      return unlessMet(met);
     },
   },
   'positions fall off the oplog': {
-    servers: true,
+    ...ofServers,
     draw: () => ({}),
     async run({ workers, rollOplog }) {
-      const all = Array.from({ length: workers.count }, (_, index) => index);
+      const all = everyone(workers);
       await Promise.all(all.map((index) => workers.end(index, 'SIGKILL')));
       await rollOplog();
       for (const index of all) workers.start(index);
     },
   },
+  'campaigns are dropped and put back': {
+    ...{ ...ofServers, restores: true },
+    draw: (_, random) => ({ ms: random.int(100, 1000) }),
+    run: ({ restoreCampaigns }, { ms }) => restoreCampaigns(ms),
+  },
+  'sending is stopped for all': {
+    ...{ alone: 'sending', stops: true },
+    draw: (_, random) => ({ ms: random.int(3000, 8000) }),
+    async run({ db, sendingStops }, { ms }) {
+      const set = (sending) =>
+        surely(() => db.collection('settings').updateOne({ _id: 'control' }, { $set: { sending } }, { upsert: true }));
+      await set('stopped');
+      const from = Date.now();
+      await sleep(ms);
+      sendingStops.push({ from, to: Date.now() });
+      await set('on');
+    },
+  },
   'the provider misbehaves': {
+    ...{ alone: 'provider', stops: true },
     draw: (_, random) => ({
       mood: random.pick(Object.keys(moods)),
       channel: random.pick(['phone', 'alert']),
@@ -175,40 +235,7 @@ const kinds = {
     async run({ provider }, { mood, channel, share, ms, seed }) {
       const end = provider.misbehave(mood, channel, share, seed.next);
       await sleep(ms);
-      end();
+      return unlessMet(end());
     },
   },
 };
-
-export const faultNames = Object.keys(kinds);
-
-/** Rolling the oplog stops everybody for a while: once in so many rounds of the bag. */
-const rare = { 'positions fall off the oplog': 4 };
-
-/**
- * The schedule of a seed: `[{ at, name, particulars }]`, `at` in ms from the start. Kinds come from a bag that is filled
- * again when it is empty, so each has its turn in a short run too.
- */
-export function schedule(world, random, { totalMs, everyMs }) {
-  const plan = [];
-  let bag = [];
-  let round = 0;
-  let serversFreeAt = 0;
-  for (let at = everyMs; at < totalMs; at += everyMs * (0.4 + 1.2 * random.next())) {
-    if (bag.length === 0) {
-      bag = random.shuffled(faultNames.filter((name) => round % (rare[name] ?? 1) === 0));
-      round += 1;
-    }
-    const busy = at < serversFreeAt;
-    const index = busy ? bag.findIndex((name) => !kinds[name].servers) : 0;
-    if (index < 0) continue;
-    const [name] = bag.splice(index, 1);
-    const particulars = kinds[name].draw(world, random.fork());
-    // time for the one that was away to catch up
-    if (kinds[name].servers) serversFreeAt = at + (particulars.ms ?? (particulars.seconds ?? 8) * 1000) + 6000;
-    plan.push({ at, name, particulars });
-  }
-  return plan;
-}
-
-export const perform = (world, { name, particulars }) => kinds[name].run(world, particulars);

@@ -15,7 +15,7 @@ export const moods = {
 export async function startProvider({ lateMs, onTaken = () => {}, onEach = () => {} }) {
   /** By idempotency key. */
   const record = new Map();
-  const mood = { kind: undefined, share: 0, channel: undefined };
+  const mood = { kind: undefined, share: 0, channel: undefined, met: 0 };
   let random = Math.random;
   const taken = (request, raw) => {
     const key = String(request.headers['idempotency-key']);
@@ -42,6 +42,7 @@ export async function startProvider({ lateMs, onTaken = () => {}, onEach = () =>
     for await (const chunk of request) chunks.push(chunk);
     const raw = Buffer.concat(chunks).toString();
     const hit = mood.kind !== undefined && request.url === `/${mood.channel}` && random() < mood.share;
+    if (hit) mood.met += 1;
     const kind = hit ? mood.kind : undefined;
     if (kind === 'busy') return void response.writeHead(503).end();
     if (kind === 'throttling') return void response.writeHead(429, { 'retry-after': '1' }).end();
@@ -59,11 +60,14 @@ export async function startProvider({ lateMs, onTaken = () => {}, onEach = () =>
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     record,
-    /** From now on a share of what comes on this channel; returns a function that ends it. */
+    /** From now on a share of what comes on this channel; returns a function that ends it and tells how many it met. */
     misbehave(kind, channel, share, draw) {
-      Object.assign(mood, { kind, channel, share });
+      Object.assign(mood, { kind, channel, share, met: 0 });
       random = draw;
-      return () => Object.assign(mood, { kind: undefined });
+      return () => {
+        mood.kind = undefined;
+        return mood.met;
+      };
     },
     close() {
       server.close();

@@ -45,15 +45,21 @@ export class Network {
     return `127.0.0.1:${server.address().port}`;
   }
 
-  /** @returns a function that heals. `pid` undefined: all workers. */
+  /** @returns a function that heals and tells how many pieces and connections it met. `pid` undefined: all workers. */
   disturb(kind, pid, delayMs = 0) {
-    const fault = { kind, pid, delayMs, ports: pid === undefined ? undefined : portsOf(pid) };
+    const fault = { kind, pid, delayMs, met: 0, ports: pid === undefined ? undefined : portsOf(pid) };
     this.#faults.add(fault);
-    if (kind === 'reset') for (const link of this.#links) if (this.#concerns(fault, link)) link.end();
+    if (kind === 'reset')
+      for (const link of this.#links) {
+        if (!this.#concerns(fault, link)) continue;
+        fault.met += 1;
+        link.end();
+      }
     return () => {
       this.#faults.delete(fault);
       // what was dropped is missing from these streams for good: real networks tear them down in the end
       if (kind === 'cut') for (const link of this.#links) if (link.dropped) link.end();
+      return fault.met;
     };
   }
 
@@ -92,6 +98,7 @@ export class Network {
         let delayMs = 0;
         for (const fault of this.#faults) {
           if (!this.#concerns(fault, link)) continue;
+          fault.met += 1;
           if (fault.kind === 'reset') return link.end();
           if (fault.kind === 'cut') {
             link.dropped = true;

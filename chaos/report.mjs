@@ -3,6 +3,9 @@
 /** At least so many messages a minute, or next to nothing was tried. */
 const leastMessages = 100;
 
+/** One a minute is tried; some meet a database that is away. */
+export const leastAudits = (minutes) => Math.floor(minutes / 3);
+
 export function reportOf(run) {
   const { seed, minutes, faults, settledAfterMs, audited, verdict, meanwhile, world, workers, traffic } = run;
   return {
@@ -39,12 +42,12 @@ function problemsOf({ minutes, faults, stuck, audited, verdict, meanwhile, world
     ...(crashes.length > 0 ? [['worker processes that ended by themselves', crashes]] : []),
     ...(counts.uncaught > 0 ? [['exceptions that nobody caught', counts.uncaught]] : []),
     ...(counts.reconciled > 0 ? [['reconcile had to repair something', counts.reconciled]] : []),
-    ...Object.entries(tooLittle({ minutes, faults, verdict, world, counts })),
+    ...Object.entries(tooLittle({ minutes, faults, verdict, meanwhile, world, counts })),
   ];
 }
 
 /** A run in which little went wrong proves little. */
-function tooLittle({ minutes, faults, verdict, world, counts }) {
+function tooLittle({ minutes, faults, verdict, meanwhile, world, counts }) {
   const injected = Object.values(faults).reduce((sum, n) => sum + n, 0);
   const kills = faults['kill a worker'] ?? 0;
   const gaps = faults['positions fall off the oplog'] ?? 0;
@@ -52,6 +55,7 @@ function tooLittle({ minutes, faults, verdict, world, counts }) {
     ...(world.notDone.length > injected / 4 ? { 'faults that could not be injected': world.notDone } : {}),
     ...(kills > 1 && counts.takeOvers === 0 ? { 'workers were killed, and nobody was taken over': kills } : {}),
     ...(gaps > 2 && counts.positionsLost === 0 ? { 'positions fell off, and nobody noticed': gaps } : {}),
+    ...(meanwhile.times < leastAudits(minutes) ? { 'hardly any audit while everything failed': meanwhile.times } : {}),
     ...(verdict.figures.taken < leastMessages * minutes ? { 'hardly any messages': verdict.figures.taken } : {}),
   };
 }

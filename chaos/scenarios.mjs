@@ -64,11 +64,11 @@ async function conclude(stage) {
     'cancel',
   );
   const conversations = endless.audience.contacts.map(({ id }) => `${campaignId}:${id}`);
-  const known = { flow: 'endless', fate: 'cancel', conversations, pauses: [], endedAt: Date.now() };
+  const known = { flow: 'endless', fate: 'cancel', conversations, pauses: [], endedFrom: 0, endedAt: Date.now() };
   const traffic = { campaigns: new Map([[campaignId, known]]), events: new Map() };
   const stuck = await settled({ db, traffic, provider });
   const audited = await audit(env);
-  const verdict = await judge({ db, provider, traffic, workers, atMostOnce: [], inDoubt: 512 });
+  const verdict = await judge({ db, provider, traffic, workers, atMostOnce: [], inDoubt: 512, leaseTtlMs });
   await workers.stop();
   // each step comes again and again here
   const { 'two messages for one step': _, ...faults } = verdict.faults;

@@ -1,46 +1,17 @@
 // What other services do all the while: campaigns, replies, pauses, cancels. Everything is written until it is acknowledged.
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { flows } from './flows.mjs';
 import { seeded } from './random.mjs';
-
-const text = (words) => ({ text: words });
-const flows = {
-  ask: {
-    stages: [
-      {
-        ...{ id: 'intro', type: 'message', channel: 'phone', content: text('Hello {{ contact.name }}') },
-        followUps: [
-          { after: 'PT2S', content: text('Still there?') },
-          { after: 'PT2S', content: text('Last call') },
-        ],
-        ...{ waitForReply: 'PT3S', on: { reply: 'thanks', noReply: 'tips' } },
-      },
-      { id: 'tips', type: 'message', channel: 'phone', delay: 'PT1S', content: text('Tips'), on: { noReply: 'quiet' } },
-      { id: 'quiet', type: 'end', outcome: 'quiet' },
-      { id: 'thanks', type: 'message', channel: 'phone', content: text('Thanks {{ contact.name }}') },
-      { id: 'done', type: 'end', outcome: 'answered' },
-    ],
-  },
-  once: {
-    stages: [
-      { id: 'first', type: 'message', channel: 'alert', content: text('One {{ contact.name }}') },
-      { id: 'pause', type: 'wait', for: 'PT2S' },
-      { id: 'second', type: 'message', channel: 'alert', content: text('Two') },
-    ],
-  },
-  long: {
-    stages: Array.from({ length: 6 }, (_, n) => ({
-      ...{ id: `s${n}`, type: 'message', channel: n % 2 ? 'alert' : 'phone', content: text(`Number ${n}`) },
-      delay: 'PT2S',
-    })),
-  },
-};
 
 const mostOpen = 12;
 const peopleCount = 1500;
 
 /** What happens to a campaign besides running. */
-const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt'];
+const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt', 'moveEnd', 'moveEnd'];
+const whole = new Set(['none', 'pause']);
+/** What is done to `endAt` of a campaign that runs. */
+const moves = [['earlier'], ['earlier'], ['later'], ['later', 'earlier']];
 
 export class Traffic {
   #db;
@@ -54,13 +25,17 @@ export class Traffic {
   /** Conversations that were replied to. */
   replied = new Set();
   /**
-   * Campaigns by id: `conversations` that there have to be in the end, `fate`, `endedAt` (nothing leaves later), `pauses` as
-   * `{ from, to }` between which nothing leaves; ms since the epoch.
+   * Campaigns by id: `conversations` that there have to be in the end, `fate`, `insertedAt`, `endedAt` (nothing leaves later;
+   * undefined: it was not ended), `endedFrom` (nothing is cancelled earlier), `pauses` as `{ from, to }` between which nothing
+   * leaves; ms since the epoch.
    */
   campaigns = new Map();
-  actions = { campaigns: 0, pauses: 0, cancels: 0, deletes: 0, events: 0 };
+  actions = { campaigns: 0, pauses: 0, cancels: 0, deletes: 0, endsEarlier: 0, endsLater: 0, events: 0 };
 
   #seed;
+  /** Writes to `campaigns` that are under way; while `#held`, none begins. */
+  #writing = new Set();
+  #held;
 
   constructor({ db, random, seed, everyMs }) {
     this.#db = db;
@@ -127,10 +102,39 @@ export class Traffic {
     }
   }
 
+  /** What is written to `campaigns`, and what is asked about it at once, is one thing to whoever holds the traffic. */
+  async #onCampaigns(work) {
+    while (this.#held) await this.#held;
+    const writing = work(this.#db.collection('campaigns'));
+    this.#writing.add(writing);
+    try {
+      return await writing;
+    } finally {
+      this.#writing.delete(writing);
+    }
+  }
+
+  /** Nothing is written to `campaigns` by the traffic until this is done. */
+  async exclusively(work) {
+    while (this.#held) await this.#held;
+    let release;
+    this.#held = new Promise((resolve) => {
+      release = resolve;
+    });
+    try {
+      await Promise.allSettled(this.#writing);
+      return await work();
+    } finally {
+      this.#held = undefined;
+      release();
+    }
+  }
+
   async #campaign() {
     const random = this.#random.fork();
     const id = `c${this.campaigns.size}`;
-    const flow = random.pick(Object.keys(flows));
+    const fate = random.pick(fates);
+    const flow = !whole.has(fate) && random.chance(0.4) ? 'slow' : random.pick(['ask', 'once', 'long']);
     const inline = random.chance(0.5);
     const contacts = Array.from({ length: random.int(20, 300) }, (_, n) => ({
       id: `x${n}`,
@@ -140,8 +144,10 @@ export class Traffic {
     const audience = inline
       ? { contacts: [...contacts, contacts[0]] }
       : { collection: 'people', filter: { group: random.int(0, 4) } };
-    const fate = random.pick(fates);
-    const schedule = fate === 'endAt' ? { schedule: { endAt: new Date(Date.now() + random.int(2000, 15_000)) } } : {};
+    const endsMs = flow === 'slow' ? random.int(20_000, 35_000) : random.int(2000, 15_000);
+    const ends = fate === 'endAt' || fate === 'moveEnd';
+    const endAt = Date.now() + endsMs + (fate === 'moveEnd' ? 6000 : 0);
+    const schedule = ends ? { schedule: { endAt: new Date(endAt) } } : {};
     const priority = random.int(0, 9);
     const ids = inline
       ? contacts.map((contact) => contact.id)
@@ -149,43 +155,71 @@ export class Traffic {
           .filter((n) => n % 5 === audience.filter.group)
           .map((n) => (n % 2 ? `#${n}` : `p${n}`));
     const conversations = ids.map((contact) => `${id}:${contact}`);
-    const known = { flow, fate, conversations, pauses: [], endedAt: schedule.schedule?.endAt.getTime() };
+    const known = { flow, fate, conversations, pauses: [], ...(ends ? { endedAt: endAt, endedFrom: endAt } : {}) };
     this.campaigns.set(id, known);
     const document = { _id: id, status: 'pending', templateId: flow, audience, priority, ...schedule };
-    await this.#surely(() => this.#db.collection('campaigns').insertOne(document));
+    await this.#onCampaigns((campaigns) => this.#surely(() => campaigns.insertOne(document)));
+    known.insertedAt = Date.now();
     this.actions.campaigns += 1;
-    await sleep(random.int(500, 8000));
+    const actsMs = random.int(500, 8000);
+    await sleep(flow === 'slow' && !ends ? endsMs : actsMs);
     if (fate === 'pause') for (let n = random.int(1, 3); n > 0; n--) await this.#pause(id, random);
+    if (fate === 'moveEnd') for (const move of random.pick(moves)) await this.#moveEnd(id, move, random);
     if (fate === 'cancel') await this.#end(id, 'cancels', { $set: { status: 'cancelled' } });
     if (fate === 'delete') await this.#end(id, 'deletes');
   }
 
   async #pause(id, random) {
-    const campaigns = this.#db.collection('campaigns');
-    const to = (from, status) =>
+    const to = (campaigns, from, status) =>
       this.#surely(() => campaigns.updateOne({ _id: id, status: from }, { $set: { status } }));
-    await to('running', 'paused');
     // asked for, for the answer to the write may have been lost: who does not find it written again would leave it paused
-    const found = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
+    const found = await this.#onCampaigns(async (campaigns) => {
+      await to(campaigns, 'running', 'paused');
+      return this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
+    });
     if (found?.status !== 'paused') return;
     this.actions.pauses += 1;
     const from = Date.now();
-    await sleep(random.int(500, 4000));
+    await sleep(random.chance(0.35) ? random.int(4000, 10_000) : random.int(500, 4000));
     this.campaigns.get(id).pauses.push({ from, to: Date.now() });
-    await to('paused', 'running');
+    await this.#onCampaigns((campaigns) => to(campaigns, 'paused', 'running'));
     await sleep(random.int(500, 3000));
   }
 
   async #end(id, action, update) {
-    const campaigns = this.#db.collection('campaigns');
     const open = { _id: id, status: { $in: ['pending', 'running', 'paused'] } };
-    await this.#surely(() => (update ? campaigns.updateOne(open, update) : campaigns.deleteOne(open)));
-    const found = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
+    const { from, found } = await this.#onCampaigns(async (campaigns) => {
+      const from = Date.now();
+      await this.#surely(() => (update ? campaigns.updateOne(open, update) : campaigns.deleteOne(open)));
+      const found = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { status: 1 } }));
+      return { from, found };
+    });
     if (found !== null && found.status !== 'cancelled') return;
     this.actions[action] += 1;
     // an answer that was lost makes this later than it was, never earlier
+    Object.assign(this.campaigns.get(id), { endedFrom: from, endedAt: Date.now() });
+  }
+
+  /** Another `endAt` for a campaign that is not ended yet: in a moment, or later than it was. */
+  async #moveEnd(id, move, random) {
     const known = this.campaigns.get(id);
-    known.endedAt = Date.now();
+    const before = known.endedAt;
+    const [soonMs, moreMs, waitMs] = [random.int(1000, 3000), random.int(4000, 12_000), random.int(1000, 4000)];
+    const found = await this.#onCampaigns(async (campaigns) => {
+      const endAt = move === 'later' ? before + moreMs : Date.now() + soonMs;
+      if (move === 'earlier' && endAt >= before) return undefined;
+      const open = { _id: id, status: { $in: ['pending', 'running'] } };
+      await this.#surely(() => campaigns.updateOne(open, { $set: { 'schedule.endAt': new Date(endAt) } }));
+      const stored = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { schedule: 1 } }));
+      return stored.schedule.endAt.getTime() === endAt ? { endAt, at: Date.now() } : undefined;
+    });
+    if (found === undefined) return;
+    const { endAt, at } = found;
+    this.actions[move === 'later' ? 'endsLater' : 'endsEarlier'] += 1;
+    known.endedAt = Math.max(endAt, at);
+    // moved too late, the end that it had may have come
+    known.endedFrom = move === 'later' && at > known.endedFrom ? known.endedFrom : endAt;
+    await sleep(waitMs);
   }
 
   async #reply(conversationId, stage, random) {

@@ -1,12 +1,12 @@
 // At the end: what was asked for, what the documents say, and what the provider saw. Empty lists are what is hoped for.
 import { startProgram } from '../bench/processes.mjs';
-
-/** A pause, a cancel and an end hold within a second of being stored; the rest is the way to the provider and its clock. */
-const toleranceMs = 1_000 + 1_000;
+import { judgeAsked } from './asked.mjs';
+import { late } from './instants.mjs';
+import { judgeRepeats } from './repeats.mjs';
 
 const some = (found) => ({ count: found.length, examples: found.slice(0, 5) });
 
-/** `communication-base audit --json`. */
+/** `communication-base audit --json`; `unreadable`: what it said instead, if it was no audit. */
 export async function audit(env, ...args) {
   let text = '';
   const child = startProgram(['--json', 'audit', ...args], env, {
@@ -16,22 +16,38 @@ export async function audit(env, ...args) {
   });
   const code = await child.gone;
   try {
-    return { code, findings: [], ...JSON.parse(text) };
+    const told = JSON.parse(text);
+    if (Array.isArray(told.findings)) return { ...told, code };
   } catch {
-    return { code, ok: false, findings: [{ kind: 'unreadable', text: text.slice(0, 500) }] };
+    // said below
   }
+  return {
+    code,
+    ok: false,
+    findings: [{ kind: 'unreadable', text: text.slice(0, 500) }],
+    unreadable: text.slice(0, 500),
+  };
 }
 
 /**
  * Everything that must not be.
  * @param atMostOnce channels on which nothing is tried again that may have left.
+ * @param spans faults as `perform` keeps them; `sendingStops`: spans in which sending was stopped for all.
  */
-export async function judge({ db, provider, traffic, workers, atMostOnce, inDoubt }) {
+export async function judge({ db, provider, traffic, workers, spans = [], sendingStops = [], ...given }) {
+  const { atMostOnce, inDoubt, leaseTtlMs } = given;
   const rows = await readRows(db);
   const records = [...provider.record.values()];
   const repeated = records.filter(({ times }) => times > 1);
   const unknown = records.filter(({ key }) => !rows.byId.has(key)).map(({ key }) => key);
-  const repeats = judgeRepeats(repeated, workers, inDoubt);
+  const of = (flag) => spans.filter(({ kind }) => kind[flag]).map(({ from, to }) => ({ from, to }));
+  const losses = {
+    troubles: workers.troubles,
+    stills: [...workers.troubles.filter(({ from }) => from), ...of('deafens')],
+  };
+  const repeats = judgeRepeats(repeated, losses, { inDoubt, leaseTtlMs });
+  const disturbed = of('stops');
+  const { judgedAlive, faults } = await asked(db, traffic, rows, provider, { atMostOnce, disturbed });
   return {
     figures: {
       rows: rows.byId.size,
@@ -41,6 +57,8 @@ export async function judge({ db, provider, traffic, workers, atMostOnce, inDoub
       /** Of these, after a try that the provider had acknowledged. */
       acknowledgedBefore: repeats.count,
       mostOfOneLoss: repeats.most,
+      /** Campaigns that were ended, and had had the time to reach somebody. */
+      endedAlive: judgedAlive,
     },
     faults: {
       'sent by the documents, never seen by the provider': some(
@@ -59,9 +77,11 @@ export async function judge({ db, provider, traffic, workers, atMostOnce, inDoub
       ),
       'repeated although its sender was well': some(repeats.unexplained),
       'more repeated than a sender may have in doubt': some(repeats.tooMany),
-      'handed over in a pause or after the end': some(late(records, traffic)),
+      'handed over in a pause, while sending was stopped or after the end': some(
+        late(records, traffic.campaigns, sendingStops),
+      ),
       'events not consumed exactly once': some(await wrongEvents(db, traffic)),
-      ...(await wrongEnds(db, traffic, rows, provider, atMostOnce)),
+      ...faults,
     },
   };
 }
@@ -70,16 +90,12 @@ async function readRows(db) {
   const fields = ['status', 'sentAt', 'channel', 'conversationId', 'stage', 'step', 'reason'];
   const projection = Object.fromEntries(fields.map((field) => [field, 1]));
   const byId = new Map();
-  const byConversation = new Map();
   const statuses = {};
   for await (const row of db.collection('messages').find({}, { projection })) {
     byId.set(row._id, row);
     statuses[row.status] = (statuses[row.status] ?? 0) + 1;
-    const own = byConversation.get(row.conversationId) ?? [];
-    own.push(row);
-    byConversation.set(row.conversationId, own);
   }
-  return { byId, byConversation, statuses };
+  return { byId, statuses };
 }
 
 /** The flows of the traffic have no loops: a step of a conversation is one message. */
@@ -96,102 +112,48 @@ function doubled(byId, provider) {
     .map(({ _id }) => _id);
 }
 
-// ---------------------------------------------------------------- repeats
-
-/** Longest from the loss of a member to the next hand-over of what it had: leases, outages and back-off. */
-const lossMs = 60_000;
-
-/**
- * What was acknowledged may come again only if its sender was lost before it could record the answer: killed, fenced, or
- * gone with something in doubt. One loss explains as many as it may have had in doubt.
- */
-function judgeRepeats(repeated, { troubles }, inDoubt) {
-  const byWorker = new Map();
-  for (const trouble of troubles) byWorker.set(trouble.name, [...(byWorker.get(trouble.name) ?? []), trouble]);
-  const explained = new Map();
-  const unexplained = [];
-  let count = 0;
-  for (const { key, tries } of repeated)
-    for (const [index, { at, worker, acknowledged }] of tries.slice(0, -1).entries()) {
-      if (!acknowledged) continue;
-      count += 1;
-      const { at: again, worker: by } = tries[index + 1];
-      // a member that was cut off is told of its loss after the others took over
-      const loss = byWorker.get(worker)?.find((trouble) => trouble.at >= at - 5_000 && trouble.at <= again + lossMs);
-      if (loss) explained.set(loss, (explained.get(loss) ?? 0) + 1);
-      else
-        unexplained.push(`${key} by ${worker} at ${new Date(at).toISOString()}, again ${again - at} ms later by ${by}`);
-    }
-  const tooMany = [...explained]
-    .filter(([, number]) => number > inDoubt)
-    .map(([{ name }, number]) => `${name} ${number}`);
-  return { count, unexplained, tooMany, most: Math.max(0, ...explained.values()) };
-}
-
-// ---------------------------------------------------------------- pauses and ends
-
-function late(records, { campaigns }) {
-  return records.flatMap(({ key, campaignId, tries }) => {
-    const { endedAt = Number.POSITIVE_INFINITY, pauses = [] } = campaigns.get(campaignId) ?? {};
-    return tries.flatMap(({ at }) => {
-      const pause = pauses.find(({ from, to }) => at > from + toleranceMs && at < to);
-      if (pause) return [`${key} ${at - pause.from} ms into a pause`];
-      return at > endedAt + toleranceMs ? [`${key} ${at - endedAt} ms after the end`] : [];
-    });
-  });
-}
-
-// ---------------------------------------------------------------- what was asked for
-
-/** Stages that everybody gets, by flow; `ask` forks after the first. */
-const everybody = { ask: ['intro'], once: ['first', 'second'], long: ['s0', 's1', 's2', 's3', 's4', 's5'] };
-
-/** Campaigns and conversations that did not come to the end they had to come to. */
-async function wrongEnds(db, { campaigns, replied = new Set() }, rows, provider, atMostOnce) {
-  const statuses = new Map();
-  const outcomes = new Map();
-  const projection = { status: 1, outcome: 1 };
-  for await (const { _id, status, outcome } of db.collection('conversation_states').find({}, { projection })) {
-    statuses.set(_id, status);
-    outcomes.set(_id, outcome);
-  }
+/** What was asked for, against what is stored and what the provider saw. */
+async function asked(db, traffic, rows, provider, { atMostOnce, disturbed }) {
+  const { campaigns, replied = new Set() } = traffic;
+  const stored = await storedOf(db);
   const reached = (row) =>
     provider.record.has(row._id) || (row.status === 'uncertain' && atMostOnce.includes(row.channel));
-  const missing = [];
-  const unsent = [];
-  const ends = [];
-  const allowed = new Set();
-  for (const [id, { flow, fate, conversations }] of campaigns) {
-    const whole = fate === 'none' || fate === 'pause';
-    const campaign = await db.collection('campaigns').findOne({ _id: id }, { projection: { status: 1, error: 1 } });
-    if (whole && campaign?.status !== 'completed')
-      ends.push(`${id} ${campaign?.status} ${campaign?.error?.code ?? ''}`);
-    for (const conversation of conversations) {
-      allowed.add(conversation);
-      const status = statuses.get(conversation);
-      if (status === undefined ? whole : !(status === 'completed' || (!whole && status === 'cancelled')))
-        missing.push(`${conversation} ${status}`);
-      if (!whole || status === undefined) continue;
-      const own = (rows.byConversation.get(conversation) ?? []).filter(reached).map(({ stage }) => stage);
-      const outcome = outcomes.get(conversation);
-      const lacks = everybody[flow].filter((stage) => !own.includes(stage));
-      // who answers may do so wherever he is by then: in a stage that leads nowhere from there it is the end
-      if (flow === 'ask' && !replied.has(conversation) && !own.includes('tips')) lacks.push('tips');
-      if (outcome === 'answered' && !own.includes('thanks')) lacks.push('thanks');
-      if (lacks.length > 0) unsent.push(`${conversation} got no ${lacks.join(', ')}`);
-    }
+  const got = new Map();
+  for (const row of [...rows.byId.values()].filter(reached)) {
+    if (!got.has(row.conversationId)) got.set(row.conversationId, new Set());
+    got.get(row.conversationId).add(`${row.stage}/${row.step}`);
   }
+  const { judgedAlive, ...found } = judgeAsked({ campaigns, replied, ...stored, got, disturbed });
+  const expected = new Set([...campaigns.values()].flatMap(({ conversations }) => conversations));
   const letters = await db.collection('dead_letters').find({}, { limit: 5 }).toArray();
   const failed = [...rows.byId.values()]
     .filter(({ status }) => status === 'failed')
     .map(({ _id, reason }) => `${_id} ${reason}`);
-  return {
-    'campaigns that were to complete': some(ends),
-    'conversations that are missing or ended as they should not': some(missing),
-    'conversations of nobody': some([...statuses.keys()].filter((id) => !allowed.has(id))),
-    'people who did not get a message': some(unsent),
+  const faults = {
+    'campaigns that ended as they should not': some(found.ends),
+    'ended before its time': some(found.early),
+    'conversations that are missing or ended as they should not': some(found.missing),
+    'conversations of nobody': some([...stored.conversations.keys()].filter((id) => !expected.has(id))),
+    'people who did not get a message': some(found.unsent),
+    'campaigns that reached nobody while they ran': some(found.unreached),
     'messages that failed': some(failed),
     'dead letters': some(letters.map(({ reason, conversationId }) => `${reason} ${conversationId}`)),
+  };
+  return { judgedAlive, faults };
+}
+
+/** Campaigns, runs and conversations by id, as far as they are judged. */
+async function storedOf(db) {
+  const read = async (name, fields) => {
+    const found = new Map();
+    const projection = Object.fromEntries(fields.map((field) => [field, 1]));
+    for await (const document of db.collection(name).find({}, { projection })) found.set(document._id, document);
+    return found;
+  };
+  return {
+    documents: await read('campaigns', ['status', 'error']),
+    runs: await read('campaign_runs', ['status', 'settled', 'endReason']),
+    conversations: await read('conversation_states', ['status', 'outcome', 'updatedAt']),
   };
 }
 

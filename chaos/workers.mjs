@@ -4,6 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startProgram } from '../bench/processes.mjs';
 
+/** Lines after which a member has given up what it had, or cut off what was on the wire; kinds as in repeats.mjs. */
+const told = {
+  fenced: /"message":"the member was fenced; it rejoins/,
+  failed: /"message":"(the member failed|a thread died)/,
+  undrained:
+    /"message":"(leaving before everything was drained|the member could not hand over|worker stopped before everything was handed over)/,
+  'lease lost': /"message":"the lease ran out/,
+};
+
 /** What of a log is counted; all else stays in the files. */
 const watched = {
   takeOvers: /"message":"a member was taken over"/,
@@ -12,15 +21,11 @@ const watched = {
   positionsLost: /"code":"position_lost"/,
   reopened: /"message":"the change stream broke/,
   leasesLost: /"code":"lease_lost"/,
-  undrained: /leaving before everything was drained|before everything was handed over/,
+  undrained: told.undrained,
   unknownCommits: /nobody can say whether a round was committed/,
   reconciled: /"code":"reconciled"/,
   uncaught: /an exception nobody caught|a rejection nobody handled/,
 };
-
-/** Lines after which a process has given up what it had, or cut off what was on the wire. */
-const trouble =
-  /"message":"(the member was fenced; it rejoins|the member failed|leaving before everything was drained|the lease ran out)/;
 
 export class Workers {
   #env;
@@ -28,8 +33,12 @@ export class Workers {
   #slots = [];
   #over = false;
   counts = Object.fromEntries(Object.keys(watched).map((name) => [name, 0]));
-  /** What may make a process lose what it has in doubt: `{ name, at }`, ms since the epoch. */
+  /**
+   * What may make a process lose what it has in doubt: `{ name, member, kind }` with `at`, or `from` and `to` for what lasted;
+   * ms since the epoch. `member`: the id as which it had joined by then.
+   */
   troubles = [];
+  #names = new Map();
   /** Lines of level error by message: how many, and the first. */
   errors = new Map();
   /** Processes that ended although nobody asked them to. */
@@ -91,19 +100,43 @@ export class Workers {
     void child.gone.then((end) => {
       log.end();
       slot.process = undefined;
-      if (!slot.expected && !this.#over) this.crashes.push(`${name} ended with ${end}`);
+      if (slot.expected || this.#over) return;
+      this.crashes.push(`${name} ended with ${end}`);
+      this.#trouble(slot, { kind: 'killed', name });
     });
   }
 
   #watch(slot, name, line) {
-    if (trouble.test(line)) this.troubles.push({ name, at: Date.now() });
+    for (const [kind, pattern] of Object.entries(told)) if (pattern.test(line)) this.#trouble(slot, { kind, name });
     for (const [what, pattern] of Object.entries(watched)) if (pattern.test(line)) this.counts[what] += 1;
     if (slot.port === undefined) slot.port = Number(/"port":(\d+)/.exec(line)?.[1]) || undefined;
-    if (line.includes('"message":"member joined"')) slot.member = JSON.parse(line).member;
+    if (line.includes('"message":"member joined"')) {
+      slot.member = JSON.parse(line).member;
+      this.#names.set(slot.member, name);
+    }
+    if (watched.takeOvers.test(line)) {
+      const { member } = JSON.parse(line);
+      const lost = this.#names.get(member);
+      if (lost !== undefined) this.troubles.push({ name: lost, member, kind: 'taken over', at: Date.now() });
+    }
     if (!line.includes('"level":"error"')) return;
     const message = /"message":"([^"]*)"/.exec(line)?.[1] ?? line;
     const known = this.errors.get(message) ?? { count: 0, first: line.slice(0, 1500) };
     this.errors.set(message, { ...known, count: known.count + 1 });
+  }
+
+  #trouble(slot, { kind, name = this.name(slot.index), at = Date.now() }) {
+    this.troubles.push({ name, member: slot.member, kind, at });
+  }
+
+  /** A fault that lasts begins for these; returns what ends it. `kind`: `frozen` or `cut off`. */
+  begin(kind, indexes) {
+    const from = Date.now();
+    const hit = indexes.filter((index) => this.pid(index) !== undefined);
+    const spans = hit.map((index) => ({ name: this.name(index), member: this.member(index), kind, from }));
+    return () => {
+      for (const span of spans) this.troubles.push({ ...span, to: Date.now() });
+    };
   }
 
   /** Signals a worker that is to end; resolves when it did. False when there was none. */
@@ -112,13 +145,13 @@ export class Workers {
     const child = slot.process;
     if (!child) return false;
     slot.expected = true;
-    if (signal === 'SIGKILL') this.troubles.push({ name: this.name(index), at: Date.now() });
+    if (signal === 'SIGKILL') this.#trouble(slot, { kind: 'killed' });
     child.kill(signal);
     if (signal === 'SIGTERM') {
       const late = sleep(40_000, 'late', { ref: false });
       if ((await Promise.race([child.gone, late])) === 'late') {
         this.crashes.push(`${slot.name} did not end on SIGTERM`);
-        this.troubles.push({ name: this.name(index), at: Date.now() });
+        this.#trouble(slot, { kind: 'killed' });
         child.kill('SIGKILL');
       }
     }

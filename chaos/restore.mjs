@@ -1,0 +1,45 @@
+// The campaigns dropped and put back, as `mongorestore --drop` does, while everything runs.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nothing, surely } from './faults.mjs';
+
+/** For the deletion of a campaign to be taken in, ms: its owner may be gone. */
+const mostMs = 20_000;
+
+/** Other services write nothing meanwhile. `ms`: how long the collection is missing. */
+export async function dropAndRestore({ db, traffic }, ms) {
+  return traffic.exclusively(async () => {
+    if (!(await deletionsAreTakenIn(db, traffic))) return nothing;
+    const campaigns = db.collection('campaigns');
+    const [{ options }] = await surely(() => db.listCollections({ name: 'campaigns' }).toArray());
+    const indexes = (await surely(() => campaigns.indexes())).filter(({ name }) => name !== '_id_');
+    // numbers keep their types
+    const dump = await surely(() => campaigns.find({}, { promoteValues: false }).toArray());
+    if (dump.length === 0) return nothing;
+    await surely(() => campaigns.drop());
+    await sleep(ms);
+    // a member that starts just then prepares the database
+    await unlessDone(48, () => db.createCollection('campaigns', options));
+    await unlessDone(11_000, () => campaigns.insertMany(dump, { ordered: false }));
+    for (const { key, v: _, ...rest } of indexes) await surely(() => campaigns.createIndex(key, rest));
+  });
+}
+
+const unlessDone = (code, work) =>
+  surely(() =>
+    work().catch((error) => {
+      if (error.code !== code) throw error;
+    }),
+  );
+
+/** Nobody could tell afterwards whether a document that is missing was deleted or dropped. */
+async function deletionsAreTakenIn(db, traffic) {
+  const deleted = [...traffic.campaigns]
+    .filter(([, { fate, endedAt }]) => fate === 'delete' && endedAt !== undefined)
+    .map(([id]) => id);
+  const open = { _id: { $in: deleted }, status: { $ne: 'cancelled' }, settled: false };
+  for (const deadline = Date.now() + mostMs; Date.now() < deadline; ) {
+    if ((await surely(() => db.collection('campaign_runs').countDocuments(open))) === 0) return true;
+    await sleep(200);
+  }
+  return false;
+}
