@@ -13,7 +13,7 @@ export function judgeAsked(given: {
   campaigns: ReadonlyMap<string, Known>;
   replied: ReadonlySet<string>;
   documents: ReadonlyMap<string, { status: string; error?: { code?: string; path?: string } }>;
-  runs: ReadonlyMap<string, { status: string; settled: boolean; endReason?: string }>;
+  runs: ReadonlyMap<string, { status: string; settled: boolean; endReason?: string; completedAt?: Date }>;
   conversations: ReadonlyMap<string, { status: string; outcome?: string; updatedAt?: Date }>;
   got: ReadonlyMap<string, ReadonlySet<string>>;
   disturbed: readonly Span[];

@@ -29,6 +29,8 @@ export function judgeAsked({ campaigns, replied, documents, runs, conversations,
     const run = runs.get(id);
     const wrong = wrongEnd(known, documents.get(id), run);
     if (wrong !== undefined) found.ends.push(`${id}, ${known.fate}: ${wrong}`);
+    if (run?.endReason !== undefined && run.completedAt < known.endedFrom - decidedMs)
+      found.early.push(`${id} ${known.endedFrom - run.completedAt} ms too early`);
     // as the run says: who was to be cancelled may have come to the end first
     const cut = isCut(known) && (run === undefined || run.endReason !== undefined);
     for (const conversation of known.conversations) {

@@ -10,6 +10,7 @@ const peopleCount = 1500;
 /** What happens to a campaign besides running. */
 const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt', 'moveEnd', 'moveEnd'];
 const whole = new Set(['none', 'pause']);
+const lateMoveMs = 3_000;
 /** What is done to `endAt` of a campaign that runs. */
 const moves = [['earlier'], ['earlier'], ['later'], ['later', 'earlier']];
 
@@ -217,8 +218,8 @@ export class Traffic {
     const { endAt, at } = found;
     this.actions[move === 'later' ? 'endsLater' : 'endsEarlier'] += 1;
     known.endedAt = Math.max(endAt, at);
-    // moved too late, the end that it had may have come
-    known.endedFrom = move === 'later' && at > known.endedFrom ? known.endedFrom : endAt;
+    // moved late, the end that it had may have come: somebody may have read it just before
+    known.endedFrom = at > known.endedFrom - lateMoveMs ? Math.min(known.endedFrom, endAt) : endAt;
     await sleep(waitMs);
   }
 

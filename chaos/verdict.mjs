@@ -152,7 +152,7 @@ async function storedOf(db) {
   };
   return {
     documents: await read('campaigns', ['status', 'error']),
-    runs: await read('campaign_runs', ['status', 'settled', 'endReason']),
+    runs: await read('campaign_runs', ['status', 'settled', 'endReason', 'completedAt']),
     conversations: await read('conversation_states', ['status', 'outcome', 'updatedAt']),
   };
 }

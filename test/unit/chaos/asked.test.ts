@@ -97,6 +97,8 @@ describe('conversations', () => {
     const early = { ...cancelled, updatedAt: new Date(t + 20_000) };
     expect(judge(cut, { ...shown, conversation: early }).early).toEqual(['c0:a 10000 ms too early']);
     expect(judge(cut, { ...shown, conversation: cancelled }).early).toEqual([]);
+    const settledEarly = { ...endedRun, completedAt: new Date(t + 20_000) };
+    expect(judge(cut, { ...shown, run: settledEarly }).early).toEqual(['c0 10000 ms too early']);
   });
 
   it('that came to the end got every message, also where the campaign was ended', () => {
