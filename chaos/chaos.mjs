@@ -92,7 +92,7 @@ async function main() {
   const world = {
     ...{ ...stage, workers, notDone: [], spans: [], sendingStops: [] },
     rollOplog: () => rollOplog({ client, set }),
-    restoreCampaigns: (ms) => dropAndRestore({ db, traffic }, ms),
+    restoreCampaigns: (how) => dropAndRestore({ db, traffic, workers }, how),
   };
   const plan = schedule(world, random.fork(), { totalMs: minutes * 60_000, everyMs: 3_500 });
   await even({ db, workerCount });

@@ -127,8 +127,8 @@ export const kinds = {
     draw: (_, random) => ({ seconds: random.int(3, 10) }),
     async run({ set }, { seconds }) {
       const node = await set.primary();
-      // a connection that it closes on the way has done it, too
-      await node.admin({ replSetStepDown: seconds, secondaryCatchUpPeriodSecs: 5, force: true }).catch((error) => {
+      // less than `seconds`, or it is refused; a connection that is closed on the way has done it, too
+      await node.admin({ replSetStepDown: seconds, secondaryCatchUpPeriodSecs: 2, force: true }).catch((error) => {
         if (error instanceof MongoServerError) throw error;
       });
     },
@@ -207,8 +207,12 @@ export const kinds = {
   },
   'campaigns are dropped and put back': {
     ...{ ...ofServers, restores: true },
-    draw: (_, random) => ({ ms: random.int(100, 1000) }),
-    run: ({ restoreCampaigns }, { ms }) => restoreCampaigns(ms),
+    // who gains partitions of one that leaves looks at their campaigns just then
+    draw: (world, random) => ({
+      ...(random.chance(0.7) ? worker('leaves')(world, random) : {}),
+      ms: random.int(500, 2000),
+    }),
+    run: ({ restoreCampaigns }, { leaves, ms }) => restoreCampaigns({ leaves, ms }),
   },
   'sending is stopped for all': {
     ...{ alone: 'sending', stops: true },

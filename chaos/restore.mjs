@@ -4,9 +4,13 @@ import { nothing, surely } from './faults.mjs';
 
 /** For the deletion of a campaign to be taken in, ms: its owner may be gone. */
 const mostMs = 20_000;
+const noticedMs = 1_500;
 
-/** Other services write nothing meanwhile. `ms`: how long the collection is missing. */
-export async function dropAndRestore({ db, traffic }, ms) {
+/**
+ * Other services write nothing meanwhile.
+ * @param leaves which worker is stopped at the same time, if any; `ms`: how long the collection is missing at least.
+ */
+export async function dropAndRestore({ db, traffic, workers }, { leaves, ms }) {
   return traffic.exclusively(async () => {
     if (!(await deletionsAreTakenIn(db, traffic))) return nothing;
     const campaigns = db.collection('campaigns');
@@ -16,12 +20,21 @@ export async function dropAndRestore({ db, traffic }, ms) {
     const dump = await surely(() => campaigns.find({}, { promoteValues: false }).toArray());
     if (dump.length === 0) return nothing;
     await surely(() => campaigns.drop());
+    const left = leaves === undefined ? undefined : workers.end(leaves, 'SIGTERM');
     await sleep(ms);
+    if (left !== undefined) await noticed(db);
     // a member that starts just then prepares the database
     await unlessDone(48, () => db.createCollection('campaigns', options));
     await unlessDone(11_000, () => campaigns.insertMany(dump, { ordered: false }));
     for (const { key, v: _, ...rest } of indexes) await surely(() => campaigns.createIndex(key, rest));
+    if (await left) workers.start(leaves);
   });
+}
+
+/** Somebody looked at a campaign that is missing, or has had the time to. */
+async function noticed(db) {
+  const held = () => db.collection('campaign_runs').findOne({ pausedReason: 'collection_missing' });
+  for (const deadline = Date.now() + noticedMs; Date.now() < deadline && !(await surely(held)); ) await sleep(100);
 }
 
 const unlessDone = (code, work) =>

@@ -11,6 +11,8 @@ const peopleCount = 1500;
 const fates = ['none', 'none', 'none', 'pause', 'pause', 'cancel', 'delete', 'endAt', 'moveEnd', 'moveEnd'];
 const whole = new Set(['none', 'pause']);
 const lateMoveMs = 3_000;
+/** An `endAt` is stored only so long before it comes. */
+const aheadMs = 500;
 /** What is done to `endAt` of a campaign that runs. */
 const moves = [['earlier'], ['earlier'], ['later'], ['later', 'earlier']];
 
@@ -37,6 +39,7 @@ export class Traffic {
   /** Writes to `campaigns` that are under way; while `#held`, none begins. */
   #writing = new Set();
   #held;
+  #fates = [];
 
   constructor({ db, random, seed, everyMs }) {
     this.#db = db;
@@ -133,8 +136,10 @@ export class Traffic {
 
   async #campaign() {
     const random = this.#random.fork();
+    // from a bag: each has its turn in a short run
     const id = `c${this.campaigns.size}`;
-    const fate = random.pick(fates);
+    if (this.#fates.length === 0) this.#fates = this.#random.shuffled(fates);
+    const fate = this.#fates.pop();
     const flow = !whole.has(fate) && random.chance(0.4) ? 'slow' : random.pick(['ask', 'once', 'long']);
     const inline = random.chance(0.5);
     const contacts = Array.from({ length: random.int(20, 300) }, (_, n) => ({
@@ -209,7 +214,9 @@ export class Traffic {
     const found = await this.#onCampaigns(async (campaigns) => {
       const endAt = move === 'later' ? before + moreMs : Date.now() + soonMs;
       if (move === 'earlier' && endAt >= before) return undefined;
-      const open = { _id: id, status: { $in: ['pending', 'running'] } };
+      // one that is stored when it has passed proves nothing: what left before may have been in time
+      const ahead = { $expr: { $lt: ['$$NOW', new Date(endAt - aheadMs)] } };
+      const open = { _id: id, status: { $in: ['pending', 'running'] }, ...ahead };
       await this.#surely(() => campaigns.updateOne(open, { $set: { 'schedule.endAt': new Date(endAt) } }));
       const stored = await this.#surely(() => campaigns.findOne({ _id: id }, { projection: { schedule: 1 } }));
       return stored.schedule.endAt.getTime() === endAt ? { endAt, at: Date.now() } : undefined;
