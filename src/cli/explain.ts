@@ -1,9 +1,11 @@
 /** `explain`: the story of one conversation, what comes next, and why it has not come yet. */
+import { isDropped } from '../domain/campaign.ts';
 import type { CampaignDocument, ControlSetting, Conversation, Message } from '../domain/model.ts';
 import { type StoryEvent, story } from '../domain/story.ts';
-import { type Next, nextOf, type StoryContext } from '../domain/storyNext.ts';
+import { isWithoutCollection, type Next, nextOf, type StoryContext } from '../domain/storyNext.ts';
 import { type Why, whyOf } from '../domain/storyWhy.ts';
 import { serverTime } from '../mongo/client.ts';
+import { uuidOf } from '../mongo/collections.ts';
 import type { Context, ExitCode } from './context.ts';
 import { type Database, showId, withDatabase } from './database.ts';
 import { explainMissing } from './explainMissing.ts';
@@ -38,9 +40,19 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
   const rows = await stored.messages
     .find({ _id: { $gte: `${_id}/`, $lt: `${_id}0` } }, { projection: { content: 0 } })
     .toArray();
-  const fields = { status: 1, settled: 1, flow: 1, startedAt: 1, endReason: 1, pausedReason: 1, schedule: 1 };
+  const fields = {
+    status: 1,
+    settled: 1,
+    flow: 1,
+    startedAt: 1,
+    endReason: 1,
+    pausedReason: 1,
+    schedule: 1,
+    collectionUuid: 1,
+  };
   const run = await stored.runs.findOne({ _id: campaignId }, { projection: fields });
   const campaign = await stored.campaigns.findOne({ _id: campaignId }, { projection: { status: 1, error: 1 } });
+  const dropped = campaign === null && run !== null && isDropped(run, (await uuidOf(db, 'campaigns')) ?? 'missing');
   const control = (await stored.settings.findOne({ _id: 'control' })) as Partial<ControlSetting> | null;
   const members = await stored.members.find({}, { projection: { channels: 1 }, sort: { _id: 1 } }).toArray();
   const owned = await stored.partitions.findOne({ _id: partition });
@@ -49,6 +61,7 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
     rows: rows.toSorted((a: Message, b: Message) => sequence(a) - sequence(b)),
     run: run ?? undefined,
     campaign: (campaign as Pick<CampaignDocument, 'status' | 'error'> | null) ?? undefined,
+    dropped,
     sending: control?.sending === 'stopped' ? 'stopped' : 'on',
     members,
     owner: owned?.owner,
@@ -78,23 +91,28 @@ async function watched({ config, in: stored }: Database, known: StoryContext): P
 
 const traceIdOf = ({ trace }: Conversation): string | undefined => trace?.traceparent?.split('-')[1];
 
-function headOf({ conversation, campaign, run, owner, ownerAlive }: StoryContext): Record<string, unknown> {
+/** `missing`: it is gone with its collection, and not by itself. */
+const statusOf = (told: StoryContext): string =>
+  told.campaign?.status ?? (isWithoutCollection(told) ? 'missing' : 'deleted');
+
+function headOf(told: StoryContext): Record<string, unknown> {
+  const { conversation, run, owner, ownerAlive } = told;
   const { _id, campaignId, status, stage, step, sequence, outcome, reason, error, partition } = conversation;
   return {
     ...{ _id, campaignId, status, stage, step, sequence, outcome, reason, error },
-    ...{ campaign: campaign?.status ?? 'deleted', run: run?.status },
+    ...{ campaign: statusOf(told), run: run?.status },
     ...{ partition, owner, ownerAlive, traceId: traceIdOf(conversation) },
   };
 }
 
 function showHead(told: StoryContext, out: Output): void {
-  const { conversation, campaign, owner, ownerAlive } = told;
+  const { conversation, owner, ownerAlive } = told;
   const { _id, campaignId, status, stage, step, partition } = conversation;
   const place = status === 'active' ? `  stage ${safe(stage)}, step ${safe(step)}` : '';
   out.line(`${out.color.bold(safe(_id))}  ${safe(status)}${place}`);
   const life = owner === undefined || ownerAlive === undefined ? '' : ownerAlive ? ' (alive)' : ' (silent)';
   const ids = [
-    `campaign ${showId(campaignId)} ${safe(campaign?.status ?? 'deleted')}`,
+    `campaign ${showId(campaignId)} ${safe(statusOf(told))}`,
     `partition ${partition}, owner ${safe(owner ?? 'nobody')}${life}`,
     `trace ${safe(traceIdOf(conversation) ?? '-')}`,
   ];

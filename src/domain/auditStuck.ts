@@ -1,5 +1,6 @@
 /** Whether what should move does move. A document is suspected first; only one that stands still when it is looked at again is a finding. */
 import { type AuditedConversation, type AuditedRow, type Claim, instant, time } from './audit.ts';
+import { collectionMissing } from './campaignWrites.ts';
 import type { CampaignDocument, Run } from './model.ts';
 
 /** What of a campaign says whether its conversations have to move. */
@@ -8,6 +9,8 @@ export interface CampaignState {
     Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow' | 'startedAt' | 'endReason'>>;
   /** Undefined: it was deleted. */
   campaign: { status?: unknown; startAt?: unknown } | undefined;
+  /** It is gone with its whole collection, and the run may not say so yet. */
+  dropped?: boolean;
   /** The stop switch. */
   sending: 'on' | 'stopped';
   /** ms since the epoch. */
@@ -17,13 +20,13 @@ export interface CampaignState {
 /** `running`: what is due leaves; `ending`: whatever is active ends; `resting`: nothing has to move. */
 export type Motion = 'running' | 'ending' | 'resting';
 
-export function motionOf({ run, campaign, sending, now }: CampaignState): Motion {
+export function motionOf({ run, campaign, dropped, sending, now }: CampaignState): Motion {
   if (run.settled) return 'resting';
   const status = campaign?.status as CampaignDocument['status'] | undefined;
   const endAt = time(run.schedule?.endAt);
-  // without the whole collection nobody cancelled anything
-  const gone = campaign === undefined && run.pausedReason !== 'collection_missing';
-  if (run.status === 'cancelled' || status === 'cancelled' || gone) return 'ending';
+  if (run.status === 'cancelled' || status === 'cancelled') return 'ending';
+  // without the whole collection nobody cancelled anything, and nobody ends anything either before it is back
+  if (campaign === undefined) return dropped || run.pausedReason === collectionMissing ? 'resting' : 'ending';
   if (endAt !== undefined && endAt <= now) return 'ending';
   return run.status === 'running' && status === 'running' && sending === 'on' ? 'running' : 'resting';
 }

@@ -101,7 +101,10 @@ function decideGone(input: CampaignInput, run: Run): CampaignDecision {
 }
 
 /** The document went with the whole collection, which is gone or another one by now: nobody cancelled anything. */
-const isDropped = ({ collectionUuid }: Run, collection: CampaignInput['collection']): boolean =>
+export const isDropped = (
+  { collectionUuid }: Pick<Run, 'collectionUuid'>,
+  collection: CampaignInput['collection'],
+): boolean =>
   collection === 'missing' ||
   (collection !== undefined && collectionUuid !== undefined && collectionUuid !== collection);
 

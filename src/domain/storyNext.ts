@@ -1,5 +1,6 @@
 /** What comes next in a conversation, and when. */
 import { time } from './audit.ts';
+import { collectionMissing } from './campaignWrites.ts';
 import { sequenceOf } from './ids.ts';
 import type { CampaignDocument, Conversation, Member, Message, Run, Stage } from './model.ts';
 import { placeWords } from './words.ts';
@@ -14,6 +15,8 @@ export interface StoryContext {
     | undefined;
   /** Undefined: it was deleted. */
   campaign: Partial<Pick<CampaignDocument, 'status' | 'error'>> | undefined;
+  /** It is gone with its whole collection, and the run may not say so yet. */
+  dropped?: boolean;
   /** The stop switch. */
   sending: 'on' | 'stopped';
   members: readonly Pick<Member, '_id' | 'channels'>[];
@@ -24,6 +27,10 @@ export interface StoryContext {
   /** ms since the epoch. */
   now: number;
 }
+
+/** Its campaign is gone, and so is the whole collection: nobody cancelled anything. */
+export const isWithoutCollection = ({ campaign, run, dropped }: StoryContext): boolean =>
+  campaign === undefined && (dropped === true || run?.pausedReason === collectionMissing);
 
 export interface Next {
   what: 'message' | 'retry' | 'answer' | 'silence_ends' | 'wait_ends' | 'end' | 'nothing';

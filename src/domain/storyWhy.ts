@@ -1,6 +1,6 @@
 /** Why the next thing has not happened yet in a conversation. */
 import { time } from './audit.ts';
-import type { Next, StoryContext } from './storyNext.ts';
+import { isWithoutCollection, type Next, type StoryContext } from './storyNext.ts';
 import { endWords, errorWords } from './words.ts';
 
 /** Everything that can stand in the way, or be waited for, with the sentence that says so. */
@@ -9,6 +9,8 @@ export const whyWords = {
   run_missing: 'its campaign has no run: somebody deleted our record of it',
   campaign_over: 'its campaign has ended, and the conversation is still active: that should not be, see audit',
   campaign_deleted: 'its campaign was deleted, which counts as cancelled: the conversation ends',
+  collection_missing:
+    'the collection campaigns is gone, and its campaign with it: it waits until that is back (to delete the one document would be to cancel it)',
   campaign_cancelled: 'its campaign was cancelled: the conversation ends',
   campaign_ended: 'its campaign came to its end (endAt): the conversation ends',
   campaign_not_started: 'its campaign has not started',
@@ -68,14 +70,16 @@ function byCampaign(context: StoryContext): Why[] {
   return [...(state ? [state] : []), ...(sending === 'stopped' ? [because('sending_stopped')] : [])];
 }
 
-function campaignWhy({ run, campaign, now }: StoryContext): Why | undefined {
+function campaignWhy(context: StoryContext): Why | undefined {
+  const { run, campaign, now } = context;
   if (run === undefined) return because('run_missing');
   if (run.settled) return because('campaign_over');
   if (run.endReason === 'campaign_ended') return because('campaign_ended');
   const status = campaign?.status;
   if (status === 'cancelled') return because('campaign_cancelled');
-  if (campaign === undefined && run.pausedReason !== 'collection_missing') return because('campaign_deleted');
+  if (campaign === undefined && !isWithoutCollection(context)) return because('campaign_deleted');
   if (run.status === 'cancelled') return because('campaign_cancelled');
+  if (campaign === undefined) return because('collection_missing');
   const endAt = time(run.schedule?.endAt);
   if (endAt !== undefined && endAt <= now) return because('campaign_ended');
   if (run.startedAt === undefined) return because('campaign_not_started', startsAt(run.schedule?.startAt));

@@ -3,12 +3,13 @@ import type { AggregateOptions, ClientSession, Db, Document, FindOptions, MongoC
 import type { AuditedConversation, AuditedRow } from '../domain/audit.ts';
 import { keyOfAny } from '../domain/auditPlace.ts';
 import type { CampaignState } from '../domain/auditStuck.ts';
+import { isDropped } from '../domain/campaign.ts';
 import { conversationRange } from '../domain/ids.ts';
 import { foldCounters } from '../domain/metrics.ts';
 import type { ControlSetting, Id, Metrics, Run } from '../domain/model.ts';
 import { campaignQueries } from './campaigns.ts';
 import { serverTime } from './client.ts';
-import { type Collections, collections } from './collections.ts';
+import { type Collections, collections, uuidOf } from './collections.ts';
 import { mongoErrorOf } from './values.ts';
 
 /** A campaign, its run and the stop switch, as far as they are looked at. */
@@ -49,7 +50,7 @@ const rowFields: Document = {
 };
 
 const runFields: Document = {
-  ...{ status: 1, settled: 1, expansion: 1, updatedAt: 1, schedule: 1, pausedReason: 1, metrics: 1 },
+  ...{ status: 1, settled: 1, expansion: 1, updatedAt: 1, schedule: 1, pausedReason: 1, metrics: 1, collectionUuid: 1 },
   ...{ startedAt: 1, endReason: 1, 'flow.stages.id': 1, 'flow.stages.type': 1 },
   ...{ 'flow.stages.channel': 1, 'flow.stages.followUps.channel': 1 },
 };
@@ -75,11 +76,13 @@ const idsAtOnce = 5_000;
 export class AuditReader {
   /** ms since the epoch by the server's clock, when reading began. */
   readonly now: number;
+  private readonly db: Db;
   private readonly of: Collections;
   private readonly options: Pick<FindOptions & AggregateOptions, 'session' | 'readConcern'>;
   private readonly session: ClientSession | undefined;
 
   private constructor(db: Db, now: number, session: ClientSession | undefined) {
+    this.db = db;
     this.of = collections(db);
     this.now = now;
     this.session = session;
@@ -108,10 +111,12 @@ export class AuditReader {
     if (run === null) return undefined;
     const fields = { status: 1, startAt: '$schedule.startAt', metrics: 1, hasResults: { $gt: ['$results', null] } };
     const campaign = await campaigns.findOne({ _id }, { ...this.options, projection: fields });
+    const dropped = campaign === null && isDropped(run, (await uuidOf(this.db, 'campaigns')) ?? 'missing');
     const control = (await settings.findOne({ _id: 'control' }, this.options)) as Partial<ControlSetting> | null;
     return {
       run,
       campaign: (campaign as unknown as CampaignHead['campaign'] | null) ?? undefined,
+      dropped,
       sending: control?.sending === 'stopped' ? 'stopped' : 'on',
       now: this.now,
     };

@@ -423,6 +423,24 @@ describe('of a campaign that runs, and nobody works on it', () => {
     expect(found.toSorted()).toEqual(['live:c5 sending_stuck', 'live:c6 inbox_stuck']);
   });
 
+  test('without the collection of campaigns nothing has to move, whether the run says so already or not', async () => {
+    const [old, schedule] = [{ updatedAt: anHourAgo() }, { endAt: anHourAgo() }];
+    await using _ = await altered(stage, conversations, 'live:c5', { $set: { nextActionAt: anHourAgo(), ...old } });
+    await using __ = await altered(stage, 'campaign_runs', 'live', { $set: { ...old, schedule } });
+    await stage.of('campaigns').rename('put_away');
+    const kinds = [kindsOf(await stage.audit('live'))];
+    const paused = { status: 'paused', pausedReason: 'collection_missing' };
+    {
+      await using ___ = await altered(stage, 'campaign_runs', 'live', { $set: paused });
+      kinds.push(kindsOf(await stage.audit('live')));
+    }
+    await stage.of('put_away').rename('campaigns');
+    expect(kinds.map((all) => all.filter((kind) => kind !== 'handed_late'))).toEqual([
+      ['partition_unowned'],
+      ['partition_unowned'],
+    ]);
+  });
+
   test('undecided: a resume that was lost', async () => {
     await using _ = await altered(stage, 'campaign_runs', 'live', { $set: { status: 'paused' } });
     const { findings } = await stage.audit('live');

@@ -161,4 +161,21 @@ describe('explain', () => {
     await of('campaign_runs').updateOne({ _id: 'spring' }, { $set: { status: 'paused' } });
     expect(codes(await explain('spring:ada'))).toEqual(['campaign_resumed', 'no_worker']);
   });
+
+  test('the collection of its campaign is gone: it waits, whether the run says so already or not; a deleted document is a cancel', async () => {
+    const schedule = { endAt: new Date(Date.now() - 90_000) };
+    await of('campaign_runs').updateOne({ _id: 'spring' }, { $set: { schedule } });
+    await of('campaigns').rename('put_away');
+    const explained = await explain('spring:ada');
+    expect(explained.conversation).toMatchObject({ campaign: 'missing' });
+    expect(codes(explained)).toEqual(['collection_missing', 'no_worker']);
+    await of('campaign_runs').updateOne({ _id: 'spring' }, { $set: { pausedReason: 'collection_missing' } });
+    expect((await cli('explain', 'spring:ada')).stdout).toMatch(
+      /^why {3}the collection campaigns is gone, .*it waits/m,
+    );
+    await of('put_away').rename('campaigns');
+    await of('campaigns').deleteOne({ _id: 'spring' });
+    await of('campaign_runs').updateOne({ _id: 'spring' }, { $unset: { pausedReason: '' } });
+    expect(codes(await explain('spring:ada'))).toEqual(['campaign_deleted', 'no_worker']);
+  });
 });

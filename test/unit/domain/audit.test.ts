@@ -276,6 +276,24 @@ describe('what should move', () => {
       state({ campaign: null, run: { status: 'paused', pausedReason: 'collection_missing' } }),
       'resting',
     ],
+    [
+      'the collection is gone, and its end has come meanwhile',
+      state({
+        campaign: null,
+        run: { status: 'paused', pausedReason: 'collection_missing', schedule: { endAt: at(99) } },
+      }),
+      'resting',
+    ],
+    [
+      'the collection is gone, and the run does not know yet',
+      { ...state({ campaign: null }), dropped: true },
+      'resting',
+    ],
+    [
+      'cancelled, and then the collection was dropped',
+      state({ campaign: null, run: { status: 'cancelled', pausedReason: 'collection_missing' } }),
+      'ending',
+    ],
     ['its end has come', state({ run: { schedule: { endAt: at(99) } } }), 'ending'],
     ['its end is ahead', state({ run: { schedule: { endAt: at(101) } } }), 'running'],
   ])('%s', (_, campaign, motion) => {

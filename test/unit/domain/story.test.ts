@@ -364,8 +364,32 @@ describe('what comes next, and why it has not come yet', () => {
     [
       'paused, for the collection is gone',
       { campaign: undefined as never, run: { status: 'paused', pausedReason: 'collection_missing' } },
-      ['campaign_paused'],
-      /by the service itself \(collection_missing\)/,
+      ['collection_missing'],
+      /it waits until that is back/,
+    ],
+    [
+      'it was paused by its author when the collection went, and its end has come meanwhile',
+      {
+        campaign: undefined as never,
+        run: {
+          ...{ status: 'paused', pausedReason: 'collection_missing', startedAt: undefined as never },
+          schedule: { endAt: new Date(seconds(1)) },
+        },
+      },
+      ['collection_missing'],
+      /delete the one document would be to cancel it/,
+    ],
+    [
+      'the collection is gone, and nobody took that in',
+      { campaign: undefined as never, dropped: true },
+      ['collection_missing'],
+      /the collection campaigns is gone/,
+    ],
+    [
+      'cancelled, and then the collection was dropped',
+      { campaign: undefined as never, dropped: true, run: { status: 'cancelled', pausedReason: 'collection_missing' } },
+      ['campaign_cancelled'],
+      /cancelled/,
     ],
     [
       'resumed, and nobody took that in',
