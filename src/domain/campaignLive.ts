@@ -31,18 +31,16 @@ export function takeIn(
   const faults = liveFaults(raw);
   const { priority, endAt } = live(raw, run, faults);
   if (endAt !== undefined && endAt.getTime() <= input.now) {
-    const schedule = withEnd(run.schedule, endAt);
-    return runWrite(
-      input,
-      raw,
-      { status: 'cancelled', endReason: 'campaign_ended', ...closed(run), schedule },
-      'ended',
-    );
+    const ended = { status: 'cancelled', endReason: 'campaign_ended', ...closed(run) } as const;
+    const taken = { schedule: withEnd(run.schedule, endAt), ...takenIn(run, endAt, input.now) };
+    return runWrite(input, raw, { ...ended, ...taken }, 'ended');
   }
   const changes: Partial<Run> = {
     ...set,
     ...(priority === run.priority ? {} : { priority }),
-    ...(endAt?.getTime() === run.schedule?.endAt?.getTime() ? {} : { schedule: withEnd(run.schedule, endAt) }),
+    ...(endAt?.getTime() === run.schedule?.endAt?.getTime()
+      ? {}
+      : { schedule: withEnd(run.schedule, endAt), ...takenIn(run, endAt, input.now) }),
   };
   const again = endAt === undefined ? {} : { lookAgainAt: endAt.getTime() };
   const campaign = reported(raw, faults, event);
@@ -95,6 +93,14 @@ function liveFaults(raw: Record<string, unknown>): Fault[] {
 function withEnd(schedule: Run['schedule'], endAt: Date | undefined): NonNullable<Run['schedule']> {
   const { endAt: _, ...rest } = schedule ?? {};
   return endAt === undefined ? rest : { ...rest, endAt };
+}
+
+/** Since when the run knows that it ends so early: what left after an end that it knew was late, whatever is set then. */
+function takenIn(run: Run, endAt: Date | undefined, now: number): Pick<Run, 'endTakenInAt'> {
+  const before = run.schedule?.endAt?.getTime();
+  if (endAt === undefined || endAt.getTime() === before) return {};
+  if (before === undefined || before > now) return { endTakenInAt: new Date(now) };
+  return { endTakenInAt: new Date(Math.max(before, run.endTakenInAt?.getTime() ?? before)) };
 }
 
 const sameError = (error: unknown, fault: Fault): boolean =>

@@ -102,6 +102,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
           },
           "additionalProperties": false
         },
+        "endTakenInAt": {
+          "description": "When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.",
+          "bson": "date",
+          "tsType": "Date"
+        },
         "template": {
           "type": "object",
           "properties": {

@@ -46,6 +46,10 @@ export interface Run {
     startAt?: Date;
     endAt?: Date;
   };
+  /**
+   * When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.
+   */
+  endTakenInAt?: Date;
   template?: {
     id?: string;
     version?: number;

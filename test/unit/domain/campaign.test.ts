@@ -546,6 +546,25 @@ describe('running', () => {
     expect(none.lookAgainAt).toBeUndefined();
   });
 
+  test('when an end is taken in is recorded; one that was known before counts from its own time', () => {
+    const ends = (endAt: number, second: number, world: World): World =>
+      at(seconds(second), edited(world, { schedule: { endAt: new Date(seconds(endAt)) } }));
+    const takenIn = ({ run }: World) => run?.endTakenInAt && (run.endTakenInAt.getTime() - t0) / 1000;
+    expect(takenIn(running({ schedule: { endAt: new Date(seconds(90)) } }))).toBeUndefined();
+    const ahead = ends(90, 1, running());
+    expect(takenIn(ahead)).toBe(1);
+    expect(takenIn(at(seconds(90), ahead))).toBe(1);
+    // brought forward, into the past
+    const past = ends(10, 20, ahead);
+    expect(past).toMatchObject({ event: 'ended', run: { schedule: { endAt: new Date(seconds(10)) } } });
+    expect(takenIn(past)).toBe(20);
+    // nobody was there at its end, and it is set to an earlier one then
+    expect(takenIn(ends(10, 100, ahead))).toBe(90);
+    expect(takenIn(ends(5, 100, { ...ahead, run: { ...past.run, status: 'running' } as Run }))).toBe(20);
+    // an end that is taken away leaves nothing to be late for
+    expect(takenIn(at(seconds(2), edited(ahead, {}, 'schedule')))).toBe(1);
+  });
+
   test.each<[Raw, string]>([
     [{ priority: Number.NaN }, 'priority'],
     [{ schedule: { endAt: 'never' } }, 'schedule.endAt'],
