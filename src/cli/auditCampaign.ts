@@ -3,7 +3,6 @@ import {
   type AuditedConversation,
   type AuditedRow,
   type Claim,
-  type Finding,
   isExpired,
   isSequence,
   proveConversation,
@@ -11,7 +10,6 @@ import {
 } from '../domain/audit.ts';
 import { runMark, runSuspicions } from '../domain/auditRun.ts';
 import { markOf, suspicions } from '../domain/auditStuck.ts';
-import { tookHoldInTime } from '../domain/auditTimes.ts';
 import { messageId } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
 import { compare, figuresOf, Recount, storedFigures } from '../domain/recount.ts';
@@ -20,7 +18,6 @@ import type { Db, MongoClient } from '../mongo/values.ts';
 import { orphans } from './auditOrphans.ts';
 import { type AuditReport, findingOf } from './auditReport.ts';
 import { showId } from './database.ts';
-import { plural } from './output.ts';
 
 export interface CampaignAuditParams {
   client: MongoClient;
@@ -44,12 +41,6 @@ export class CampaignAudit {
   /** A later part sees a later time: sums over all of them prove nothing. */
   private inParts = false;
   private expired = 0;
-  /** What was handed over after the end of the campaign, as far as findings are kept. */
-  private readonly afterEnd: Finding[] = [];
-  private handedAfterEnd = 0;
-  /** ms since the epoch: when the first conversation was ended by the end of the campaign. */
-  private firstEnd: number | undefined;
-
   constructor(params: CampaignAuditParams) {
     this.params = params;
   }
@@ -76,7 +67,6 @@ export class CampaignAudit {
     const { metrics, pending } = await reader.counters(campaignId);
     await this.conversations(reader, head);
     if (this.inParts) {
-      this.overEnd(head);
       this.suspectRun(head, undefined);
       report.unproved(
         `${showId(campaignId)} was read in parts, for one snapshot lives 5 minutes: counts are not proved`,
@@ -84,7 +74,6 @@ export class CampaignAudit {
       return true;
     }
     await this.orphans(reader, head);
-    this.overEnd(head);
     this.totals(head, new Map([...figuresOf(metrics), ['pending', pending]]));
     return true;
   }
@@ -120,37 +109,12 @@ export class CampaignAudit {
     const proof = proveConversation(conversation, rows, this.proofContext(head, partitions));
     report.proved(campaign, _id, proof);
     this.expired += proof.expired;
-    this.keepAfterEnd(conversation, proof.afterEnd);
     const newest = isSequence(sequence) ? rows.get(messageId(_id, sequence)) : undefined;
     const mark = markOf(conversation);
     for (const { kind } of suspicions(conversation, newest, head, overdueMs)) {
       const lane = kind === 'overdue' && nextChannel !== undefined ? { channel: nextChannel } : {};
       report.suspects.push({ campaign, conversation: _id, kind, mark, ...lane });
     }
-  }
-
-  private keepAfterEnd({ _id, reason, endedAt }: AuditedConversation, claims: readonly Claim[]): void {
-    const { campaignId, report } = this.params;
-    const at = time(endedAt);
-    if (reason === 'campaign_ended' && at !== undefined) this.firstEnd = Math.min(this.firstEnd ?? at, at);
-    this.handedAfterEnd += claims.length;
-    for (const claim of claims)
-      if (report.hasRoom(claim.kind, this.afterEnd.length)) this.afterEnd.push(findingOf(campaignId, _id, claim));
-  }
-
-  /** Where the end has not taken hold yet, it may have been set just now, to a time that had passed. */
-  private overEnd({ run, now }: CampaignHead): void {
-    const { campaignId, overdueMs, report } = this.params;
-    const endAt = time(run.schedule?.endAt);
-    if (endAt === undefined || this.handedAfterEnd === 0) return;
-    const firstEnd = this.firstEnd ?? (this.recount.active > 0 ? now : undefined);
-    if (tookHoldInTime(endAt, firstEnd, overdueMs)) {
-      report.addMany('handed_late', this.handedAfterEnd, this.afterEnd);
-      return;
-    }
-    report.unproved(
-      `${showId(campaignId)}: its end (${new Date(endAt).toISOString()}) took hold much later, as one does that is set to a time that had passed: whether ${plural(this.handedAfterEnd, 'message')} left too late is not proved`,
-    );
   }
 
   /** Listed only when there are more rows than conversations have messages. */
@@ -207,7 +171,8 @@ export class CampaignAudit {
   }
 
   private proofContext({ run, now }: CampaignHead, partitions: number) {
-    return { partitions, settled: run.settled, endAt: time(run.schedule?.endAt), now };
+    const { settled, schedule, endTakenInAt } = run;
+    return { partitions, settled, endAt: time(schedule?.endAt), endTakenInAt: time(endTakenInAt), now };
   }
 }
 

@@ -1,7 +1,7 @@
 /** What must hold of a conversation and its messages, proved from the stored documents alone. Whatever they hold, nothing throws. */
 import { belongs, consumedOnce, endedIsOver, endIsTold, inPartition, settledIsOver } from './auditPlace.ts';
 import { isPendingStatus, type ProofContext, type Subject, time } from './auditSubject.ts';
-import { clockGap, handedAfterEnd, handedInTime, inOrder, sentInOrder } from './auditTimes.ts';
+import { clockGap, handedInTime, inOrder, sentInOrder } from './auditTimes.ts';
 import type { AuditedConversation, AuditedRow, Claim } from './findings.ts';
 import { messageId, sequenceOf } from './ids.ts';
 
@@ -11,8 +11,6 @@ export { findingKinds } from './findings.ts';
 
 export interface Proof {
   claims: Claim[];
-  /** Handed over after `endAt`: findings unless that took hold much later than it says. */
-  afterEnd: Claim[];
   /** How far two members' clocks were seen apart, ms; 0 when they were not. */
   clockGapMs: number;
   /** Rows nobody knows the fate of: they are with a channel, and their conversation has ended. */
@@ -33,7 +31,7 @@ export function isExpired({ expireAt }: { expireAt?: Date }, { settled, now }: P
   return at !== undefined && (settled || at <= now);
 }
 
-const unproved = (): Proof => ({ claims: [], afterEnd: [], clockGapMs: 0, unknown: 0, expired: 0 });
+const unproved = (): Proof => ({ claims: [], clockGapMs: 0, unknown: 0, expired: 0 });
 
 /** @param rows By id; those of its sequence are looked up, others are not its own. */
 export function proveConversation(
@@ -51,7 +49,6 @@ export function proveConversation(
   const ended = conversation.status !== 'active';
   return {
     claims: proofs.flatMap((prove) => prove(subject)),
-    afterEnd: handedAfterEnd(subject),
     clockGapMs: clockGap(kept),
     unknown: ended ? kept.filter(({ status }) => status === 'sending').length : 0,
     expired: found.length - kept.length,

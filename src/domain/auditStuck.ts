@@ -6,7 +6,7 @@ import type { CampaignDocument, Run } from './model.ts';
 /** What of a campaign says whether its conversations have to move. */
 export interface CampaignState {
   run: Pick<Run, 'status' | 'settled' | 'expansion' | 'updatedAt'> &
-    Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow' | 'startedAt' | 'endReason'>>;
+    Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow' | 'startedAt' | 'endReason' | 'endTakenInAt'>>;
   /** Undefined: it was deleted. */
   campaign: { status?: unknown; startAt?: unknown } | undefined;
   /** It is gone with its whole collection, and the run may not say so yet. */

@@ -8,6 +8,8 @@ export interface ProofContext {
   settled: boolean;
   /** ms since the epoch, the end that the schedule of the run sets. */
   endAt?: number | undefined;
+  /** ms since the epoch, when that was taken in; absent: it was known from the start. */
+  endTakenInAt?: number | undefined;
   /** ms since the epoch, when the documents were as they are. */
   now: number;
 }

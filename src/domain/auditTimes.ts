@@ -59,33 +59,37 @@ export function sentInOrder({ rows }: Subject): Claim[] {
   });
 }
 
-/** An instant after which nothing of the conversation may be handed over. A suppression of the row's address will be one more. */
-const crossed = (row: AuditedRow, barrier: number | undefined): boolean => {
+/** Handed over after this instant (ms since the epoch) and what may be said to differ. */
+const crossed = (row: AuditedRow, barrier: number | undefined, toleranceMs: number): boolean => {
   const handed = time(row.handedAt);
   return handed !== undefined && barrier !== undefined && handed > barrier + toleranceMs;
 };
 
-const late = (row: AuditedRow, what: string, at: unknown): Claim => ({
+const late = (row: AuditedRow, toleranceMs: number, what: string, at: unknown): Claim => ({
   kind: 'handed_late',
   message: row._id,
   found: `handed over at ${instant(row.handedAt)}`,
   expected: `at most ${toleranceMs} ms after ${what}, at ${instant(at)}`,
 });
 
-export const handedInTime = ({ rows, conversation: { endedAt } }: Subject): Claim[] =>
-  rows.filter((row) => crossed(row, time(endedAt))).map((row) => late(row, 'the conversation ended', endedAt));
+/** Another member than the one that handed it over may have ended the conversation, by its own clock. */
+const afterItsEnd = ({ rows, conversation: { endedAt } }: Subject): AuditedRow[] =>
+  rows.filter((row) => crossed(row, time(endedAt), clocksMs));
 
-/** Handed over after the `endAt` of the campaign, beside what is found anyhow. */
-export function handedAfterEnd({ rows, conversation: { endedAt }, context: { endAt } }: Subject): Claim[] {
-  if (endAt === undefined) return [];
-  return rows
-    .filter((row) => crossed(row, endAt) && !crossed(row, time(endedAt)))
-    .map((row) => late(row, 'the campaign came to its end', new Date(endAt)));
+/** A member holds at the end of a campaign by its own clock; when that end was taken in, another one's clock says. */
+function afterEnd(row: AuditedRow, { endAt, endTakenInAt }: Subject['context']): Claim[] {
+  if (endAt === undefined || !crossed(row, endAt, toleranceMs)) return [];
+  if (endTakenInAt === undefined || endTakenInAt <= endAt)
+    return [late(row, toleranceMs, 'the campaign came to its end', new Date(endAt))];
+  if (!crossed(row, endTakenInAt, clocksMs)) return [];
+  return [late(row, clocksMs, 'the end of the campaign was taken in', new Date(endTakenInAt))];
 }
 
-/**
- * Whether the end of a campaign took hold about when its `endAt` says. One that was set to a time that had passed takes hold
- * later, and nobody can tell what left before it was set. `firstEnd`: when the first conversation was ended by it.
- */
-export const tookHoldInTime = (endAt: number, firstEnd: number | undefined, overdueMs: number): boolean =>
-  firstEnd === undefined || firstEnd <= endAt + overdueMs;
+/** Nothing leaves after the end of its conversation or of its campaign: one finding a message. */
+export function handedInTime(subject: Subject): Claim[] {
+  const { rows, conversation, context } = subject;
+  const ended = new Set(afterItsEnd(subject));
+  return rows.flatMap((row) =>
+    ended.has(row) ? [late(row, clocksMs, 'the conversation ended', conversation.endedAt)] : afterEnd(row, context),
+  );
+}

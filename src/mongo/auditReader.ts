@@ -51,7 +51,7 @@ const rowFields: Document = {
 
 const runFields: Document = {
   ...{ status: 1, settled: 1, expansion: 1, updatedAt: 1, schedule: 1, pausedReason: 1, metrics: 1, collectionUuid: 1 },
-  ...{ startedAt: 1, endReason: 1, 'flow.stages.id': 1, 'flow.stages.type': 1 },
+  ...{ startedAt: 1, endReason: 1, endTakenInAt: 1, 'flow.stages.id': 1, 'flow.stages.type': 1 },
   ...{ 'flow.stages.channel': 1, 'flow.stages.followUps.channel': 1 },
 };
 

@@ -13,7 +13,6 @@ import { sentByChannel } from '../../../src/domain/auditLanes.ts';
 import { campaignPart } from '../../../src/domain/auditPlace.ts';
 import { notBegun, runMark, runSuspicions } from '../../../src/domain/auditRun.ts';
 import { type CampaignState, markOf, motionOf, suspicions, unsettled } from '../../../src/domain/auditStuck.ts';
-import { tookHoldInTime } from '../../../src/domain/auditTimes.ts';
 import { partitionOfConversation } from '../../../src/domain/ids.ts';
 import { emptyMetrics } from '../../../src/domain/metrics.ts';
 import type { Conversation, Flow } from '../../../src/domain/model.ts';
@@ -167,10 +166,15 @@ describe('what must hold of a conversation', () => {
     [
       'handed over after its end',
       { endedAt: at(1) },
-      [row(1), row(2, { handedAt: at(2.5) })],
-      [`handed_late /2 handed over at ${instant(at(2.5))}`],
+      [row(1), row(2, { handedAt: at(6.1), sentAt: at(6.1) })],
+      [`handed_late /2 handed over at ${instant(at(6.1))}`],
     ],
-    ['handed over a second after its end', { endedAt: at(1) }, [row(1), row(2)], []],
+    [
+      'handed over after its end, as two clocks tell that',
+      { endedAt: at(1) },
+      [row(1), row(2, { handedAt: at(6), sentAt: at(6) })],
+      [],
+    ],
     [
       'another partition',
       { partition: 65 },
@@ -221,15 +225,27 @@ describe('what must hold of a conversation', () => {
     expect(gap([row(1), row(2, { queuedAt: at(-5), worker: 'm2' })])).toBe(0);
   });
 
-  test('what was handed over after the end of the campaign is kept apart', () => {
-    const rows = new Map([row(1), row(2, { handedAt: at(8) })].map((one) => [one._id, one]));
-    const late = (endAt: number | undefined, endedAt?: Date) =>
-      proveConversation(conversation(endedAt ? { endedAt } : {}), rows, { ...context, endAt }).afterEnd;
-    expect(late(seconds(6)).map(({ kind, message }) => [kind, message])).toEqual([['handed_late', `${id}/2`]]);
-    expect(late(seconds(7))).toEqual([]);
-    expect(late(undefined)).toEqual([]);
-    expect(late(seconds(6), at(6))).toEqual([]);
-    expect([undefined, 5000, 5001].map((firstEnd) => tookHoldInTime(0, firstEnd, 5000))).toEqual([true, true, false]);
+  test('what was handed over after the end of the campaign: a known one counts from its time, another one from its taking in', () => {
+    const late = (handed: number, endAt: number | undefined, takenIn?: number, endedAt?: Date): boolean => {
+      const subject = conversation(endedAt ? { endedAt } : {});
+      const times = { endAt, endTakenInAt: takenIn };
+      const claims = found(subject, [row(1), row(2, { handedAt: at(handed), sentAt: at(handed) })], times);
+      expect(claims.length).toBeLessThan(2);
+      return claims.some((claim) => claim.startsWith('handed_late /2'));
+    };
+    expect([8, 7].map((handed) => late(handed, seconds(6)))).toEqual([true, false]);
+    expect(late(8, undefined, seconds(3))).toBe(false);
+    // taken in before it came
+    expect(late(8, seconds(6), seconds(3))).toBe(true);
+    // set at 20 to a time that had passed
+    expect([8, 20, 25, 25.1].map((handed) => late(handed, seconds(6), seconds(20)))).toEqual([
+      false,
+      false,
+      false,
+      true,
+    ]);
+    // one finding, although its conversation had ended too
+    expect(late(12, seconds(6), undefined, at(6))).toBe(true);
   });
 
   test('the part of an id that names a campaign', () => {
