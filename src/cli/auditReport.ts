@@ -83,7 +83,7 @@ export class AuditReport {
   noteClocks(): void {
     if (this.clockGaps > 0)
       this.notes.push(
-        `clocks of members are up to ${count(this.clockGapMs)} ms apart, as ${plural(this.clockGaps, 'conversation')} that changed hands show`,
+        `clocks of members are up to ${count(this.clockGapMs)} ms apart, or were set back by it, as the messages of ${plural(this.clockGaps, 'conversation')} show`,
       );
   }
 }

@@ -11,7 +11,7 @@ export { findingKinds } from './findings.ts';
 
 export interface Proof {
   claims: Claim[];
-  /** How far two members' clocks were seen apart, ms; 0 when they were not. */
+  /** How far two members' clocks were seen apart, or one was set back, ms; 0 when they were not. */
   clockGapMs: number;
   /** Rows nobody knows the fate of: they are with a channel, and their conversation has ended. */
   unknown: number;

@@ -4,7 +4,7 @@ import type { AuditedRow, Claim } from './findings.ts';
 
 /** What is on the wire may take so long to be stopped, ms. */
 const toleranceMs = 1000;
-/** Clocks of two machines may differ by this much, ms. */
+/** Clocks of two machines may differ by this much, and that of one be set back by it, ms. */
 const clocksMs = 5000;
 
 /** How far a message was queued before the one that precedes it, ms. */
@@ -14,27 +14,20 @@ function runsBack(row: AuditedRow, before: AuditedRow | undefined): number {
   return at === undefined || least === undefined ? 0 : Math.max(0, least - at);
 }
 
-/** One member has one clock; what was tried again may have been queued by another one than its row names now. */
-const ofOneClock = (row: AuditedRow, before: AuditedRow | undefined): boolean =>
-  row.worker === before?.worker && [row, before].every((one) => (one?.attempts ?? 1) <= 1);
-
-const allowedBack = (row: AuditedRow, before: AuditedRow | undefined): number =>
-  ofOneClock(row, before) ? 0 : clocksMs;
-
-/** The furthest that two members' clocks are seen apart, ms, as far as that is no finding. */
+/** The furthest that clocks are seen apart, ms, as far as that is no finding. */
 export const clockGap = (rows: readonly AuditedRow[]): number =>
   Math.max(
     0,
     ...rows.map((row, n) => {
       const back = runsBack(row, rows[n - 1]);
-      return back <= allowedBack(row, rows[n - 1]) ? back : 0;
+      return back <= clocksMs ? back : 0;
     }),
   );
 
 export function inOrder({ rows }: Subject): Claim[] {
   return rows.flatMap((row, n): Claim[] => {
     const before = rows[n - 1];
-    if (before === undefined || runsBack(row, before) <= allowedBack(row, before)) return [];
+    if (before === undefined || runsBack(row, before) <= clocksMs) return [];
     const expected = `not before ${instant(before.queuedAt)}, when ${before._id} was`;
     return [{ kind: 'order_wrong', message: row._id, found: `queued at ${instant(row.queuedAt)}`, expected }];
   });
