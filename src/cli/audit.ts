@@ -1,5 +1,6 @@
 /** `audit`: proves from the stored documents that all is well. */
 import { type Finding, type FindingKind, findingKinds } from '../domain/audit.ts';
+import { type Patience, patience } from '../domain/auditStuck.ts';
 import type { Id } from '../domain/model.ts';
 import { isAllOwned, ranges } from '../domain/partitions.ts';
 import { readCluster } from '../mongo/collections.ts';
@@ -30,10 +31,14 @@ export const audit = (params: AuditParams, context: Context): Promise<ExitCode> 
     const { partitions } = await readCluster(database.db);
     const report = new AuditReport(out.json ? keptOfKind : shownOfKind);
     const { ids, watched } = await scope(database, params.campaign, report);
-    const overdueMs = params.overdue * 1000;
+    const { channels, leaseTtlMs } = database.config;
+    const allowed = patience(
+      params.overdue * 1000,
+      channels.map(({ timeoutMs }) => timeoutMs),
+    );
     const [cluster] = await Promise.all([
-      watched ? watchMembers(database.in, database.config.leaseTtlMs) : undefined,
-      auditAll(database, ids, { partitions, overdueMs, report, out }),
+      watched ? watchMembers(database.in, leaseTtlMs) : undefined,
+      auditAll(database, ids, { partitions, patience: allowed, leaseTtlMs, report, out }),
     ]);
     if (cluster) addOwnerless(cluster, report);
     out.endPanel();
@@ -43,25 +48,26 @@ export const audit = (params: AuditParams, context: Context): Promise<ExitCode> 
 
 interface Work {
   partitions: number;
-  overdueMs: number;
+  patience: Patience;
+  leaseTtlMs: number;
   report: AuditReport;
   out: Output;
 }
 
 async function auditAll({ client, db }: Database, ids: readonly Id[], work: Work): Promise<void> {
-  const { report, out, partitions, overdueMs } = work;
+  const { report, out, partitions, patience: allowed, leaseTtlMs } = work;
   for (const [index, campaignId] of ids.entries()) {
     const onPage = (): void =>
       out.panel([
         `campaign ${count(index + 1)} of ${count(ids.length)}  ${showId(campaignId)}`,
         `${plural(report.conversations, 'conversation')}, ${plural(report.messages, 'message')}, ${plural(report.found, 'finding')}`,
       ]);
-    const campaign = new CampaignAudit({ client, db, campaignId, partitions, overdueMs, report, onPage });
+    const campaign = new CampaignAudit({ client, db, campaignId, partitions, patience: allowed, report, onPage });
     if (await campaign.run()) report.campaigns += 1;
   }
   const again = report.suspects.length + report.waiting.length;
   if (again > 0) out.panel([`looking again at ${plural(again, 'document')} that should move`]);
-  await new Relook({ db, report, overdueMs }).run();
+  await new Relook({ db, report, patience: allowed, leaseTtlMs }).run();
   report.noteClocks();
 }
 

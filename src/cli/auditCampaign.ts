@@ -3,13 +3,14 @@ import {
   type AuditedConversation,
   type AuditedRow,
   type Claim,
+  type FindingKind,
   isExpired,
   isSequence,
   proveConversation,
   time,
 } from '../domain/audit.ts';
-import { runMark, runSuspicions } from '../domain/auditRun.ts';
-import { markOf, suspicions } from '../domain/auditStuck.ts';
+import { runMark, runSuspicions, watchedMs } from '../domain/auditRun.ts';
+import { markOf, type Patience, suspicions } from '../domain/auditStuck.ts';
 import { messageId } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
 import { compare, figuresOf, Recount, storedFigures } from '../domain/recount.ts';
@@ -24,7 +25,7 @@ export interface CampaignAuditParams {
   db: Db;
   campaignId: Id;
   partitions: number;
-  overdueMs: number;
+  patience: Patience;
   report: AuditReport;
   /** Called after each page. */
   onPage: () => void;
@@ -104,16 +105,16 @@ export class CampaignAudit {
   }
 
   private look(conversation: AuditedConversation, rows: ReadonlyMap<string, AuditedRow>, head: CampaignHead): void {
-    const { campaignId: campaign, partitions, overdueMs, report } = this.params;
-    const { _id, sequence, nextChannel } = conversation;
+    const { campaignId: campaign, partitions, patience, report } = this.params;
+    const { _id, sequence, nextChannel, opening, partition } = conversation;
     const proof = proveConversation(conversation, rows, this.proofContext(head, partitions));
     report.proved(campaign, _id, proof);
     this.expired += proof.expired;
     const newest = isSequence(sequence) ? rows.get(messageId(_id, sequence)) : undefined;
     const mark = markOf(conversation);
-    for (const { kind } of suspicions(conversation, newest, head, overdueMs)) {
-      const lane = kind === 'overdue' && nextChannel !== undefined ? { channel: nextChannel } : {};
-      report.suspects.push({ campaign, conversation: _id, kind, mark, ...lane });
+    for (const { kind } of suspicions(conversation, newest, head, patience)) {
+      const place = { channel: nextChannel ?? '-', opening: opening === true, partition };
+      report.suspects.push({ campaign, conversation: _id, kind, mark, ...(kind === 'overdue' ? { place } : {}) });
     }
   }
 
@@ -132,9 +133,10 @@ export class CampaignAudit {
   }
 
   private suspectRun(head: CampaignHead, left: Recount | undefined): void {
-    const { campaignId: campaign, overdueMs, report } = this.params;
-    for (const { kind } of runSuspicions(head, left, overdueMs))
-      report.suspects.push({ campaign, kind, mark: runMark({ kind }, head) });
+    const { campaignId: campaign, patience, report } = this.params;
+    const watch = (kind: FindingKind) => ({ watchMs: watchedMs(kind, head, patience.overdueMs) });
+    for (const { kind } of runSuspicions(head, left, patience.overdueMs))
+      report.suspects.push({ campaign, kind, mark: runMark({ kind }, head), ...watch(kind) });
   }
 
   private totals(head: CampaignHead, counters: ReadonlyMap<string, number>): void {

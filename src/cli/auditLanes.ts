@@ -1,83 +1,128 @@
-/** Lanes with something overdue: one that moves during the second look is behind, and that is no finding. */
-import { sentByChannel } from '../domain/auditLanes.ts';
+/** Lanes with something overdue: where they are served during the second look they are behind, and that is no finding. */
+import { LaneWatch } from '../domain/auditLanes.ts';
+import type { Patience } from '../domain/auditStuck.ts';
 import type { Finding } from '../domain/findings.ts';
 import { campaignKey } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
-import type { AuditReader, CampaignHead } from '../mongo/auditReader.ts';
-import type { AuditReport, Suspect } from './auditReport.ts';
+import { AuditReader } from '../mongo/auditReader.ts';
+import type { Db } from '../mongo/values.ts';
+import type { AuditReport, Place, Suspect } from './auditReport.ts';
 import { showId } from './database.ts';
 import { plural, safe } from './output.ts';
 
-/** A campaign on one channel. */
-interface Lane {
-  campaign: Id;
-  channel: string;
-  /** One of its conversations was written since it was suspected, or a message left on its channel. */
-  moves: boolean;
-  /** Messages sent, when they were first counted. */
-  sent?: number;
-  /** Conversations that are overdue, and some of them. */
+/** What is overdue in one partition of a lane. */
+interface Late {
   many: number;
+  /** Some of them. */
   findings: Finding[];
   /** ms since the epoch: the earliest of their due times. */
   since: number;
 }
 
+interface WatchedLane {
+  campaign: Id;
+  channel: string;
+  watch: LaneWatch;
+  /** By partition. */
+  late: Map<number, Late>;
+}
+
+/** What is told of a campaign on a channel, all partitions taken together. */
+interface Told {
+  campaign: Id;
+  channel: string;
+  many: number;
+  since: number;
+}
+
 export class Lanes {
-  private readonly lanes = new Map<string, Lane>();
+  private readonly lanes = new Map<string, WatchedLane>();
   private readonly report: AuditReport;
+  private readonly patience: Patience;
   private kept = 0;
 
-  constructor(report: AuditReport) {
+  constructor(report: AuditReport, patience: Patience) {
     this.report = report;
+    this.patience = patience;
   }
 
-  moved(campaign: Id, channel: string): void {
-    this.lane(campaign, channel).moves = true;
-  }
-
-  /** Compares what was sent on the channels of overdue conversations with what had been sent at the first call. */
-  async sent(reader: AuditReader, { run }: CampaignHead, campaign: Id, suspects: readonly Suspect[]): Promise<void> {
-    const channels = new Set(suspects.flatMap(({ channel }) => channel ?? []));
-    if (channels.size === 0) return;
-    const { metrics } = await reader.counters(campaign);
-    const sent = sentByChannel(metrics, run.flow);
-    for (const channel of channels) {
-      const lane = this.lane(campaign, channel);
-      const now = sent.get(channel) ?? 0;
-      if (lane.sent !== undefined && now !== lane.sent) lane.moves = true;
-      lane.sent ??= now;
+  /** Looks at what is next due in the lanes of these suspects. */
+  async see(reader: AuditReader, campaignId: Id, suspects: readonly Suspect[]): Promise<void> {
+    const places = new Map(suspects.flatMap(({ place }) => (place ? [[laneKey(campaignId, place), place]] : [])));
+    if (places.size === 0) return;
+    const owners = await reader.owners();
+    for (const place of places.values()) {
+      const { channel, opening } = place;
+      const heads = await reader.heads({ campaignId, channel, opening }, [...owners.keys()]);
+      this.lane(campaignId, place).watch.see(heads, owners, reader.now);
     }
   }
 
   /** A conversation that stood still. */
-  late(campaign: Id, channel: string, finding: Finding, dueAt = 0): void {
-    const lane = this.lane(campaign, channel);
-    lane.many += 1;
-    lane.since = Math.min(lane.since, dueAt);
+  late(campaign: Id, place: Place, finding: Finding, dueAt = 0): void {
+    const { late } = this.lane(campaign, place);
+    const own = late.get(place.partition) ?? { many: 0, findings: [], since: Number.POSITIVE_INFINITY };
+    late.set(place.partition, own);
+    own.many += 1;
+    own.since = Math.min(own.since, dueAt);
     if (!this.report.hasRoom(finding.kind, this.kept)) return;
     this.kept += 1;
-    lane.findings.push(finding);
+    own.findings.push(finding);
   }
 
   /** Once all have been looked at. */
-  tell(): void {
-    for (const { campaign, channel, moves, many, findings, since } of this.lanes.values()) {
-      if (many === 0) continue;
-      if (moves)
-        this.report.notes.push(
-          `${showId(campaign)} is behind on channel ${safe(channel)}: ${plural(many, 'conversation')}, since ${new Date(since).toISOString()}; it moves`,
-        );
-      else this.report.addMany('overdue', many, findings);
-    }
+  async tell(db: Db): Promise<void> {
+    if (this.lanes.size === 0) return;
+    const [behind, open] = [new Map<string, Told>(), new Map<string, Told>()];
+    await using reader = await AuditReader.latest(db);
+    const busy = new Map<string, Promise<boolean>>();
+    for (const { campaign, channel, watch, late } of this.lanes.values())
+      for (const [partition, { many, findings, since }] of late) {
+        const service = watch.of(partition);
+        if (service === 'served') add(behind, { campaign, channel, many, since });
+        else if (service === 'still' && (await this.isBusy(reader, watch, channel, partition, busy)))
+          add(open, { campaign, channel, many, since });
+        else this.report.addMany('overdue', many, findings);
+      }
+    for (const told of behind.values()) this.report.notes.push(`${words(told)}; it moves`);
+    for (const told of open.values())
+      this.report.unproved(`${words(told)}; its turn has not come while it was watched, and messages are on their way`);
   }
 
-  private lane(campaign: Id, channel: string): Lane {
-    const key = `${campaignKey(campaign)} ${channel}`;
+  /** Whether the owner waits for answers on the channel: it may have no room for more. */
+  private isBusy(
+    reader: AuditReader,
+    watch: LaneWatch,
+    channel: string,
+    partition: number,
+    known: Map<string, Promise<boolean>>,
+  ): Promise<boolean> {
+    const owned = watch.ownerOf(partition);
+    if (owned === undefined) return Promise.resolve(false);
+    const key = `${owned.owner} ${channel}`;
+    const since = new Date(reader.now - this.patience.answerMs);
+    const answer = known.get(key) ?? reader.isOnItsWay(channel, owned.partitions, since);
+    known.set(key, answer);
+    return answer;
+  }
+
+  private lane(campaign: Id, place: Place): WatchedLane {
+    const key = laneKey(campaign, place);
     const known = this.lanes.get(key);
     if (known) return known;
-    const lane: Lane = { campaign, channel, moves: false, many: 0, findings: [], since: Number.POSITIVE_INFINITY };
+    const lane: WatchedLane = { campaign, channel: place.channel, watch: new LaneWatch(), late: new Map() };
     this.lanes.set(key, lane);
     return lane;
   }
 }
+
+const laneKey = (campaign: Id, { channel, opening }: Place): string => `${campaignKey(campaign)} ${opening} ${channel}`;
+
+function add(all: Map<string, Told>, { campaign, channel, many, since }: Told): void {
+  const key = `${campaignKey(campaign)} ${channel}`;
+  const before = all.get(key) ?? { many: 0, since: Number.POSITIVE_INFINITY };
+  all.set(key, { campaign, channel, many: before.many + many, since: Math.min(before.since, since) });
+}
+
+const words = ({ campaign, channel, many, since }: Told): string =>
+  `${showId(campaign)} is behind on channel ${safe(channel)}: ${plural(many, 'conversation')}, since ${new Date(since).toISOString()}`;

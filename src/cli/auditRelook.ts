@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Claim, time } from '../domain/audit.ts';
 import { keyOfAny } from '../domain/auditPlace.ts';
 import { notBegun, runMark, runSuspicions } from '../domain/auditRun.ts';
-import { markOf, suspicions } from '../domain/auditStuck.ts';
+import { markOf, type Patience, suspicions } from '../domain/auditStuck.ts';
 import { campaignKey, messageId } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
 import { AuditReader, type CampaignHead } from '../mongo/auditReader.ts';
@@ -11,7 +11,10 @@ import type { Db } from '../mongo/values.ts';
 import { Lanes } from './auditLanes.ts';
 import { type AuditReport, findingOf, type Suspect, type Waiting } from './auditReport.ts';
 
-const relookMs = 5_000;
+/** What stands still is watched for at least so long, ms. */
+const leastMs = 5_000;
+/** A take-over takes this long beside the lease of who was lost, ms. */
+const takeOverMs = 2_000;
 const everyMs = 500;
 const pageSize = 1_000;
 
@@ -28,65 +31,79 @@ interface Standing {
   dueAt: number | undefined;
 }
 
-/** Looks at all suspects again, all the while; ends early when all of them moved. */
+/**
+ * Looks at all suspects again, all the while; ends early when all of them moved. Who should move them may have been lost just
+ * before: they have as long as a take-over takes.
+ */
 export class Relook {
   private readonly db: Db;
   private readonly report: AuditReport;
-  private readonly overdueMs: number;
+  private readonly patience: Patience;
+  private readonly watchMs: number;
   private readonly lanes: Lanes;
   private groups: Group[];
   private waiting: readonly Waiting[];
 
-  constructor({ db, report, overdueMs }: { db: Db; report: AuditReport; overdueMs: number }) {
+  constructor(params: { db: Db; report: AuditReport; patience: Patience; leaseTtlMs: number }) {
+    const { db, report, patience, leaseTtlMs } = params;
     this.db = db;
     this.report = report;
-    this.overdueMs = overdueMs;
-    this.lanes = new Lanes(report);
+    this.patience = patience;
+    this.watchMs = Math.max(leastMs, leaseTtlMs + takeOverMs);
+    this.lanes = new Lanes(report, patience);
     this.groups = grouped(report.suspects);
     this.waiting = report.waiting;
   }
 
-  /** Reports what stood still for five seconds more. The last look at each begins when they are over, however many there are. */
+  /** Reports what stood still. The last look at each begins when its time is over, however many there are. */
   async run(): Promise<void> {
-    const deadline = performance.now() + relookMs;
-    for (let first = true; this.groups.length > 0 || this.waiting.length > 0; first = false) {
-      const last = performance.now() >= deadline;
-      await this.look(first, last);
-      if (last) break;
-      await pause(Math.max(0, Math.min(everyMs, deadline - performance.now())));
+    const began = performance.now();
+    while (this.isOpen()) {
+      const looked = performance.now();
+      await this.look(looked - began);
+      if (this.isOpen()) await pause(Math.max(0, looked + everyMs - performance.now()));
     }
-    this.lanes.tell();
+    await this.lanes.tell(this.db);
   }
 
-  private async look(first: boolean, last: boolean): Promise<void> {
+  private isOpen(): boolean {
+    return this.groups.length > 0 || this.waiting.length > 0;
+  }
+
+  private async look(watchedMs: number): Promise<void> {
     const left: Group[] = [];
     for (const { campaign, own } of this.groups) {
       await using reader = await AuditReader.latest(this.db);
       const head = await reader.head(campaign);
       if (head === undefined) continue;
-      if (first || last) await this.lanes.sent(reader, head, campaign, own);
-      const still: Suspect[] = [];
+      const standing: Suspect[] = [];
+      const over: Suspect[] = [];
       for await (const one of this.standing(reader, head, own)) {
-        still.push(one.suspect);
-        if (last) this.tell(one);
+        const isOver = watchedMs >= Math.max(this.watchMs, one.suspect.watchMs ?? 0);
+        (isOver ? over : standing).push(one.suspect);
+        if (isOver) this.tell(one);
       }
-      if (still.length > 0) left.push({ campaign, own: still });
+      // after them, so that what was served in between is known to be
+      await this.lanes.see(reader, campaign, [...standing, ...over]);
+      if (standing.length > 0) left.push({ campaign, own: standing });
     }
     this.groups = left;
     this.waiting = await stillWaiting(this.db, this.waiting);
-    if (last) for (const { campaign, status } of this.waiting) this.report.add({ campaign, ...notBegun(status) });
+    if (watchedMs < this.watchMs) return;
+    for (const { campaign, status } of this.waiting) this.report.add({ campaign, ...notBegun(status) });
+    this.waiting = [];
   }
 
   private tell({ suspect, claim, dueAt }: Standing): void {
-    const { campaign, conversation, channel } = suspect;
+    const { campaign, conversation, place } = suspect;
     const finding = findingOf(campaign, conversation, claim);
-    if (channel === undefined) this.report.add(finding);
-    else this.lanes.late(campaign, channel, finding, dueAt);
+    if (place === undefined) this.report.add(finding);
+    else this.lanes.late(campaign, place, finding, dueAt);
   }
 
   private async *standing(reader: AuditReader, head: CampaignHead, own: readonly Suspect[]): AsyncGenerator<Standing> {
     // the marks of both looks are equal, so what was counted then still holds
-    const ofRun = runSuspicions(head, { active: 0, pending: 0 }, this.overdueMs);
+    const ofRun = runSuspicions(head, { active: 0, pending: 0 }, this.patience.overdueMs);
     for (const suspect of own) {
       if (suspect.conversation !== undefined || suspect.mark !== runMark(suspect, head)) continue;
       const claim = ofRun.find(({ kind }) => kind === suspect.kind);
@@ -104,15 +121,11 @@ export class Relook {
     const rows = await reader.rows(found.map(({ _id, sequence }) => messageId(_id, sequence)));
     const byId = new Map(found.map((conversation) => [conversation._id, conversation]));
     return suspects.flatMap((suspect): Standing[] => {
-      const { campaign, channel, kind, mark } = suspect;
+      const { kind, mark } = suspect;
       const conversation = byId.get(suspect.conversation ?? '');
-      if (conversation === undefined) return [];
-      if (mark !== markOf(conversation)) {
-        if (channel !== undefined) this.lanes.moved(campaign, channel);
-        return [];
-      }
+      if (conversation === undefined || mark !== markOf(conversation)) return [];
       const newest = rows.get(messageId(conversation._id, conversation.sequence));
-      const claim = suspicions(conversation, newest, head, this.overdueMs).find((one) => one.kind === kind);
+      const claim = suspicions(conversation, newest, head, this.patience).find((one) => one.kind === kind);
       return claim ? [{ suspect, claim, dueAt: time(conversation.nextActionAt) }] : [];
     });
   }

@@ -3,6 +3,13 @@ import type { Claim, Finding, FindingKind, Proof } from '../domain/audit.ts';
 import type { Id } from '../domain/model.ts';
 import { count, plural } from './output.ts';
 
+/** The lane of a conversation, beside its campaign, and its partition. */
+export interface Place {
+  channel: string;
+  opening: boolean;
+  partition: number;
+}
+
 /** Looked at again before it counts. Only what is needed for that is kept: there may be very many. */
 export interface Suspect {
   campaign: Id;
@@ -12,8 +19,10 @@ export interface Suspect {
   kind: FindingKind;
   /** Equal as long as nothing of it moved. */
   mark: string;
-  /** The channel it is due on, where it is overdue: with the campaign its lane. */
-  channel?: string;
+  /** Where it is overdue. */
+  place?: Place;
+  /** ms for which it has to stand still, where that is longer than for others. */
+  watchMs?: number;
 }
 
 /** A campaign that has to be decided and has no run. */

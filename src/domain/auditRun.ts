@@ -3,7 +3,7 @@
 import { type CampaignState, unsettled } from './auditStuck.ts';
 import { instant, time } from './auditSubject.ts';
 import { isFinal } from './campaignWrites.ts';
-import type { Claim } from './findings.ts';
+import type { Claim, FindingKind } from './findings.ts';
 
 /** @param left What is left of it, counted from its documents; undefined where nobody could count. */
 export function runSuspicions(
@@ -45,13 +45,23 @@ function notStarted({ run, campaign, now }: CampaignState, overdueMs: number): C
   return { kind: 'not_started', found, expected: `started within ${overdueMs / 1000} s` };
 }
 
-function expansionStuck({ run, campaign, now }: CampaignState, overdueMs: number): Claim | undefined {
+/** Folding writes a busy run all the while: as long as that, its expansion is watched, ms. */
+const mostWatchedMs = 60_000;
+
+const isUnwritten = ({ run, now }: CampaignState, overdueMs: number): boolean =>
+  now - (time(run.updatedAt) ?? 0) > overdueMs;
+
+function expansionStuck(state: CampaignState, overdueMs: number): Claim | undefined {
+  const { run, campaign } = state;
   if (run.settled || run.status !== 'running' || campaign?.status !== 'running' || run.expansion.done) return undefined;
-  const since = time(run.updatedAt) ?? 0;
-  if (now - since <= overdueMs) return undefined;
-  const found = `${run.expansion.expanded} expanded, nothing moved since ${new Date(since).toISOString()}`;
+  if (!isUnwritten(state, overdueMs) && overdueMs > mostWatchedMs) return undefined;
+  const found = `${run.expansion.expanded} expanded, and no further`;
   return { kind: 'expansion_stuck', found, expected: 'it goes on until the audience is expanded' };
 }
+
+/** For how long a run has to stand still, ms, beside what any suspect has to. When an expansion moved last is not recorded: where the run has just been written, only watching tells. */
+export const watchedMs = (kind: FindingKind, state: CampaignState, overdueMs: number): number =>
+  kind === 'expansion_stuck' && !isUnwritten(state, overdueMs) ? overdueMs : 0;
 
 /** What a campaign without a run waits for, by its status. */
 export const notBegun = (status: unknown): Claim => ({
@@ -60,9 +70,10 @@ export const notBegun = (status: unknown): Claim => ({
   expected: 'it is decided at once',
 });
 
-/** Equal as long as nobody wrote what the claim is about. */
+/** Equal as long as nothing of what the claim is about moved. */
 export const runMark = ({ kind }: Pick<Claim, 'kind'>, { run, campaign }: CampaignState): string => {
   const statuses = `${run.settled} ${run.status} ${String(campaign?.status)}`;
-  // folding writes the run too
-  return kind === 'not_settled' || kind === 'expansion_stuck' ? `${statuses} ${run.updatedAt?.getTime()}` : statuses;
+  const { expanded, skipped, after } = run.expansion;
+  if (kind === 'expansion_stuck') return `${statuses} ${expanded} ${JSON.stringify(skipped)} ${String(after)}`;
+  return kind === 'not_settled' ? `${statuses} ${run.updatedAt?.getTime()}` : statuses;
 };

@@ -17,6 +17,22 @@ export interface CampaignState {
   now: number;
 }
 
+/** How long what should move may stand still, ms. */
+export interface Patience {
+  overdueMs: number;
+  /** A message may be on its way for so long: no less than channels wait for their answers. */
+  answerMs: number;
+}
+
+/** An answer waits for its round, ms. */
+const recordedMs = 5_000;
+
+/** @param timeoutsMs Of the channels; a message may wait in front of its channel until one that hangs has made room. */
+export const patience = (overdueMs: number, timeoutsMs: readonly number[]): Patience => ({
+  overdueMs,
+  answerMs: Math.max(overdueMs, ...timeoutsMs.map((timeoutMs) => 2 * timeoutMs + recordedMs)),
+});
+
 /** `running`: what is due leaves; `ending`: whatever is active ends; `resting`: nothing has to move. */
 export type Motion = 'running' | 'ending' | 'resting';
 
@@ -44,10 +60,10 @@ export function suspicions(
   conversation: AuditedConversation,
   newest: AuditedRow | undefined,
   state: CampaignState,
-  overdueMs: number,
+  { overdueMs, answerMs }: Patience,
 ): Claim[] {
   const motion = motionOf(state);
-  const sending = state.run.settled ? [] : sendingStuck(conversation, newest, state, overdueMs);
+  const sending = state.run.settled ? [] : sendingStuck(conversation, newest, state, answerMs);
   const events = conversation.waiting > 0 ? [inboxStuck(conversation, state)] : [];
   return [...sending, ...stuck(motion, conversation, newest, state, overdueMs), ...events];
 }
@@ -74,13 +90,13 @@ function sendingStuck(
   { updatedAt }: AuditedConversation,
   newest: AuditedRow | undefined,
   { now }: CampaignState,
-  overdueMs: number,
+  answerMs: number,
 ): Claim[] {
   if (newest?.status !== 'sending') return [];
   const changed = Math.max(time(newest.queuedAt) ?? 0, time(updatedAt) ?? 0);
-  if (now - changed <= overdueMs) return [];
+  if (now - changed <= answerMs) return [];
   const found = `sending since ${new Date(changed).toISOString()}`;
-  return [{ kind: 'sending_stuck', message: newest._id, found, expected: `an answer within ${overdueMs / 1000} s` }];
+  return [{ kind: 'sending_stuck', message: newest._id, found, expected: `an answer within ${answerMs / 1000} s` }];
 }
 
 function due(

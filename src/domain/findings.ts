@@ -52,7 +52,15 @@ export interface AuditedConversation
     Partial<
       Pick<
         Conversation,
-        'nextActionAt' | 'nextChannel' | 'awaiting' | 'outcome' | 'reason' | 'repliedAt' | 'updatedAt' | 'expireAt'
+        | 'nextActionAt'
+        | 'nextChannel'
+        | 'opening'
+        | 'awaiting'
+        | 'outcome'
+        | 'reason'
+        | 'repliedAt'
+        | 'updatedAt'
+        | 'expireAt'
       >
     > {
   /** When it ended, as far as its bounded history knows. */

@@ -1,15 +1,17 @@
 /** What `audit` reads: few fields, by ranges of `_id`, at one point in time. */
 import type { AggregateOptions, ClientSession, Db, Document, FindOptions, MongoClient } from 'mongodb';
 import type { AuditedConversation, AuditedRow } from '../domain/audit.ts';
+import type { Due } from '../domain/auditLanes.ts';
 import { keyOfAny } from '../domain/auditPlace.ts';
 import type { CampaignState } from '../domain/auditStuck.ts';
 import { isDropped } from '../domain/campaign.ts';
 import { conversationRange } from '../domain/ids.ts';
 import { foldCounters } from '../domain/metrics.ts';
-import type { ControlSetting, Id, Metrics, Run } from '../domain/model.ts';
+import type { ControlSetting, Id, Lane, Metrics, Run } from '../domain/model.ts';
 import { campaignQueries } from './campaigns.ts';
 import { serverTime } from './client.ts';
 import { type Collections, collections, uuidOf } from './collections.ts';
+import { conversationQueries } from './conversationQueries.ts';
 import { mongoErrorOf } from './values.ts';
 
 /** A campaign, its run and the stop switch, as far as they are looked at. */
@@ -22,7 +24,17 @@ export interface CampaignHead extends CampaignState {
 const isArray = (field: string): Document => ({ $isArray: `$${field}` });
 
 const conversationFields: Document = {
-  ...{ campaignId: 1, partition: 1, version: 1, status: 1, stage: 1, sequence: 1, nextActionAt: 1, nextChannel: 1 },
+  ...{
+    campaignId: 1,
+    partition: 1,
+    version: 1,
+    status: 1,
+    stage: 1,
+    sequence: 1,
+    nextActionAt: 1,
+    nextChannel: 1,
+    opening: 1,
+  },
   ...{ awaiting: 1, outcome: 1, reason: 1, repliedAt: 1, 'error.code': 1, updatedAt: 1, expireAt: 1 },
   told: { $cond: [isArray('history'), { $size: '$history' }, 0] },
   repeated: {
@@ -52,7 +64,6 @@ const rowFields: Document = {
 const runFields: Document = {
   ...{ status: 1, settled: 1, expansion: 1, updatedAt: 1, schedule: 1, pausedReason: 1, metrics: 1, collectionUuid: 1 },
   ...{ startedAt: 1, endReason: 1, endTakenInAt: 1, 'flow.stages.id': 1, 'flow.stages.type': 1 },
-  ...{ 'flow.stages.channel': 1, 'flow.stages.followUps.channel': 1 },
 };
 
 type StoredConversation = Omit<AuditedConversation, 'endedAt' | 'firstEvent'> & {
@@ -157,6 +168,32 @@ export class AuditReader {
   async counters(campaignId: Id): Promise<{ metrics: Metrics; pending: number }> {
     const found = await this.of.counters.find({ campaignId }, this.options).toArray();
     return foldCounters(found, new Date(this.now));
+  }
+
+  /** By partition: what is next due of a lane. */
+  async heads(lane: Lane, partitions: readonly number[]): Promise<Map<number, Due>> {
+    const options = { projection: { nextActionAt: 1 }, sort: { nextActionAt: 1 }, hint: 'due' } as const;
+    const heads = new Map<number, Due>();
+    const look = async (partition: number): Promise<void> => {
+      const found = await this.of.conversations.findOne(conversationQueries.nextDue(lane, [partition]), options);
+      const at = found?.nextActionAt?.getTime();
+      if (found && at !== undefined) heads.set(partition, { id: found._id, at });
+    };
+    await Promise.all(partitions.map(look));
+    return heads;
+  }
+
+  /** By partition: its owner. */
+  async owners(): Promise<Map<number, string | undefined>> {
+    const found = await this.of.partitions.find({}, { projection: { owner: 1 } }).toArray();
+    return new Map(found.map(({ _id, owner }) => [_id, owner]));
+  }
+
+  /** Whether a message of these partitions that was decided since then has been on its way on the channel. */
+  async isOnItsWay(channel: string, partitions: readonly number[], since: Date): Promise<boolean> {
+    const filter = { ...conversationQueries.pendingMessages(partitions, undefined), status: 'sending' as const };
+    const options = { projection: { _id: 1 }, hint: 'pending' } as const;
+    return (await this.of.messages.findOne({ ...filter, channel, queuedAt: { $gte: since } }, options)) !== null;
   }
 
   /** The next conversations of a campaign in order of `_id`. */

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Document, MongoClient, ObjectId, type UpdateFilter } from 'mongodb';
 import { CampaignAudit } from '../../src/cli/auditCampaign.ts';
@@ -81,10 +82,17 @@ class Stage {
     await this.of('campaigns').insertOne({ _id, status: 'pending', ...more });
   }
   cli(...argv: string[]): Promise<Ran> {
-    return run(argv, { MONGODB_URI: this.database.uri, MONGODB_DATABASE: this.database.name, LEASE_TTL_MS: '2000' });
+    return this.cliIn({}, ...argv);
   }
-  async audit(...argv: string[]): Promise<Report & { code: number }> {
-    const ran = await this.cli('--json', 'audit', ...argv);
+  cliIn(env: object, ...argv: string[]): Promise<Ran> {
+    const database = { MONGODB_URI: this.database.uri, MONGODB_DATABASE: this.database.name };
+    return run(argv, { ...database, LEASE_TTL_MS: '2000', ...env });
+  }
+  audit(...argv: string[]): Promise<Report & { code: number }> {
+    return this.auditIn({}, ...argv);
+  }
+  async auditIn(env: object, ...argv: string[]): Promise<Report & { code: number }> {
+    const ran = await this.cliIn(env, '--json', 'audit', ...argv);
     return { ...(ran.json() as unknown as Report), code: ran.code };
   }
   async until(_id: string, what: string, condition: (run: Loose) => unknown): Promise<void> {
@@ -293,7 +301,7 @@ describe('of a campaign that has ended', () => {
       db: own.db(db.databaseName),
       campaignId: 'spring',
       partitions: 16,
-      overdueMs: 60_000,
+      patience: { overdueMs: 60_000, answerMs: 60_000 },
     };
     expect(await new CampaignAudit({ ...params, report, onPage: () => {} }).run()).toBe(true);
     expect(report).toMatchObject({
@@ -377,8 +385,8 @@ describe('of a campaign that runs, and nobody works on it', () => {
       ['campaign_runs', 'live', { $set: aged }],
     ]);
     expect(cancelled).toEqual(['live:c5 not_ended']);
-    const schedule = { endAt: anHourAgo() };
-    expect(await foundWith([old, ['campaign_runs', 'live', { $set: { ...aged, schedule } }]])).toEqual(cancelled);
+    const ends = { schedule: { endAt: anHourAgo() }, endTakenInAt: new Date() };
+    expect(await foundWith([old, ['campaign_runs', 'live', { $set: { ...aged, ...ends } }]])).toEqual(cancelled);
   });
 
   test('not_settled: nothing is left of it', async () => {
@@ -474,6 +482,23 @@ describe('of a campaign that runs, and nobody works on it', () => {
     expect(kindsOf(await stage.audit('live', '--overdue', '7200'))).not.toContain('expansion_stuck');
   });
 
+  test('expansion_stuck: a busy campaign is folded all the while, and its expansion stands still; one that goes on is none', async () => {
+    await using _ = await altered(stage, 'campaign_runs', 'live', { $set: { 'expansion.done': false } });
+    const runs = stage.of('campaign_runs');
+    const fold = async (more: object) => {
+      await setTimeout(20);
+      await runs.updateOne({ _id: 'live' }, { $set: { updatedAt: new Date(), ...more } });
+    };
+    const stuck = await meanwhile('live', () => fold({}), {}, '--overdue', '8');
+    expect(kindsOf(stuck)).toContain('expansion_stuck');
+    let expanded = 10;
+    const goes = () => {
+      expanded += 1;
+      return fold({ 'expansion.after': expanded });
+    };
+    expect(kindsOf(await meanwhile('live', goes, {}, '--overdue', '8'))).not.toContain('expansion_stuck');
+  });
+
   test('run_missing: conversations and messages without one, of that campaign and of all', async () => {
     const rows = stage.of('messages');
     const [id, lone] = [new ObjectId(), 'spring 2026/lone'];
@@ -504,38 +529,90 @@ describe('of a campaign that runs, and nobody works on it', () => {
   });
 
   /** What an audit says while this happens again and again. */
-  async function meanwhile(campaign: string, happens: () => Promise<unknown>): Promise<Report> {
+  async function meanwhile(
+    campaign: string,
+    happens: () => Promise<unknown>,
+    env: object = {},
+    ...argv: string[]
+  ): Promise<Report> {
     let over = false;
-    const audited = stage.audit(campaign).finally(() => {
+    const audited = stage.auditIn(env, campaign, ...argv).finally(() => {
       over = true;
     });
     while (!over) await happens();
     return audited;
   }
 
-  test('a lane that moves is behind, and nothing of it is overdue', async () => {
-    const states = stage.of(conversations);
-    const late = { $set: { nextActionAt: anHourAgo() } };
-    await using _ = await altered(stage, conversations, 'live:c2', late);
-    await using __ = await altered(stage, conversations, 'live:c3', late);
-    const write = () => states.updateOne({ _id: 'live:c3' }, { $inc: { version: 1 } as never });
-    const behind = [expect.stringMatching(/^live is behind on channel \S+: 1 conversation, since /)];
-    const written = await meanwhile('live', write);
-    expect({ kinds: kindsOf(written), notes: written.notes }).toEqual({ kinds: ['partition_unowned'], notes: behind });
+  const states = () => stage.of(conversations);
+  const overdueOf = ({ findings }: Report) =>
+    findings.flatMap(({ kind, conversation }) => (kind === 'overdue' ? [conversation] : [])).toSorted();
+  /** Three who are in three partitions. */
+  const [one = '', other = '', third = ''] = [
+    ...new Map([2, 3, 4, 5, 6, 7, 8, 9].map((n) => [partitionOfConversation(`live:c${n}`, 16), `live:c${n}`])).values(),
+  ];
+  /** What is due at this conversation is taken up and due again, over and over. */
+  function taken(_id: string): () => Promise<unknown> {
+    let at = Date.now() - 7_200_000;
+    return () => {
+      at += 1;
+      return states().updateOne({ _id }, { $set: { nextActionAt: new Date(at) }, $inc: { version: 1 } as never });
+    };
+  }
 
-    // or a message of the campaign left on the channel
-    await using ___ = await altered(stage, conversations, 'live:c4', {
-      $set: { nextActionAt: anHourAgo(), nextChannel: 'phone' },
+  test('what is served in its partition is behind, and not overdue', async () => {
+    const late = { $set: { nextActionAt: anHourAgo() } };
+    await using _ = await altered(stage, conversations, one, late);
+    await using __ = await altered(stage, conversations, other, late);
+    const partition = partitionOfConversation(other, 16);
+    await using ___ = await altered(stage, conversations, third, { $set: { partition } });
+    const report = await meanwhile('live', taken(third));
+    expect(overdueOf(report)).toEqual([one]);
+    expect(report.notes).toEqual([
+      expect.stringMatching(/^live is behind on channel \S+: 1 conversation, since .*; it moves$/),
+    ]);
+  });
+
+  test('where others of the same lane move, a partition that is passed over is found all the same', async () => {
+    const late = { $set: { nextActionAt: anHourAgo() } };
+    await using _ = await altered(stage, conversations, one, late);
+    await using __ = await altered(stage, conversations, other, late);
+    await using ___ = await altered(stage, conversations, third, late);
+    // something is on its way besides: that its turn has not come is ruled out
+    const sending = { status: 'sending', pending: true, queuedAt: new Date(), channel: '-' };
+    await using ____ = await altered(stage, 'messages', 'live:c0/1', { $set: sending });
+    const report = await meanwhile('live', taken(third));
+    expect(overdueOf(report)).toEqual([one, other].toSorted());
+    expect(report).toMatchObject({ complete: true, notes: [] });
+  });
+
+  test('where its turn has not come and its owner waits for answers, nothing is proved', async () => {
+    await using _ = await altered(stage, conversations, 'live:c3', { $set: { nextActionAt: anHourAgo() } });
+    const row = await stage.of('messages').findOne({ _id: 'live:c4/1' });
+    const sending = { status: 'sending', pending: true, queuedAt: new Date() };
+    await using __ = await altered(stage, 'messages', String(row?._id), { $set: sending });
+    await states().updateOne({ _id: 'live:c3' }, { $set: { nextChannel: 'phone' } });
+    const report = await stage.audit('live');
+    expect(overdueOf(report)).toEqual([]);
+    expect(report).toMatchObject({
+      complete: false,
+      notes: [expect.stringMatching(/^live is behind on channel phone: 1 .*its turn has not come/)],
     });
-    const counters = stage.of('campaign_counters');
-    const { _id = '' } = (await counters.findOne({ campaignId: 'live' })) ?? {};
-    await using ____ = await altered(stage, 'campaign_counters', _id, { $set: aged });
-    const sent = await meanwhile('live', () =>
-      counters.updateOne({ _id }, { $inc: { 'counts.stages.ask.sent': 1 } as never }),
-    );
-    expect(sent.notes).toEqual([expect.stringMatching(/^live is behind on channel phone: 1 conversation, since /)]);
-    const overdue = sent.findings.filter(({ kind }) => kind === 'overdue');
-    expect(overdue.map(({ conversation }) => conversation).toSorted()).toEqual(['live:c2', 'live:c3']);
+  });
+
+  test('who was lost has as long as a take-over takes: what it takes up then is no finding', async () => {
+    await using _ = await altered(stage, 'campaign_runs', 'live', { $set: { status: 'paused' } });
+    const began = Date.now();
+    let resumed = false;
+    const resume = async () => {
+      await setTimeout(50);
+      if (resumed || Date.now() - began < 8_000) return;
+      resumed = true;
+      await stage.of('campaign_runs').updateOne({ _id: 'live' }, { $set: { status: 'running' } });
+    };
+    const env = { LEASE_TTL_MS: '10000' };
+    const report = await meanwhile('live', resume, env);
+    expect(resumed).toBe(true);
+    expect(kindsOf(report)).toEqual(['partition_unowned']);
   });
 
   test('what rests has not to move: a pause, the stop switch', async () => {

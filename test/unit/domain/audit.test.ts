@@ -9,13 +9,20 @@ import {
   orphanClaim,
   proveConversation,
 } from '../../../src/domain/audit.ts';
-import { sentByChannel } from '../../../src/domain/auditLanes.ts';
+import { type Due, LaneWatch } from '../../../src/domain/auditLanes.ts';
 import { campaignPart } from '../../../src/domain/auditPlace.ts';
-import { notBegun, runMark, runSuspicions } from '../../../src/domain/auditRun.ts';
-import { type CampaignState, markOf, motionOf, suspicions, unsettled } from '../../../src/domain/auditStuck.ts';
+import { notBegun, runMark, runSuspicions, watchedMs } from '../../../src/domain/auditRun.ts';
+import {
+  type CampaignState,
+  markOf,
+  motionOf,
+  patience,
+  suspicions,
+  unsettled,
+} from '../../../src/domain/auditStuck.ts';
 import { partitionOfConversation } from '../../../src/domain/ids.ts';
 import { emptyMetrics } from '../../../src/domain/metrics.ts';
-import type { Conversation, Flow } from '../../../src/domain/model.ts';
+import type { Conversation } from '../../../src/domain/model.ts';
 import type { RowOutcome } from '../../../src/domain/outbox.ts';
 import { compare, figuresOf, Recount, storedFigures } from '../../../src/domain/recount.ts';
 import { given, type Story, seconds, t0 } from './given.ts';
@@ -322,8 +329,12 @@ describe('what should move', () => {
     expect(motionOf(campaign)).toBe(motion);
   });
 
-  const kinds = (subject: AuditedConversation, newest?: AuditedRow, campaign = state()): string[] =>
-    suspicions(subject, newest, campaign, 60_000).map(({ kind, found }) => `${kind} ${found}`);
+  const kinds = (
+    subject: AuditedConversation,
+    newest?: AuditedRow,
+    campaign = state(),
+    allowed = patience(60_000, []),
+  ): string[] => suspicions(subject, newest, campaign, allowed).map(({ kind, found }) => `${kind} ${found}`);
   const sending = (queuedAt: number) => row(2, { status: 'sending', pending: true, queuedAt: at(queuedAt) });
 
   test.each<[string, string[], string[]]>([
@@ -335,6 +346,16 @@ describe('what should move', () => {
     ['due on no channel', kinds(conversation({ nextChannel: none, stage: 'z' })), ['stranded no nextChannel']],
     ['a row is pending', kinds(conversation({ nextActionAt: none }), row(2, queued)), []],
     ['sent long ago', kinds(conversation(), sending(2)), [`sending_stuck sending since ${instant(at(10))}`]],
+    [
+      'on a channel that waits 42 s for an answer',
+      kinds(conversation(), sending(2), state(), patience(60_000, [10_000, 42_000])),
+      [`sending_stuck sending since ${instant(at(10))}`],
+    ],
+    [
+      'on a channel that waits 42.5 s for an answer',
+      kinds(conversation(), sending(2), state(), patience(60_000, [10_000, 42_500])),
+      [],
+    ],
     ['written since', kinds(conversation({ updatedAt: at(70) }), sending(2)), []],
     [
       'never written',
@@ -395,16 +416,20 @@ describe('what should move', () => {
     expect(unsettled(campaign, left, 60_000)?.kind).toBe(is ? 'not_settled' : undefined);
   });
 
-  const ofRun = (campaign: CampaignState, left?: { active: number; pending: number }): string[] =>
-    runSuspicions(campaign, left, 60_000).map(({ kind, found }) => `${kind} ${found}`);
+  const ofRun = (campaign: CampaignState, left?: { active: number; pending: number }, overdueMs = 60_000): string[] =>
+    runSuspicions(campaign, left, overdueMs).map(({ kind, found }) => `${kind} ${found}`);
   const over = (more: object, status: string, is: object = {}) =>
     ofRun(
       state({ run: { settled: true, status: 'completed', startedAt: at(0), ...more }, campaign: { status, ...is } }),
     );
   const scheduled = (more: object, campaign: object = {}) =>
     ofRun(state({ run: { status: 'scheduled', ...more }, campaign: { status: 'scheduled', ...campaign } }));
-  const expanding = (more: object = {}, status = 'running') =>
-    ofRun(state({ run: { expansion: { expanded: 7, skipped: {}, done: false }, ...more }, campaign: { status } }));
+  const expanding = (more: object = {}, status = 'running', overdueMs = 60_000) =>
+    ofRun(
+      state({ run: { expansion: { expanded: 7, skipped: {}, done: false }, ...more }, campaign: { status } }),
+      undefined,
+      overdueMs,
+    );
   test.each<[string, string[], string[]]>([
     ['it runs', ofRun(state()), []],
     [
@@ -444,19 +469,21 @@ describe('what should move', () => {
       scheduled({ schedule: { startAt: at(200) } }, { startAt: at(20) }),
       [`not_started scheduled for ${instant(at(20))}`],
     ],
-    ['it expands', expanding({ updatedAt: at(50) }), []],
-    ['it does not expand', expanding(), [`expansion_stuck 7 expanded, nothing moved since ${instant(at(0))}`]],
+    ['it expands, or is only folded', expanding({ updatedAt: at(50) }), ['expansion_stuck 7 expanded, and no further']],
+    ['nobody watches it for so long', expanding({ updatedAt: at(50) }, 'running', 61_000), []],
+    ['it does not expand', expanding({}, 'running', 61_000), ['expansion_stuck 7 expanded, and no further']],
     [
       'it does not expand, since nobody knows when',
-      expanding({ updatedAt: none }),
-      ['expansion_stuck 7 expanded, nothing moved since 1970-01-01T00:00:00.000Z'],
+      expanding({ updatedAt: none }, 'running', 61_000),
+      ['expansion_stuck 7 expanded, and no further'],
     ],
     ['it does not expand in a pause', expanding({}, 'paused'), []],
   ])('a run is where its campaign wants it: %s', (_, is, expected) => {
     expect(is).toEqual(expected);
   });
 
-  test('the mark of a run changes with its status, and with each write where that counts', () => {
+  test('the mark of a run changes with its status, with each write, or with what its expansion has reached: as that counts', () => {
+    const expansion = { expanded: 1, skipped: {}, done: true };
     const marks = (kind: FindingKind) =>
       [
         state(),
@@ -465,30 +492,84 @@ describe('what should move', () => {
         state({ run: { status: 'paused' } }),
         state({ campaign: null }),
         state({ run: { settled: true } }),
+        state({ run: { expansion: { ...expansion, expanded: 2 } } }),
+        state({ run: { expansion: { ...expansion, skipped: { duplicate_contact: 1 } } } }),
+        state({ run: { expansion: { ...expansion, after: 7 } } }),
       ].map((one) => runMark({ kind }, one));
-    expect(new Set(marks('expansion_stuck')).size).toBe(6);
-    expect(new Set(marks('not_settled')).size).toBe(6);
-    expect(new Set(marks('undecided')).size).toBe(4);
+    const others = (kind: FindingKind) => marks(kind).flatMap((mark, n) => (mark === marks(kind)[0] ? [] : [n]));
+    expect(others('expansion_stuck')).toEqual([3, 4, 5, 6, 7, 8]);
+    expect(others('not_settled')).toEqual([1, 2, 3, 4, 5]);
+    expect(others('undecided')).toEqual([3, 4, 5]);
     expect(notBegun('pending')).toMatchObject({ kind: 'not_started', found: 'pending, without a run' });
   });
 
-  test('what was sent by channel: a stage counts for each one it may use', () => {
-    const flow = {
-      stages: [
-        {
-          id: 'a',
-          type: 'message',
-          channel: 'sms',
-          followUps: [{ after: 'PT1S', channel: 'push' }, { after: 'PT2S' }],
-        },
-        { id: 'b', type: 'message', channel: 'push' },
-        { id: 'c', type: 'wait', for: 'PT1S' },
-        { id: 'constructor', type: 'message', channel: 'mail' },
-      ],
-    } as unknown as Flow;
-    const counted = { stages: { a: { entered: 5, sent: 3, replied: 0 }, b: { entered: 5, sent: 4, replied: 0 } } };
-    expect(Object.fromEntries(sentByChannel(counted, flow))).toEqual({ sms: 3, push: 7, mail: 0 });
-    expect(sentByChannel(counted, undefined).size).toBe(0);
+  test('an expansion of a run that was written just now is watched for as long as it may stand still', () => {
+    const folded = state({ run: { updatedAt: at(99) } });
+    expect(watchedMs('expansion_stuck', folded, 60_000)).toBe(60_000);
+    expect(watchedMs('expansion_stuck', state(), 60_000)).toBe(0);
+    expect(watchedMs('undecided', folded, 60_000)).toBe(0);
+  });
+
+  describe('a lane', () => {
+    const due = (id: string, second: number): Due => ({ id, at: seconds(second) });
+    const owners = new Map([
+      [0, 'm1'],
+      [1, 'm1'],
+      [2, 'm2'],
+      [3, undefined],
+    ]);
+    const stuck = due('stuck', 10);
+    /** Each look shows what is next due in partitions 0, 1, 2; the same conversation stands still in the first. */
+    const watched = (looks: readonly [other: Due | undefined, foreign: Due][], ownersAt = (_: number) => owners) => {
+      const watch = new LaneWatch();
+      for (const [n, [other, foreign]] of looks.entries()) {
+        const heads = new Map([[0, stuck], ...(other ? [[1, other] as const] : []), [2, foreign], [3, stuck]]);
+        watch.see(heads, ownersAt(n), seconds(100 + n));
+      }
+      return watch;
+    };
+    const rests = due('z', 20);
+    const moving = (many: number): [Due, Due][] =>
+      Array.from({ length: many + 1 }, (_, n) => [due(`a${n}`, 30 + n), rests]);
+
+    test('nothing of it moves: it stands still, with an owner or without', () => {
+      const watch = watched(Array.from({ length: 20 }, () => [due('a', 30), rests]));
+      expect([0, 1, 2, 3].map((partition) => watch.of(partition))).toEqual(['still', 'still', 'still', 'still']);
+      expect(watch.ownerOf(1)).toEqual({ owner: 'm1', partitions: [0, 1] });
+      expect(watch.ownerOf(3)).toBeUndefined();
+    });
+
+    test('its owner comes back to another partition again and again: this one is passed over', () => {
+      const watch = watched(moving(5));
+      expect([0, 1, 2, 3].map((partition) => watch.of(partition))).toEqual(['passed_over', 'served', 'still', 'still']);
+    });
+
+    test('one that was overdue beside those that are taken in time is passed over too', () => {
+      const watch = watched(Array.from({ length: 6 }, (_, n) => [due(`a${n}`, 100.5 + n), rests]));
+      expect(watch.of(0)).toBe('passed_over');
+    });
+
+    test('it may not have had its turn yet; what another member takes says nothing', () => {
+      expect(watched(moving(4)).of(0)).toBe('still');
+      const foreign = Array.from({ length: 20 }, (_, n): [Due, Due] => [due('a', 30), due(`z${n}`, 30 + n)]);
+      expect(watched(foreign).of(0)).toBe('still');
+    });
+
+    test('partitions changed hands meanwhile: what was seen before says nothing', () => {
+      const before = new Map([...owners, [0, 'm0']]);
+      const watch = watched(moving(6), (n) => (n < 4 ? before : owners));
+      expect(watch.of(0)).toBe('still');
+      expect(watch.of(1)).toBe('served');
+    });
+
+    test('what was inserted before, or goes before it is due, was not taken; the last one was', () => {
+      const other = (...list: (Due | undefined)[]) => watched(list.map((one) => [one, rests])).of(1);
+      expect(other(due('a', 30), due('b', 20))).toBe('still');
+      expect(other(due('a', 200), due('b', 210), undefined)).toBe('still');
+      expect(other(due('a', 30), undefined)).toBe('served');
+      expect(other(due('a', 30), due('a', 40))).toBe('served');
+      expect(other(due('a', 30), due('b', 30))).toBe('served');
+    });
   });
 
   test('the mark changes with each write, and with the first event', () => {
