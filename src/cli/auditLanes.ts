@@ -39,7 +39,6 @@ export class Lanes {
   private readonly lanes = new Map<string, WatchedLane>();
   private readonly report: AuditReport;
   private readonly patience: Patience;
-  private kept = 0;
 
   constructor(report: AuditReport, patience: Patience) {
     this.report = report;
@@ -65,9 +64,8 @@ export class Lanes {
     late.set(place.partition, own);
     own.many += 1;
     own.since = Math.min(own.since, dueAt);
-    if (!this.report.hasRoom(finding.kind, this.kept)) return;
-    this.kept += 1;
-    own.findings.push(finding);
+    // whether they are findings is not known yet: what is behind elsewhere must take no room from them
+    if (this.report.hasRoom(own.findings.length)) own.findings.push(finding);
   }
 
   /** Once all have been looked at. */

@@ -46,6 +46,7 @@ export class AuditReport {
   readonly waiting: Waiting[] = [];
   private clockGapMs = 0;
   private clockGaps = 0;
+  private readonly kept = new Map<FindingKind, number>();
   private readonly keepOfKind: number;
 
   /** @param keepOfKind Findings of a kind that are kept; all are counted. */
@@ -58,9 +59,12 @@ export class AuditReport {
   }
 
   add(finding: Finding): void {
-    const many = (this.byKind.get(finding.kind) ?? 0) + 1;
-    this.byKind.set(finding.kind, many);
-    if (many <= this.keepOfKind) this.findings.push(finding);
+    const { kind } = finding;
+    this.byKind.set(kind, (this.byKind.get(kind) ?? 0) + 1);
+    const kept = this.kept.get(kind) ?? 0;
+    if (kept >= this.keepOfKind) return;
+    this.kept.set(kind, kept + 1);
+    this.findings.push(finding);
   }
 
   /** All of a kind, some of which are told. */
@@ -69,9 +73,9 @@ export class AuditReport {
     if (many > some.length) this.byKind.set(kind, (this.byKind.get(kind) ?? 0) + many - some.length);
   }
 
-  /** Whether another one of the kind would be kept beside so many. */
-  hasRoom(kind: FindingKind, beside: number): boolean {
-    return (this.byKind.get(kind) ?? 0) + beside < this.keepOfKind;
+  /** Whether another one would be kept beside so many of its kind. */
+  hasRoom(beside: number): boolean {
+    return beside < this.keepOfKind;
   }
 
   /** What stands in the way of a proof. */
