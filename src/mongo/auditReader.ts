@@ -172,7 +172,7 @@ export class AuditReader {
 
   /** By partition: what is next due of a lane. */
   async heads(lane: Lane, partitions: readonly number[]): Promise<Map<number, Due>> {
-    const options = { projection: { nextActionAt: 1 }, sort: { nextActionAt: 1 }, hint: 'due' } as const;
+    const options = { projection: { nextActionAt: 1 }, sort: { nextActionAt: 1 } } as const;
     const heads = new Map<number, Due>();
     const look = async (partition: number): Promise<void> => {
       const found = await this.of.conversations.findOne(conversationQueries.nextDue(lane, [partition]), options);
@@ -192,7 +192,7 @@ export class AuditReader {
   /** Whether a message of these partitions that was decided since then has been on its way on the channel. */
   async isOnItsWay(channel: string, partitions: readonly number[], since: Date): Promise<boolean> {
     const filter = { ...conversationQueries.pendingMessages(partitions, undefined), status: 'sending' as const };
-    const options = { projection: { _id: 1 }, hint: 'pending' } as const;
+    const options = { projection: { _id: 1 } } as const;
     return (await this.of.messages.findOne({ ...filter, channel, queuedAt: { $gte: since } }, options)) !== null;
   }
 
