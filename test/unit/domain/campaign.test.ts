@@ -561,6 +561,7 @@ describe('running', () => {
     // nobody was there at its end, and it is set to an earlier one then
     expect(takenIn(ends(10, 100, ahead))).toBe(90);
     expect(takenIn(ends(5, 100, { ...ahead, run: { ...past.run, status: 'running' } as Run }))).toBe(20);
+    expect(takenIn(ends(10, 100, running({ schedule: { endAt: new Date(seconds(90)) } })))).toBe(90);
     // an end that is taken away leaves nothing to be late for
     expect(takenIn(at(seconds(2), edited(ahead, {}, 'schedule')))).toBe(1);
   });

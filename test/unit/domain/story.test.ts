@@ -362,6 +362,12 @@ describe('what comes next, and why it has not come yet', () => {
       /by the service itself \(channel_missing: there is no fax\)/,
     ],
     [
+      'paused by the service, and its document says nothing of it',
+      { campaign: { status: 'paused' }, run: { status: 'paused', pausedReason: 'channel_missing' } },
+      ['campaign_paused'],
+      /by the service itself \(channel_missing\)/,
+    ],
+    [
       'paused, for the collection is gone',
       { campaign: undefined as never, run: { status: 'paused', pausedReason: 'collection_missing' } },
       ['collection_missing'],
