@@ -1,5 +1,5 @@
 import type { ClientSession, Db, Document } from 'mongodb';
-import { MongoServerError } from 'mongodb';
+import { Long, MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import type { StreamPosition } from '../domain/model.ts';
 import { positionSeconds } from '../domain/partitions.ts';
@@ -28,7 +28,8 @@ export interface ChangeSourceParams {
 }
 
 interface Cursor {
-  id: bigint;
+  /** Zero: the server has none, or has not answered yet. */
+  id: Long;
   session: ClientSession;
   /** The first batch came with the cursor. */
   first: ChangeBatch | undefined;
@@ -75,7 +76,7 @@ export class MongoChangeSource implements ChangeSource {
     const session = this.#db.client.startSession({ causalConsistency: false });
     const abort = new AbortController();
     // Known before the server answers, so that `close` finds it.
-    const cursor: Cursor = { id: 0n, session, first: undefined, abort };
+    const cursor: Cursor = { id: Long.ZERO, session, first: undefined, abort };
     this.#cursor = cursor;
     try {
       const reply = await this.#heard(cursor, this.#openCommand(position));
@@ -98,14 +99,14 @@ export class MongoChangeSource implements ChangeSource {
         cursor.first = undefined;
         return first;
       }
-      if (cursor.id === 0n) throw new Error('the server ended the change stream');
+      if (cursor.id.isZero()) throw new Error('the server ended the change stream');
       const reply = await this.#heard(cursor, {
         getMore: cursor.id,
         collection: cursorCollection,
         batchSize: this.#batchSize,
         maxTimeMS: this.#maxAwaitTimeMs,
       });
-      if (isZero(reply['cursor'].id)) cursor.id = 0n;
+      cursor.id = reply['cursor'].id;
       return this.#batch(reply['cursor'].nextBatch, reply);
     } catch (error) {
       await this.#drop(cursor);
@@ -151,9 +152,10 @@ export class MongoChangeSource implements ChangeSource {
         this.#silences += 1;
         reject(new Error(`the change stream was silent for ${patienceMs} ms`));
       });
-      // As bigint, since a cursor id must go back as the int64 it came as.
+      // A cursor id must go back as the int64 it came as. As a bigint (`useBigInt64`) it would do too, but so would the counter
+      // in an error of a server that is no primary any more, at which the driver's monitor throws outside all promises.
       this.#db
-        .command(command, { session, signal: abort.signal, useBigInt64: true })
+        .command(command, { session, signal: abort.signal, promoteLongs: false })
         .finally(cancel)
         .then((reply) => {
           this.#silences = 0;
@@ -168,8 +170,8 @@ export class MongoChangeSource implements ChangeSource {
     const { id, session, abort } = cursor;
     if (session.hasEnded) return;
     const lsid = session.id;
-    const command = id === 0n ? { killSessions: [lsid] } : { killCursors: cursorCollection, cursors: [id] };
-    const db = id === 0n ? this.#db.admin() : this.#db;
+    const command = id.isZero() ? { killSessions: [lsid] } : { killCursors: cursorCollection, cursors: [id] };
+    const db = id.isZero() ? this.#db.admin() : this.#db;
     const tooLong = new AbortController();
     const cancel = this.#clock.after(closeTimeoutMs, () => tooLong.abort());
     // Without an answer the server drops the cursor itself, when it finds its connection gone or after ten idle minutes.
@@ -179,8 +181,6 @@ export class MongoChangeSource implements ChangeSource {
     await session.endSession();
   }
 }
-
-const isZero = (id: unknown): boolean => String(id) === '0';
 
 const positionLost = (why: PositionLost['why'], message: string, error?: unknown): ServiceError =>
   new ServiceError('position_lost', message, { cause: { why, error } satisfies PositionLost });

@@ -391,6 +391,23 @@ describe('change source on MongoDB', () => {
       await client.close();
     });
 
+    test('int64 comes as the driver itself takes it: at a bigint in an error its monitor throws, where nobody can catch it', async () => {
+      const replies: Document[] = [];
+      const db: typeof database.db = Object.create(database.db);
+      db.command = async (...given) => {
+        const reply = await database.db.command(...given);
+        replies.push(reply);
+        return reply;
+      };
+      const own = new MongoChangeSource({ db, replicaSet, clock, maxAwaitTimeMs });
+      await own.open(undefined);
+      await own.read();
+      await own.read();
+      await own.close();
+      const cursors = replies.flatMap(({ cursor }) => (cursor === undefined ? [] : [cursor.id]));
+      expect(cursors).toEqual([expect.any(Long), expect.any(Long)]);
+    });
+
     test('a hundred starts and stops leave no cursor on the server', async () => {
       await source.close();
       for (let round = 0; round < 100; round++) {
