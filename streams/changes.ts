@@ -80,6 +80,7 @@ export class Changes {
    */
   rewind(position: StreamPosition | undefined): void {
     this.epoch += 1;
+    this.caughtUp = Number.NEGATIVE_INFINITY;
     this.params.tracker.rewind(position);
   }
 
@@ -144,7 +145,7 @@ export class Changes {
     this.sweepDue = false;
     const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
     const handled = (): void => {
-      if (complete) this.caughtUp = askedAt;
+      if (complete && this.openedIn === this.epoch) this.caughtUp = askedAt;
       done();
     };
     // the rest of the stream does not wait for a sweep, only the position does

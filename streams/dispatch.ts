@@ -253,6 +253,7 @@ export class Dispatch {
     }
   }
 
+  /** A channel asks once more just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
   private async hand(lane: Lane, entry: InDoubt): Promise<void> {
     const { clock, instruments } = this.params;
     const { row, decidedAt } = entry;
@@ -261,22 +262,26 @@ export class Dispatch {
     this.gate.renew();
     const handedAt = clock.now();
     const began = clock.monotonic();
-    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, () => this.mayBegin(row));
+    let isStale = false;
+    const mayBegin = (): boolean => {
+      this.unbegun.delete(row);
+      isStale = !this.stopped && this.gate.isStale(row.campaignId);
+      return (
+        !this.stopped && !entry.overtaken && this.gate.mayBegin(row.campaignId) && this.params.maySend(row.campaignId)
+      );
+    };
+    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, mayBegin);
     this.unbegun.delete(row);
     lane.active -= 1;
     lane.answered += 1;
-    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry);
+    // what was only not known in time is tried again after a while, lest it misses each time by the same margin
+    if (outcome.kind === 'retry' && outcome.code === notBegun && !isStale) this.hold(entry);
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
-      this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
+      const left = outcome.kind === 'retry' && outcome.code === notBegun ? {} : { handedAt };
+      this.tell({ row, outcome, decidedAt, ...left, answeredAt: clock.now() });
     }
     this.pump(lane);
-  }
-
-  /** Asked just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
-  private mayBegin(row: Message): boolean {
-    this.unbegun.delete(row);
-    return !this.stopped && this.gate.mayBegin(row.campaignId) && this.params.maySend(row.campaignId);
   }
 
   private hold({ row, decidedAt }: InDoubt): void {

@@ -19,11 +19,9 @@ export interface GateParams {
   logger: Logger;
 }
 
-/** What is known of campaigns and of the stop switch may be this old when the first byte of a row leaves, ms. */
+/** What is known of campaigns and of the stop switch may be this old when a row leaves, ms. */
 const freshMs = 1000;
-/** And this old when it is handed over, since a connection may have to be waited for. */
-const handedMs = 750;
-/** While anything is being handed over it is read anew after this long. */
+/** While anything is being handed over, what is this old is read anew: an answer within half a second leaves no gap. */
 const renewMs = 500;
 const leasePollMs = 50;
 
@@ -32,6 +30,8 @@ export class Gate {
   private readonly params: GateParams;
   /** By campaign: when what was last read of it, and of the stop switch, was asked for, monotonic ms. */
   private readonly read = new Map<string, number>();
+  /** When the last read was asked for, monotonic ms. */
+  private readAt = Number.NEGATIVE_INFINITY;
   private cancelRefresh: (() => void) | undefined;
   private refreshing = false;
   private waitingForLease = false;
@@ -50,20 +50,28 @@ export class Gate {
   /** If not, whatever is missing is waited for or read, and `onOpen` tells when it is there. */
   isOpen(campaignId: Id): boolean {
     if (this.params.ledger.leaseRemaining() <= 0) this.waitForLease();
-    else if (this.age(campaignId) > handedMs) this.refresh();
+    else if (this.isStale(campaignId)) this.refresh();
     else return true;
     return false;
   }
 
   /** May the first byte of a row that was handed over leave? */
   mayBegin(campaignId: Id): boolean {
-    return this.params.ledger.leaseRemaining() > 0 && this.age(campaignId) <= freshMs && !this.stopSwitch;
+    return this.params.ledger.leaseRemaining() > 0 && !this.isStale(campaignId) && !this.stopSwitch;
+  }
+
+  /** What is known of a campaign is too old for anything of it to leave. */
+  isStale(campaignId: Id): boolean {
+    return (
+      this.params.clock.monotonic() - (this.read.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY) > freshMs
+    );
   }
 
   /** Something was handed over: until it has begun, what is known stays fresh. */
   renew(): void {
     if (this.cancelRefresh !== undefined || this.refreshing || this.closed) return;
-    this.refreshIn(renewMs, this.params.isConnecting);
+    const age = this.params.clock.monotonic() - this.readAt;
+    this.refreshIn(Math.max(0, renewMs - age), this.params.isConnecting);
   }
 
   /** Nothing that was read counts any more. */
@@ -76,10 +84,6 @@ export class Gate {
   close(): void {
     this.closed = true;
     this.cancelRefresh?.();
-  }
-
-  private age(campaignId: Id): number {
-    return this.params.clock.monotonic() - (this.read.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY);
   }
 
   private waitForLease(): void {
@@ -108,6 +112,7 @@ export class Gate {
   }
 
   private refreshIn(ms: number, isNeeded = (): boolean => true): void {
+    if (this.closed) return;
     this.cancelRefresh = this.params.clock.after(ms, () => {
       this.cancelRefresh = undefined;
       if (isNeeded()) this.refresh();
@@ -126,6 +131,9 @@ export class Gate {
         this.read.set(key, asked);
       }
       this.stopSwitch = sending === 'stopped';
+      this.readAt = asked;
+      const ms = clock.monotonic() - asked;
+      if (ms > freshMs) logger.warn('what is asked before a message leaves takes too long to read; rows wait', { ms });
       return true;
     } catch (error) {
       logger.warn('the gate cannot read what it has to know; rows wait', { error });

@@ -52,7 +52,7 @@ export class Handover {
       this.settle({
         kind: 'retry',
         code: 'not_begun',
-        message: 'the lease, or its campaign, ended before it left',
+        message: 'when it could leave it was no longer certain that it may',
         counts: false,
       });
     return !this.settled;

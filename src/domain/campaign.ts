@@ -95,7 +95,8 @@ function decideNew(input: CampaignInput, raw: Record<string, unknown>): Campaign
 function decideGone(input: CampaignInput, run: Run): CampaignDecision {
   if (run.status === 'cancelled') return closeExpansion(input, run, undefined);
   if (!isDropped(run, input.collection)) return runWrite(input, undefined, cancelled(run), 'cancelled');
-  if (run.pausedReason === collectionMissing) return {};
+  // one that was held for a fault keeps that reason
+  if (run.status === 'paused' && run.pausedReason !== undefined) return {};
   const paused = { status: 'paused', pausedReason: collectionMissing } as const;
   return runWrite(input, undefined, paused, ...(run.status === 'paused' ? [] : (['paused'] as const)));
 }
@@ -161,8 +162,8 @@ function decideRunning(
 function decidePaused(input: CampaignInput, raw: Record<string, unknown>, run: Run, status: unknown): CampaignDecision {
   if (status === 'cancelled') return runWrite(input, raw, cancelled(run), 'cancelled');
   if (status === 'paused') return takeIn(input, raw, run, {});
-  // as it stood in the collection that was put back
-  const isPutBack = status === 'scheduled' && run.pausedReason === collectionMissing && run.startedAt === undefined;
+  // as it stood in the collection that was put back, maybe from before its start
+  const isPutBack = run.pausedReason === collectionMissing && starting.has(status);
   if (status !== 'running' && !isPutBack) return putBack(input, raw, run, 'paused');
   if (run.startedAt !== undefined) return takeIn(input, raw, run, { status: 'running' }, 'resumed');
   return startScheduled(input, raw, run);

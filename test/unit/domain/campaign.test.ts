@@ -491,6 +491,17 @@ describe('running', () => {
     }
   });
 
+  test('given a document from before the start is put back, then the run goes on', () => {
+    for (const status of ['pending', 'scheduled']) {
+      const gone = at(seconds(2), { run: running().run }, { collection: 'missing' });
+      const back = at(seconds(4), { raw: campaign({ status }), run: gone.run });
+      expect(back).toMatchObject({ event: 'resumed', run: { status: 'running' } });
+      expect(at(seconds(5), back)).toMatchObject({ raw: { status: 'running' }, run: { status: 'running' } });
+    }
+    const held = { ...(running().run as Run), status: 'paused' as const, pausedReason: 'not_allowed' };
+    expect(decideCampaign(inputOf(seconds(2), { run: held }, { collection: 'missing' }))).toEqual({});
+  });
+
   test('given another collection of the name, then whether a document is missing from it is a drop or a cancel', () => {
     const first = at(seconds(1), running(), { collection: 'first' });
     expect(first.run).toMatchObject({ status: 'running', collectionUuid: 'first' });

@@ -82,12 +82,12 @@ test('what waits to leave is decided again when its conversation moved on, and l
   ]);
 });
 
-test('what has not begun is held when sending was stopped, its campaign was held, or nothing is known any more', async () => {
+test('what has not begun is held when sending was stopped or its campaign was held, and tried again when nothing is known any more', async () => {
   const cases: [string, (world: ReturnType<typeof connecting>) => void][] = [
     ['sent', () => {}],
     ['held', (world) => world.set({ sending: 'stopped' })],
     ['held', (world) => world.set({ maySend: false })],
-    ['held', (world) => world.set({ isAway: true })],
+    ['retry', (world) => world.set({ isAway: true })],
     ['held', (world) => world.set({ lease: 0 })],
     ['held', ({ dispatch }) => dispatch.stop()],
   ];
@@ -164,3 +164,48 @@ test('a row that is taken in twice takes one place', async () => {
   dispatch.settled(row);
   expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([0, before]);
 });
+
+test.each([
+  [300, 750],
+  [400, 650],
+  [400, 800],
+  [500, 520],
+  [450, 3_000],
+])(
+  'what is known is read in %i ms and a connection made in %i ms: everything leaves at the first try',
+  async (readMs, connectMs) => {
+    const clock = manualClock();
+    let tries = 0;
+    const channel: Channel = {
+      ...facts('sms', 'phone', {}),
+      concurrency: 4,
+      send: (_, __, mayBegin = () => true) =>
+        new Promise((resolve) => {
+          tries += 1;
+          clock.after(connectMs, () =>
+            resolve(mayBegin() ? { kind: 'sent' } : { kind: 'retry', code: 'not_begun', message: '', counts: false }),
+          );
+        }),
+      close: async () => {},
+    };
+    const dispatch = new Dispatch({
+      ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock, logger: silentLogger },
+      ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+      campaigns: {
+        heads: () => new Promise((resolve) => clock.after(readMs, () => resolve(new Map()))),
+        sending: async () => 'on',
+      },
+      ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+    });
+    const sent: string[] = [];
+    dispatch.results$.subscribe(({ row, outcome }) => void sent.push(`${row._id} ${outcome.kind}`));
+    const rows = Array.from({ length: 20 }, (_, n) => `c${n}`);
+    for (const id of rows) {
+      const row = { _id: `${id}/1`, conversationId: id, campaignId: 'spring', channel: 'sms' } as Message;
+      dispatch.enqueue([{ row, decidedAt: 0 }]);
+    }
+    await clock.advanceAsync(60_000);
+    expect(sent.sort()).toEqual(rows.map((id) => `${id}/1 sent`).sort());
+    expect(tries).toBe(rows.length);
+  },
+);
