@@ -5,6 +5,8 @@ import { nothing, surely } from './faults.mjs';
 /** For the deletion of a campaign to be taken in, ms: its owner may be gone. */
 const mostMs = 20_000;
 const noticedMs = 1_500;
+/** All workers may be away at the same time. */
+const notedMs = 120_000;
 
 /**
  * Other services write nothing meanwhile.
@@ -27,6 +29,7 @@ export async function dropAndRestore({ db, traffic, workers }, { leaves, ms }) {
     await unlessDone(48, () => db.createCollection('campaigns', options));
     await unlessDone(11_000, () => campaigns.insertMany(dump, { ordered: false }));
     for (const { key, v: _, ...rest } of indexes) await surely(() => campaigns.createIndex(key, rest));
+    await collectionIsNoted(db);
     if (await left) workers.start(leaves);
   });
 }
@@ -35,6 +38,20 @@ export async function dropAndRestore({ db, traffic, workers }, { leaves, ms }) {
 async function noticed(db) {
   const held = () => db.collection('campaign_runs').findOne({ pausedReason: 'collection_missing' });
   for (const deadline = Date.now() + noticedMs; Date.now() < deadline && !(await surely(held)); ) await sleep(100);
+}
+
+/** What is deleted before anybody saw it in the new collection cannot be told from what was dropped. */
+async function collectionIsNoted(db) {
+  const [{ info }] = await surely(() => db.listCollections({ name: 'campaigns' }).toArray());
+  const elsewhere = { settled: false, collectionUuid: { $ne: info.uuid.toString() } };
+  const open = async () => {
+    const runs = await db
+      .collection('campaign_runs')
+      .find(elsewhere, { projection: { _id: 1 } })
+      .toArray();
+    return db.collection('campaigns').countDocuments({ _id: { $in: runs.map(({ _id }) => _id) } });
+  };
+  for (const deadline = Date.now() + notedMs; Date.now() < deadline && (await surely(open)) > 0; ) await sleep(100);
 }
 
 const unlessDone = (code, work) =>

@@ -85,6 +85,7 @@ export async function initDatabase(db: Db, { partitions }: { partitions: number 
   }
   await ensureCluster(db, partitions);
   await ensurePartitions(db, partitions, changes);
+  await noteCampaigns(db, problems);
   return { partitions, clusterId: await readClusterId(db), changes, problems };
 }
 
@@ -120,6 +121,33 @@ export async function uuidOf(db: Db, name: string): Promise<string | undefined> 
   return found?.info?.uuid?.toString();
 }
 
+/** Open runs whose documents are in a collection of campaigns that is another one than when they were last seen, as after a restore. */
+async function noteCampaigns(db: Db, problems: string[]): Promise<void> {
+  const { campaigns, runs } = collections(db);
+  const uuid = await uuidOf(db, 'campaigns');
+  if (uuid === undefined) return;
+  const elsewhere = { settled: false, collectionUuid: { $ne: uuid } };
+  const ids = (await runs.find(elsewhere, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id);
+  for (let from = 0; from < ids.length; from += 1000) {
+    const there = await campaigns
+      .find({ _id: { $in: ids.slice(from, from + 1000) } }, { projection: { _id: 1 } })
+      .toArray();
+    try {
+      await runs.updateMany(
+        { _id: { $in: there.map(({ _id }) => _id) }, ...elsewhere },
+        { $set: { collectionUuid: uuid } },
+      );
+    } catch (error) {
+      // an older validator that could not be replaced
+      if (code(error) !== validationFailed) throw error;
+      problems.push(
+        'it is not remembered which collection `campaigns` is: the validator of campaign_runs is an older one',
+      );
+      return;
+    }
+  }
+}
+
 const notInitialised = (db: Db): ServiceError =>
   new ServiceError('not_initialised', `database ${db.databaseName} is not prepared: run \`communication-base init\``);
 
@@ -135,6 +163,7 @@ const code = (error: unknown): unknown => (error instanceof MongoServerError ? e
 const unauthorized = 13;
 const namespaceExists = 48;
 const duplicateKey = 11000;
+const validationFailed = 121;
 /** IndexOptionsConflict, IndexKeySpecsConflict: something of the same name or key is there in another form. */
 const indexConflicts: unknown[] = [85, 86];
 

@@ -11,7 +11,14 @@ import { ServiceError } from '../../src/domain/errors.ts';
 import { collections as definitions } from '../../src/domain/generated/schemas.ts';
 import { MongoChangeSource } from '../../src/mongo/changeSource.ts';
 import { connect, replicaSetId } from '../../src/mongo/client.ts';
-import { collections, initDatabase, ownCollections, readCluster, schemaVersion } from '../../src/mongo/collections.ts';
+import {
+  collections,
+  initDatabase,
+  ownCollections,
+  readCluster,
+  schemaVersion,
+  uuidOf,
+} from '../../src/mongo/collections.ts';
 import { indexes } from '../../src/mongo/indexes.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { MongoMembership } from '../../src/mongo/membership.ts';
@@ -47,6 +54,18 @@ const run = (status = 'running'): Document => ({
   wake: new Double(0),
   createdAt: new Date(),
   updatedAt: new Date(),
+});
+
+test('open runs whose documents are in another collection of campaigns than they were are noted, whoever looks at them', async () => {
+  await using database = await testDatabase('init');
+  const { db } = database;
+  await initDatabase(db, { partitions: 4 });
+  const { campaigns, runs } = collections(db);
+  await campaigns.insertOne({ _id: 'kept', status: 'running' } as never);
+  await runs.insertMany(['kept', 'lost'].map((_id) => ({ ...run(), _id, collectionUuid: 'another' }) as never));
+  await initDatabase(db, { partitions: 4 });
+  const noted = await runs.find({ collectionUuid: await uuidOf(db, 'campaigns') } as never).toArray();
+  expect(noted.map(({ _id }) => _id)).toEqual(['kept']);
 });
 
 describe('initDatabase', () => {
