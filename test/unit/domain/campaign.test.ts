@@ -11,6 +11,7 @@ import {
   mayStart,
   runAfter,
 } from '../../../src/domain/campaign.ts';
+import { headOf } from '../../../src/domain/campaignPins.ts';
 import type { Id, Run, Template } from '../../../src/domain/model.ts';
 import { channels, facts, seconds, t0 } from './given.ts';
 
@@ -491,6 +492,18 @@ describe('running', () => {
     }
   });
 
+  test('given a campaign that fails at once, then there is no run to note its collection in', () => {
+    const found = at(t0, { raw: campaign({ flow: { stages: [] } }), run: undefined }, { collection: 'first' });
+    expect(found.raw).toMatchObject({ status: 'failed' });
+    expect(found.run).toBeUndefined();
+  });
+
+  test('the head of a campaign is its status, and its end where that is a date', () => {
+    const endAt = new Date(seconds(60));
+    expect(headOf(campaign({ schedule: { endAt } }))).toEqual({ status: 'pending', endAt });
+    expect(headOf(campaign({ schedule: { endAt: 'soon' } }))).toEqual({ status: 'pending' });
+  });
+
   test('given a document from before the start is put back, then the run goes on', () => {
     for (const status of ['pending', 'scheduled']) {
       const gone = at(seconds(2), { run: running().run }, { collection: 'missing' });
@@ -517,6 +530,8 @@ describe('running', () => {
     expect(started.run).toMatchObject({ status: 'running', collectionUuid: 'first' });
     const putBack = at(seconds(3), edited(first, { status: 'what' }), { collection: 'second' });
     expect(putBack).toMatchObject({ raw: { status: 'running' }, run: { collectionUuid: 'second' } });
+    const paused = at(seconds(3), edited(first, { status: 'paused' }), { collection: 'second' });
+    expect(paused.run).toMatchObject({ status: 'paused', collectionUuid: 'second' });
   });
 
   test.each(['pending', 'draft', 'scheduled', 'completed', 'failed', 'what', 7, undefined])(
