@@ -1,20 +1,30 @@
-/** Turns over a list of which only a part is looked at each time: the next one begins behind the last that was reached. */
+/** Turns over a list that changes, of which only a part is looked at each time: who has waited longest is first. */
 export class Turns {
-  private after: string | undefined;
-  private last: string | undefined;
+  /** By key: since when it waits, its arrival or the end of the turn in which it was looked at last. */
+  private since = new Map<string, number>();
+  private readonly reachedNow = new Set<string>();
+  private now = 0;
 
-  /** Once round, from where this turn begins; the same until `next`. */
+  /** The same until `next`. */
   order<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
-    const start = all.findIndex((one) => keyOf(one) === this.after) + 1;
-    return [...all.slice(start), ...all.slice(0, start)];
+    const waiting = all.map((one) => {
+      const key = keyOf(one);
+      return { one, key, since: this.since.get(key) ?? this.now };
+    });
+    this.since = new Map(waiting.map(({ key, since }) => [key, since]));
+    return waiting.sort((a, b) => a.since - b.since).map(({ one }) => one);
   }
 
   /** Told each that was looked at. */
   reached(key: string): void {
-    this.last = key;
+    this.reachedNow.add(key);
   }
 
+  /** The turn is over. */
   next(): void {
-    this.after = this.last;
+    this.now += 1;
+    for (const key of this.reachedNow) this.since.set(key, this.now);
+    this.reachedNow.clear();
+    this.now += 1;
   }
 }

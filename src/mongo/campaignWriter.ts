@@ -128,13 +128,13 @@ export class CampaignWriter {
     }
   }
 
-  private async head(id: Id, session: ClientSession): Promise<CampaignHead | undefined> {
+  private async head(id: Id, session: ClientSession): Promise<StoredHead | undefined> {
     const projection = { status: 1, version: 1 };
     return (await this.of.campaigns.findOne({ _id: id }, { session, projection })) ?? undefined;
   }
 
   private updateCampaign(
-    { _id, version }: CampaignHead,
+    { _id, version }: StoredHead,
     set: Partial<CampaignDocument>,
     session: ClientSession,
     unset: readonly (keyof CampaignDocument)[] = [],
@@ -154,7 +154,7 @@ export class CampaignWriter {
 }
 
 /** As stored: others may have put anything there. */
-type CampaignHead = { _id: Id; status?: unknown; version?: unknown };
+type StoredHead = { _id: Id; status?: unknown; version?: unknown };
 
 /** Nothing is inserted for a run that ended in the meantime, nor when another member was here first. */
 const expandable = ({ campaignId, from }: ExpansionSlice): Document => ({
