@@ -283,6 +283,7 @@ function outboundOf(row: Message): OutboundMessage {
     content: row.content ?? {},
     stage: row.stage,
     step: row.step,
+    queuedAt: row.queuedAt,
     traceparent: row.trace?.traceparent ?? absent,
   };
 }

@@ -102,6 +102,18 @@ export const bundle: { definitions: Record<string, unknown> } = {
           },
           "additionalProperties": false
         },
+        "unsubscribe": {
+          "type": "object",
+          "properties": {
+            "url": {
+              "type": "string"
+            },
+            "mailto": {
+              "type": "string"
+            }
+          },
+          "additionalProperties": false
+        },
         "template": {
           "type": "object",
           "properties": {

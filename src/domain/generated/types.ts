@@ -46,6 +46,10 @@ export interface Run {
     startAt?: Date;
     endAt?: Date;
   };
+  unsubscribe?: {
+    url?: string;
+    mailto?: string;
+  };
   template?: {
     id?: string;
     version?: number;

@@ -104,7 +104,16 @@ describe('checkCampaign', () => {
     const flow = { stages: [{ ...stages[0], channel: 'mail' }] };
     expect(faultsOf(campaign({ flow }))).toEqual({ unsubscribe: expect.stringContaining('unsubscribe_missing') });
     expect(faultsOf(campaign({ flow, unsubscribe: {} }))).toEqual({ unsubscribe: expect.anything() });
-    expect(faultsOf(campaign({ flow, unsubscribe: { mailto: 'x' } }))).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe: { mailto: 'stop@a.test' } }))).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe: { mailto: 'x', url: 'http://a.test' } }))).toEqual({
+      'unsubscribe.url': 'not_allowed: has to be an https:// address (RFC 8058)',
+      'unsubscribe.mailto': expect.stringContaining('not_allowed: has to be a mail address'),
+    });
+    const unsubscribe = { url: 'https://a.test/{{ token }}' };
+    expect(faultsOf(campaign({ flow, unsubscribe }), { unsubscribeTokens: true })).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe }), { unsubscribeTokens: false })).toEqual({
+      'unsubscribe.url': 'hash_key_missing: uses {{ token }}, which is made with HASH_KEY: set it',
+    });
     expect(faultsOf(campaign({ flow, transactional: true }))).toEqual({});
   });
 
