@@ -41,7 +41,8 @@ export class Handover {
 
   /**
    * Called by the driver when the next thing it does is to let bytes leave. False: it must not, and has nothing more to tell.
-   * A process that was frozen in between finds its lease over here.
+   * A process that was frozen in between finds its lease over here. May be asked again: bytes of a message that cannot count
+   * for the whole of it may go first, with `begun` put back meanwhile.
    */
   begin(): boolean {
     if (this.settled) return false;

@@ -208,7 +208,7 @@ export interface OutboundMessage {
   stage: string;
   step: number;
   /** When it was decided: the date of a mail, the same for every try. */
-  queuedAt?: Date;
+  queuedAt: Date;
   traceparent?: string;
 }
 

@@ -1,0 +1,148 @@
+import { type PassThrough, Transform } from 'node:stream';
+import type { Handover, Wire } from './handover.ts';
+import { connectVerdict, describe, queueIdOf, replyVerdict, type SmtpError } from './smtpAnswer.ts';
+import type { Mail, MailDefaults } from './smtpMessage.ts';
+import type { SmtpPool } from './smtpPool.ts';
+import type { SmtpSession } from './smtpSession.ts';
+
+/** What a channel settles once. */
+export interface Setup {
+  pool: SmtpPool;
+  defaults: MailDefaults;
+  /** Blanked where a reply repeats it. */
+  secret: string | undefined;
+}
+
+/**
+ * One mail on its way. The server can take it only once it has the last dot, so the message is in doubt from just before
+ * that dot: whatever breaks earlier is a retry, of which nothing left.
+ */
+export class Delivery implements Wire {
+  readonly #handover: Handover;
+  readonly #setup: Setup;
+  readonly #compose: () => Mail;
+  #session: SmtpSession | undefined;
+
+  constructor(handover: Handover, setup: Setup, compose: () => Mail) {
+    this.#handover = handover;
+    this.#setup = setup;
+    this.#compose = compose;
+  }
+
+  cut(): void {
+    this.#session?.close();
+  }
+
+  /** `fresh`: a connection that had been waiting was dead. Throws MailFault. */
+  start(fresh = false): void {
+    const { pool, secret } = this.#setup;
+    const mail = this.#compose();
+    const refusal = pool.refusal();
+    if (refusal !== undefined) {
+      this.#handover.settle(refusal);
+      return;
+    }
+    const session = pool.take(fresh);
+    this.#session = session;
+    if (session.ready) this.#transmit(session, mail, true);
+    else {
+      session.open((error) => {
+        if (error === undefined) {
+          pool.letIn();
+          this.#transmit(session, mail, false);
+          return;
+        }
+        session.close();
+        const said = describe(error, secret);
+        const verdict = connectVerdict(error, said);
+        if (error.code === 'EAUTH' && verdict !== undefined) pool.refuse(verdict);
+        if (verdict === undefined) this.#handover.lost('connection_failed', said);
+        else this.#handover.settle(verdict);
+      });
+    }
+  }
+
+  #transmit(session: SmtpSession, mail: Mail, reused: boolean): void {
+    const { pool } = this.#setup;
+    const handover = this.#handover;
+    if (mail.international && !session.international) {
+      const message = 'the address is not ASCII, and the server has no SMTPUTF8';
+      handover.settle({ kind: 'rejected', code: 'address_invalid', message });
+      pool.give(session);
+      return;
+    }
+    // Asked before anything of the message is shown to the server, and again before the dot.
+    if (!handover.begin()) {
+      pool.give(session);
+      return;
+    }
+    handover.begun = false;
+    session.mails += 1;
+    session.send(mail.envelope, this.#guarded(session, mail), (error, response = '') => {
+      if (error === undefined) this.#sent(session, response);
+      else this.#failed(session, error, reused);
+    });
+  }
+
+  /** The mail's bytes; their end, which becomes the dot, only when the message may still leave. */
+  #guarded(session: SmtpSession, mail: Mail): Transform {
+    const handover = this.#handover;
+    const gate = new Transform({
+      transform: (chunk, _encoding, next) => next(null, chunk),
+      flush: (end) => {
+        if (handover.begin()) end();
+        else session.close();
+      },
+    });
+    const source = mail.node.createReadStream() as PassThrough;
+    source.once('error', (error) => gate.destroy(error));
+    gate.once('close', () => source.destroy());
+    return source.pipe(gate);
+  }
+
+  #sent(session: SmtpSession, response: string): void {
+    const id = queueIdOf(response);
+    this.#handover.settle({ kind: 'sent', ...(id === undefined ? {} : { providerMessageId: id }) });
+    this.#setup.pool.give(session);
+  }
+
+  #failed(session: SmtpSession, error: SmtpError, reused: boolean): void {
+    const { secret } = this.#setup;
+    const handover = this.#handover;
+    const said = describe(error, secret);
+    const answered = error.response !== undefined;
+    // A server ends connections that waited, and those it thinks are old: nothing of the message left.
+    if (reused && !handover.begun && !handover.settled && (!answered || error.responseCode === 421)) {
+      session.close();
+      this.start(true);
+    } else if (answered) {
+      handover.verdict = replyVerdict(error, said);
+      this.#reset(session, error);
+    } else if (error.code === 'EMESSAGE' || error.code === 'EENVELOPE') {
+      // Refused by the library for what the server had announced, such as its SIZE: no command was written.
+      handover.settle({ kind: 'rejected', code: 'message_refused', message: said });
+      this.#setup.pool.give(session);
+    } else {
+      session.close();
+      handover.lost(handover.begun ? 'connection_lost' : 'connection_failed', said);
+    }
+  }
+
+  /** The result is told once the connection is free for another message, or gone: never more of them than the limit. */
+  #reset(session: SmtpSession, { responseCode }: SmtpError): void {
+    const settle = (): void => {
+      const { verdict } = this.#handover;
+      if (verdict !== undefined) this.#handover.settle(verdict);
+    };
+    if (session.gone || responseCode === 421 || responseCode === 503) {
+      session.close();
+      settle();
+      return;
+    }
+    session.reset((error) => {
+      if (error !== undefined) session.close();
+      settle();
+      this.#setup.pool.give(session);
+    });
+  }
+}
