@@ -1,4 +1,4 @@
-import { type PassThrough, Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Handover, Wire } from './handover.ts';
 import { connectVerdict, describe, queueIdOf, replyVerdict, type SmtpError } from './smtpAnswer.ts';
 import type { Mail, MailDefaults } from './smtpMessage.ts';
@@ -84,20 +84,16 @@ export class Delivery implements Wire {
     });
   }
 
-  /** The mail's bytes; their end, which becomes the dot, only when the message may still leave. */
-  #guarded(session: SmtpSession, mail: Mail): Transform {
+  /** The mail's bytes, from when the server asks for them; their end, which becomes the dot, only when it may still leave. */
+  #guarded(session: SmtpSession, mail: Mail): Readable {
     const handover = this.#handover;
-    const gate = new Transform({
-      transform: (chunk, _encoding, next) => next(null, chunk),
-      flush: (end) => {
-        if (handover.begin()) end();
-        else session.close();
-      },
-    });
-    const source = mail.node.createReadStream() as PassThrough;
-    source.once('error', (error) => gate.destroy(error));
-    gate.once('close', () => source.destroy());
-    return source.pipe(gate);
+    async function* bytes(): AsyncGenerator<Buffer> {
+      yield* mail.node.createReadStream() as AsyncIterable<Buffer>;
+      if (handover.begin()) return;
+      session.close();
+      throw new Error('it may not leave');
+    }
+    return Readable.from(bytes(), { objectMode: false });
   }
 
   #sent(session: SmtpSession, response: string): void {
