@@ -67,15 +67,15 @@ export class Delivery implements Wire {
     const handover = this.#handover;
     if (mail.international && !session.international) {
       const message = 'the address is not ASCII, and the server has no SMTPUTF8';
-      handover.settle({ kind: 'rejected', code: 'address_invalid', message });
       pool.give(session);
+      handover.settle({ kind: 'rejected', code: 'address_invalid', message });
       return;
     }
     // Asked before anything of the message is shown to the server, and again before the dot.
-    if (!handover.begin()) {
-      pool.give(session);
-      return;
-    }
+    // Whoever is told no makes room for the next message, which finds the connection free.
+    pool.give(session);
+    if (!handover.begin()) return;
+    pool.keep(session);
     handover.begun = false;
     session.mails += 1;
     session.send(mail.envelope, this.#guarded(session, mail), (error, response = '') => {
@@ -98,8 +98,8 @@ export class Delivery implements Wire {
 
   #sent(session: SmtpSession, response: string): void {
     const id = queueIdOf(response);
-    this.#handover.settle({ kind: 'sent', ...(id === undefined ? {} : { providerMessageId: id }) });
     this.#setup.pool.give(session);
+    this.#handover.settle({ kind: 'sent', ...(id === undefined ? {} : { providerMessageId: id }) });
   }
 
   #failed(session: SmtpSession, error: SmtpError, reused: boolean): void {
@@ -116,8 +116,8 @@ export class Delivery implements Wire {
       this.#reset(session, error);
     } else if (error.code === 'EMESSAGE' || error.code === 'EENVELOPE') {
       // Refused by the library for what the server had announced, such as its SIZE: no command was written.
-      handover.settle({ kind: 'rejected', code: 'message_refused', message: said });
       this.#setup.pool.give(session);
+      handover.settle({ kind: 'rejected', code: 'message_refused', message: said });
     } else {
       session.close();
       handover.lost(handover.begun ? 'connection_lost' : 'connection_failed', said);
@@ -137,8 +137,8 @@ export class Delivery implements Wire {
     }
     session.reset((error) => {
       if (error !== undefined) session.close();
-      settle();
       this.#setup.pool.give(session);
+      settle();
     });
   }
 }

@@ -25,13 +25,13 @@ export class SmtpPool {
   take(fresh: boolean): SmtpSession {
     const waiting = [...this.#idle.keys()].at(-1);
     if (waiting !== undefined) {
-      this.#rest(waiting);
+      this.keep(waiting);
       if (!fresh) return waiting;
       // It takes the place of this one: never more connections than messages under way.
       waiting.close();
     }
     const session = new SmtpSession(this.#server, this.#clock, (gone) => {
-      this.#rest(gone);
+      this.keep(gone);
       this.#all.delete(gone);
       if (this.#all.size === 0) this.#onEmpty?.();
     });
@@ -47,6 +47,12 @@ export class SmtpPool {
         session,
         this.#clock.after(idleMs, () => this.#retire(session)),
       );
+  }
+
+  /** It serves a message: nobody else gets it. */
+  keep(session: SmtpSession): void {
+    this.#idle.get(session)?.();
+    this.#idle.delete(session);
   }
 
   /** What every message is told while the server refuses our login; one after each pause tries it again. */
@@ -78,12 +84,7 @@ export class SmtpPool {
   }
 
   #retire(session: SmtpSession): void {
-    this.#rest(session);
+    this.keep(session);
     session.quit();
-  }
-
-  #rest(session: SmtpSession): void {
-    this.#idle.get(session)?.();
-    this.#idle.delete(session);
   }
 }
