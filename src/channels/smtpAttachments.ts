@@ -126,6 +126,8 @@ export class AttachmentSource {
         signal: AbortSignal.timeout(this.#timeoutMs),
         headers: { 'user-agent': 'communication-base', accept: '*/*' },
       });
+      // What is thrown away before its end tells so, to whoever listens.
+      body.on('error', () => undefined);
       try {
         if (statusCode !== 200) throw new AttachmentUnavailable(`HTTP ${statusCode} for ${oneLine(href, 120)}`);
         if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
