@@ -73,7 +73,8 @@ export function replyVerdict(error: SmtpError, said: string): SendResult {
   if (code < 500 || code === 503) return { kind: 'retry', code: `smtp_${code}`, message: said, counts: true };
   const large = code === 552 || tooLarge.has(enhanced ?? '');
   if (command === 'MAIL FROM' && !large) return trouble('sender_refused', said);
-  if (command === 'RCPT TO' && badRecipient.has(enhanced ?? '')) {
+  // A mail has one recipient: the answer to the message can only mean the same.
+  if (badRecipient.has(enhanced ?? '')) {
     return { kind: 'rejected', code: 'address_invalid', message: said };
   }
   return { kind: 'rejected', code: `smtp_${code}`, message: said };

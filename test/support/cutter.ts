@@ -16,6 +16,8 @@ export interface Cutter {
   sent(from: Fault['from']): string;
   /** Counts from here; undefined: everything passes. Each fault happens once. */
   arm(fault: Fault | undefined): void;
+  /** Cuts every connection there is at this moment. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,9 @@ export async function startCutter(target: number): Promise<Cutter> {
     sent: (from) => seen[from],
     arm(next) {
       [fault, left, silent] = [next, next?.at ?? Number.POSITIVE_INFINITY, false];
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy();
     },
     close: () =>
       new Promise((resolve) => {
