@@ -31,12 +31,12 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
   };
 }
 
-function createDriver(config: ChannelConfig, { clock, write }: ChannelDependencies): Driver {
+function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Driver {
   switch (config.driver) {
     case 'http':
       return new HttpDriver(config, clock);
     case 'smtp':
-      return new SmtpDriver(config, { clock });
+      return new SmtpDriver(config, { clock, logger });
     case 'console':
       return new ConsoleDriver(clock, consoleWriter(write));
     case 'file': {

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { ChannelConfig } from '../config.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { parseMailbox } from '../domain/mailAddress.ts';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock, Logger } from '../domain/ports.ts';
 import type { Driver, Handover } from './handover.ts';
 import { AttachmentSource, AttachmentUnavailable } from './smtpAttachments.ts';
 import { Delivery, type Setup } from './smtpDelivery.ts';
@@ -36,8 +36,22 @@ function serverOf({ url: text = '', token }: ChannelConfig, ca: string | undefin
   };
 }
 
+const troubleEveryMs = 60_000;
+
+/** Every message of the channel meets the same trouble: one line a minute says so. */
+function troubleLog(channel: string, clock: Clock, logger: Logger): Setup['onTrouble'] {
+  const told = new Map<string, number>();
+  return (code, message) => {
+    const now = clock.monotonic();
+    if (now - (told.get(code) ?? Number.NEGATIVE_INFINITY) < troubleEveryMs) return;
+    told.set(code, now);
+    logger.warn('the mail server takes nothing from this channel: its messages wait', { channel, code, message });
+  };
+}
+
 export interface SmtpDependencies {
   clock: Clock;
+  logger: Logger;
   /** Certificates to trust besides Node's own; for tests. */
   ca?: string;
   dispatcher?: Dispatcher;
@@ -49,13 +63,18 @@ export class SmtpDriver implements Driver {
   readonly #attachments: AttachmentSource;
 
   /** Throws ServiceError `config_invalid`. */
-  constructor(config: ChannelConfig, { clock, ca, dispatcher }: SmtpDependencies) {
+  constructor(config: ChannelConfig, { clock, logger, ca, dispatcher }: SmtpDependencies) {
     const { name, url = '', from = '', headers, attachmentHosts = [], timeoutMs } = config;
     const refuse = (what: string): ServiceError => new ServiceError('config_invalid', `channel ${name}: ${what}`);
     if (!URL.canParse(url) || !/^smtps?:\/\//i.test(url)) throw refuse('driver smtp needs an smtp:// or smtps:// URL');
     if (parseMailbox(from) === undefined) throw refuse('driver smtp needs a sender (_FROM)');
     const server = serverOf(config, ca);
-    this.#setup = { pool: new SmtpPool(server, clock), defaults: { from, headers }, secret: server.login?.pass };
+    this.#setup = {
+      pool: new SmtpPool(server, clock),
+      defaults: { from, headers },
+      secret: server.login?.pass,
+      onTrouble: troubleLog(name, clock, logger),
+    };
     this.#attachments = new AttachmentSource(attachmentHosts, timeoutMs, clock, dispatcher);
   }
 

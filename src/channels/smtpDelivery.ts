@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { SendResult } from '../domain/ports.ts';
 import type { Handover, Wire } from './handover.ts';
 import { connectVerdict, describe, queueIdOf, replyVerdict, type SmtpError } from './smtpAnswer.ts';
 import type { Mail, MailDefaults } from './smtpMessage.ts';
@@ -11,6 +12,8 @@ export interface Setup {
   defaults: MailDefaults;
   /** Blanked where a reply repeats it. */
   secret: string | undefined;
+  /** Told of what concerns the whole channel. */
+  onTrouble: (code: string, message: string) => void;
 }
 
 /**
@@ -57,7 +60,7 @@ export class Delivery implements Wire {
         const verdict = connectVerdict(error, said);
         if (error.code === 'EAUTH' && verdict !== undefined) pool.refuse(verdict);
         if (verdict === undefined) this.#handover.lost('connection_failed', said);
-        else this.#handover.settle(verdict);
+        else this.#settle(verdict);
       });
     }
   }
@@ -79,8 +82,9 @@ export class Delivery implements Wire {
     handover.begun = false;
     session.mails += 1;
     session.send(mail.envelope, this.#guarded(session, mail), (error, response = '') => {
-      if (error === undefined) this.#sent(session, response);
-      else this.#failed(session, error, reused);
+      if (error !== undefined) this.#failed(session, error, reused);
+      else if (handover.begun) this.#sent(session, response);
+      else this.#failed(session, new Error('the server answered before the mail had come to its end'), false);
     });
   }
 
@@ -106,7 +110,9 @@ export class Delivery implements Wire {
     const { secret } = this.#setup;
     const handover = this.#handover;
     const said = describe(error, secret);
-    const answered = error.response !== undefined;
+    // Anything else is no answer to what was asked (RFC 5321, 4.2.1): nobody knows what it means.
+    const { responseCode = 0 } = error;
+    const answered = responseCode >= 400 && responseCode < 600;
     // A server ends connections that waited, and those it thinks are old: nothing of the message left.
     if (reused && !handover.begun && !handover.settled && (!answered || error.responseCode === 421)) {
       session.close();
@@ -114,7 +120,7 @@ export class Delivery implements Wire {
     } else if (answered) {
       handover.verdict = replyVerdict(error, said);
       this.#reset(session, error);
-    } else if (error.code === 'EMESSAGE' || error.code === 'EENVELOPE') {
+    } else if (error.response === undefined && (error.code === 'EMESSAGE' || error.code === 'EENVELOPE')) {
       // Refused by the library for what the server had announced, such as its SIZE: no command was written.
       this.#setup.pool.give(session);
       handover.settle({ kind: 'rejected', code: 'message_refused', message: said });
@@ -125,12 +131,14 @@ export class Delivery implements Wire {
   }
 
   /** The result is told once the connection is free for another message, or gone: never more of them than the limit. */
-  #reset(session: SmtpSession, { responseCode }: SmtpError): void {
+  #reset(session: SmtpSession, { code, responseCode }: SmtpError): void {
     const settle = (): void => {
       const { verdict } = this.#handover;
-      if (verdict !== undefined) this.#handover.settle(verdict);
+      if (verdict !== undefined) this.#settle(verdict);
     };
-    if (session.gone || responseCode === 421 || responseCode === 503) {
+    // A server that refuses a mail while it is still coming would read what follows as the rest of it.
+    const halfway = code === 'EMESSAGE' && !this.#handover.begun;
+    if (session.gone || halfway || responseCode === 421 || responseCode === 503) {
       session.close();
       settle();
       return;
@@ -140,5 +148,10 @@ export class Delivery implements Wire {
       this.#setup.pool.give(session);
       settle();
     });
+  }
+
+  #settle(result: SendResult): void {
+    if (result.kind === 'retry' && !result.counts) this.#setup.onTrouble(result.code, result.message);
+    this.#handover.settle(result);
   }
 }

@@ -23,7 +23,8 @@ export function asMail(
   if (channel.mail !== undefined) {
     content.from = channel.mail.from;
     const { name } = message.contact;
-    if (typeof name === 'string' && name.trim() !== '') content.toName = name.trim().slice(0, maxNameLength);
+    if (typeof name === 'string' && name.trim() !== '')
+      content.toName = name.trim().slice(0, maxNameLength).toWellFormed();
   }
   return { kind: 'rendered', content };
 }

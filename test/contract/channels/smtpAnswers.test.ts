@@ -1,5 +1,7 @@
 /** What a server says, and what is made of it: the message's fault, the channel's trouble, or nobody's. */
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BoundedChannel } from '../../../src/channels/bounded.ts';
 import { SmtpDriver } from '../../../src/channels/smtp.ts';
 import type { Channel, SendResult } from '../../../src/domain/ports.ts';
@@ -8,7 +10,7 @@ import { selfSigned } from '../../support/certificate.ts';
 import { type Behaviour, type MailServer, reply, startMailServer } from '../../support/smtp.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { config, message, never } from './conformance.ts';
-import { channelAt, from } from './smtpChannel.ts';
+import { channelAt, from, quiet } from './smtpChannel.ts';
 
 let server: MailServer;
 let channel: Channel;
@@ -141,6 +143,10 @@ describe('a connection', () => {
 });
 
 describe('login and encryption', () => {
+  let told: unknown[];
+  beforeEach(() => {
+    told = [];
+  });
   const secured = async (
     scheme: 'smtp' | 'smtps',
     given: { trusted?: boolean; pass?: string; behaviour?: Behaviour } = {},
@@ -155,6 +161,7 @@ describe('login and encryption', () => {
     const settings = config({ driver: 'smtp', url: `${scheme}://app:${pass}@localhost:${server.port}`, from });
     const driver = new SmtpDriver(settings, {
       clock: systemClock,
+      logger: { ...quiet, warn: (_, fields) => told.push(fields) },
       ...(given.trusted === false ? {} : { ca: cert }),
     });
     channel = new BoundedChannel(settings, driver, systemClock);
@@ -186,8 +193,74 @@ describe('login and encryption', () => {
     const tried = server.connections();
     const results = await Promise.all(Array.from({ length: 20 }, (_, n) => send(n)));
     for (const result of results) expect(result).toMatchObject({ code: 'login_failed', counts: false });
-    expect(JSON.stringify(results)).not.toContain('s3cret');
+    expect(told).toEqual([expect.objectContaining({ channel: 'email', code: 'login_failed' })]);
+    expect(JSON.stringify([results, told])).not.toContain('s3cret');
     expect(server.connections()).toBe(tried);
+  });
+});
+
+describe('a server that keeps to no rules', () => {
+  /** Says `lines` one after the other: the greeting, then one for each line that ends with CRLF. */
+  const scripted = async (
+    talk: (line: string, said: string) => string | undefined,
+    delivery: 'at-least-once' | 'at-most-once' = 'at-most-once',
+  ): Promise<SendResult> => {
+    const raw = createServer((socket) => {
+      let all = '';
+      socket.on('error', () => undefined);
+      socket.write('220 hello\r\n');
+      socket.on('data', (chunk) => {
+        for (const line of chunk.toString('latin1').split(/(?<=\r\n)/)) {
+          all += line;
+          const answer = talk(line, all);
+          if (answer !== undefined) socket.write(answer);
+        }
+      });
+    });
+    raw.listen(0, '127.0.0.1');
+    await once(raw, 'listening');
+    const { port } = raw.address() as AddressInfo;
+    channel = channelAt(port, { delivery, timeoutMs: 500 });
+    const long = message(1, { content: { text: 'a line of a mail that goes on\n'.repeat(200_000) } });
+    const result = await channel.send(long, never());
+    await channel.close();
+    await new Promise((resolve) => raw.close(resolve));
+    return result;
+  };
+  const usual = (line: string): string | undefined => {
+    if (/^(MAIL|RCPT|EHLO)/.test(line)) return '250 fine\r\n';
+    return line.startsWith('DATA') ? '354 go on\r\n' : undefined;
+  };
+  beforeEach(async () => {
+    server = await startMailServer();
+  });
+
+  it.each([
+    ['refuses a mail that is still coming', '552 5.3.4 too large\r\n', { kind: 'rejected', code: 'smtp_552' }],
+    ['takes a mail that is still coming', '250 fine\r\n', { kind: 'retry', code: 'connection_failed' }],
+  ])('%s', async (_, answer, expected) => {
+    let told = false;
+    const result = await scripted((line, said) => {
+      if (told || !said.includes('goes on')) return usual(line);
+      told = true;
+      return answer;
+    });
+    expect(result).toMatchObject(expected);
+  });
+
+  it.each([
+    ['354 still', 'unknown'],
+    ['hello?', 'unknown'],
+    ['999 what', 'unknown'],
+    ['250-never the last', 'unknown'],
+  ])('answers the mail with %j', async (answer, kind) => {
+    const result = await scripted((line) => (line === '.\r\n' ? `${answer}\r\n` : usual(line)));
+    expect(result).toMatchObject({ kind });
+  });
+
+  it('answers with a line without end', async () => {
+    const result = await scripted((line) => (line.startsWith('EHLO') ? 'x'.repeat(3_000_000) : undefined));
+    expect(result).toMatchObject({ kind: 'retry', code: 'connection_failed' });
   });
 });
 

@@ -6,7 +6,7 @@ import { systemClock } from '../../../src/worker/systemClock.ts';
 import type { Arrived } from '../../support/smtp.ts';
 import { config } from './conformance.ts';
 
-const quiet: Logger = { error() {}, warn() {}, info() {}, debug() {} };
+export const quiet: Logger = { error() {}, warn() {}, info() {}, debug() {} };
 export const from = 'Łukasz at Compass <news@example.org>';
 
 /** A channel to a server of this machine, without TLS. */

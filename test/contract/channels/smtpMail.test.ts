@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/worker/systemClock.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { type MailServer, startMailServer } from '../../support/smtp.ts';
 import { config, message, never } from './conformance.ts';
-import { channelAt, from, parse } from './smtpChannel.ts';
+import { channelAt, from, parse, quiet } from './smtpChannel.ts';
 
 let server: MailServer;
 let channel: Channel;
@@ -72,6 +72,22 @@ describe('a mail', () => {
       ]),
     );
     expect(headerBlock()).not.toMatch(/x-mailer|nodemailer/i);
+  });
+
+  it('keeps a long link in one piece', async () => {
+    const link = `<https://a.test/${'abc-_~%20'.repeat(95)}>`;
+    await send({
+      text: 'Hello',
+      headers: { 'List-Unsubscribe': `<mailto:a@b.test?subject=${'x'.repeat(800)}>, ${link}` },
+    });
+    expect(headerLines().find((line) => line.startsWith('List-Unsubscribe'))).toContain(link);
+    expect(
+      Math.max(
+        ...headerBlock()
+          .split('\r\n')
+          .map((line) => line.length),
+      ),
+    ).toBeLessThan(998);
   });
 
   it('takes sender and headers of the channel where the row has none; the channel may say more about answers', async () => {
@@ -216,7 +232,11 @@ describe('attachments', () => {
     const url = `smtp://127.0.0.1:${server.port}?tls=none`;
     const settings = config({ driver: 'smtp', url, from, timeoutMs: 1000, attachmentHosts: [host] });
     const dispatcher = new Agent({ connect: { ca: cert } });
-    channel = new BoundedChannel(settings, new SmtpDriver(settings, { clock: systemClock, dispatcher }), systemClock);
+    channel = new BoundedChannel(
+      settings,
+      new SmtpDriver(settings, { clock: systemClock, logger: quiet, dispatcher }),
+      systemClock,
+    );
   });
   const attach = (...attachments: unknown[]) =>
     send({ html: '<p>Hi <img src="cid:logo"></p>', attachments: attachments as Record<string, unknown>[] });
