@@ -76,15 +76,15 @@ export class Attention {
   }
 
   private async handleCampaigns(ids: readonly Id[]): Promise<void> {
-    await this.readStatuses(ids.filter((id) => this.params.runs.get(id) !== undefined));
+    await this.readHeads(ids.filter((id) => this.params.runs.get(id) !== undefined));
     await Promise.all(ids.map((id) => this.params.campaigns.look(id)));
   }
 
-  private async readStatuses(ids: readonly Id[]): Promise<void> {
+  private async readHeads(ids: readonly Id[]): Promise<void> {
     if (ids.length === 0) return;
     const asked = this.params.clock.monotonic();
-    const statuses = await this.params.campaignStore.statuses(ids);
-    for (const id of ids) this.params.runs.seen(id, statuses.get(campaignKey(id)), asked);
+    const heads = await this.params.campaignStore.heads(ids);
+    for (const id of ids) this.params.runs.seen(id, heads.get(campaignKey(id)), asked);
   }
 
   private async handleRuns(ids: readonly Id[]): Promise<void> {
@@ -169,7 +169,7 @@ export class Attention {
   private async sweepEverything(): Promise<void> {
     const { runs, dispatch, schedule, campaigns, ownership } = this.params;
     await this.loadRuns();
-    await this.readStatuses([...runs.all()].filter(({ run }) => !run.settled).map(({ run }) => run._id));
+    await this.readHeads([...runs.all()].filter(({ run }) => !run.settled).map(({ run }) => run._id));
     dispatch.expire();
     schedule.lookAtAll();
     await campaigns.sweep();

@@ -20,6 +20,7 @@ import { audienceFault, CampaignReader, type CampaignReaderParams } from './camp
 import { Expansion } from './expansion.ts';
 import { Folding } from './folding.ts';
 import { OneByOne } from './oneByOne.ts';
+import { Turns } from './turns.ts';
 
 /** A timer of Node fires at once past 2^31 - 1 ms (24.8 days). */
 const longestTimerMs = 24 * 24 * 3_600_000;
@@ -58,6 +59,8 @@ export class Campaigns {
   private readonly waiting = new Map<string, Promise<void>>();
   private readonly timers = new Map<string, () => void>();
   private readonly failures = new Map<string, number>();
+  /** Of `forgotten`. */
+  readonly forgottenTurns = new Turns();
 
   constructor(params: CampaignsParams) {
     this.params = params;
@@ -125,13 +128,14 @@ export class Campaigns {
     }
     const ids: Id[] = [];
     for await (const id of campaigns.needingAttention()) if (this.owns(id) && !this.isInHand(keyOf(id))) ids.push(id);
-    const statuses = await campaigns.statuses(ids);
+    const heads = await campaigns.heads(ids);
     let left = wholeDocuments;
-    for (const id of ids) {
+    for (const id of this.forgottenTurns.order(ids, keyOf)) {
       const run = runs.get(keyOf(id));
       // nearly all: whole documents are read of the others only
-      if (run !== undefined && statuses.get(keyOf(id)) === run.status && !this.isOverdue(run)) continue;
+      if (run !== undefined && heads.get(keyOf(id))?.status === run.status && !this.isOverdue(run)) continue;
       if (left-- <= 0) break;
+      this.forgottenTurns.reached(keyOf(id));
       const { write } = await this.reader.decide(await this.reader.read(id));
       if (write) found.set(keyOf(id), `undecided, ${String(write.expectStatus)}`);
     }

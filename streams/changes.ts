@@ -2,7 +2,7 @@ import { asyncScheduler, concatMap, defer, ignoreElements, type Observable, type
 import { backoffMs } from '../src/domain/backoff.ts';
 import { isServiceError } from '../src/domain/errors.ts';
 import type { StreamPosition } from '../src/domain/model.ts';
-import type { Change, ChangeSource, Clock, Instruments, Logger } from '../src/domain/ports.ts';
+import type { Change, ChangeBatch, ChangeSource, Clock, Instruments, Logger } from '../src/domain/ports.ts';
 import type { PositionTracker } from '../src/domain/positions.ts';
 import { readLoop } from './operators/readLoop.ts';
 import { retryBackoff } from './operators/retryBackoff.ts';
@@ -35,6 +35,7 @@ export class Changes {
   private expected = false;
   private heardAt: number | undefined;
   private openNow = false;
+  private caughtUp = Number.NEGATIVE_INFINITY;
   /** Raised by `rewind`: a stream opened in an earlier one is behind no longer the right position. */
   private epoch = 0;
   private openedIn = 0;
@@ -46,8 +47,8 @@ export class Changes {
     this.stream$ = defer(() => this.open()).pipe(
       concatMap(() =>
         readLoop(
-          () => params.source.read(),
-          (batch) => this.accept(batch.changes, batch.position),
+          async () => ({ askedAt: params.clock.monotonic(), batch: await params.source.read() }),
+          ({ batch, askedAt }) => this.accept(batch, askedAt),
         ),
       ),
       retryBackoff({
@@ -61,6 +62,11 @@ export class Changes {
 
   get isOpen(): boolean {
     return this.openNow;
+  }
+
+  /** What was stored before (monotonic ms) has been handled, but for what a sweep is at. */
+  get caughtUpTo(): number {
+    return this.caughtUp;
   }
 
   /** Ms since something was heard, empty batches included; undefined before the first. */
@@ -124,7 +130,7 @@ export class Changes {
     this.heardAt = this.params.clock.monotonic();
   }
 
-  private async accept(changes: readonly Change[], position: StreamPosition): Promise<void> {
+  private async accept({ changes, position, complete }: ChangeBatch, askedAt: number): Promise<void> {
     const { tracker, handle, clock, instruments } = this.params;
     if (this.openedIn !== this.epoch) {
       this.expected = true;
@@ -137,11 +143,15 @@ export class Changes {
     const sweeping = this.sweepDue || swept;
     this.sweepDue = false;
     const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
+    const handled = (): void => {
+      if (complete) this.caughtUp = askedAt;
+      done();
+    };
     // the rest of the stream does not wait for a sweep, only the position does
     if (sweeping) this.params.sweep(swept).then(done, (error: unknown) => this.failed(error));
     await this.previous;
     if (this.failure !== undefined) throw this.failure;
-    this.previous = (changes.length > 0 ? handle(changes) : Promise.resolve()).then(done, (error: unknown) =>
+    this.previous = (changes.length > 0 ? handle(changes) : Promise.resolve()).then(handled, (error: unknown) =>
       this.failed(error),
     );
   }

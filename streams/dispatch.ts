@@ -2,6 +2,7 @@ import { Observable } from 'rxjs';
 import type { Conversation, Id, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type {
+  CampaignHead,
   CampaignStore,
   Channel,
   Clock,
@@ -29,9 +30,9 @@ export interface DispatchParams {
   /** Rows in doubt on this member, at most. */
   concurrency: number;
   ledger: Pick<Ledger, 'leaseRemaining'>;
-  campaigns: Pick<CampaignStore, 'statuses' | 'sending'>;
-  /** What the member sees of a campaign meanwhile; told the statuses that were re-read. */
-  seen: (campaignId: Id, status: unknown, askedAt: number) => void;
+  campaigns: Pick<CampaignStore, 'heads' | 'sending'>;
+  /** What the member sees of a campaign meanwhile; told what was re-read. */
+  seen: (campaignId: Id, head: CampaignHead | undefined, askedAt: number) => void;
   maySend: (campaignId: Id) => boolean;
   /** Called after each re-read: what was held back may go on. */
   onFresh: () => void;
@@ -51,6 +52,8 @@ interface Lane {
   bound: number;
 }
 
+/** Code of a channel's answer when it asked whether it may begin, and was told no. */
+const notBegun = 'not_begun';
 const nothing: ReadonlyMap<string, number> = new Map();
 
 /**
@@ -65,6 +68,8 @@ export class Dispatch {
   private readonly doubtByChannel = new Map<string, number>();
   private listener: ((result: RowResult) => void) | undefined;
   private readonly early: RowResult[] = [];
+  /** Handed over, and not begun: a connection is being made. */
+  private readonly unbegun = new Set<Message>();
   private abort = new AbortController();
   private stopped = false;
   private readonly gate: Gate;
@@ -91,7 +96,11 @@ export class Dispatch {
       });
     this.gate = new Gate({
       ...params,
-      waiting: () => [...this.lanes.values()].flatMap(({ queue, head }) => queue.slice(head).map(({ row }) => row)),
+      waiting: () => [
+        ...this.unbegun,
+        ...[...this.lanes.values()].flatMap(({ queue, head }) => queue.slice(head).map(({ row }) => row)),
+      ],
+      isConnecting: () => this.unbegun.size > 0,
       onOpen: () => {
         for (const lane of this.lanes.values()) this.pump(lane);
       },
@@ -244,19 +253,32 @@ export class Dispatch {
     }
   }
 
-  private async hand(lane: Lane, { row, decidedAt }: InDoubt): Promise<void> {
-    const { clock, instruments, ledger, maySend } = this.params;
+  private async hand(lane: Lane, entry: InDoubt): Promise<void> {
+    const { clock, instruments } = this.params;
+    const { row, decidedAt } = entry;
     lane.active += 1;
+    this.unbegun.add(row);
+    this.gate.renew();
     const handedAt = clock.now();
     const began = clock.monotonic();
-    // a connection may have to be made first, and the process may be frozen meanwhile
-    const mayBegin = (): boolean => ledger.leaseRemaining() > 0 && maySend(row.campaignId);
-    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, mayBegin);
+    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, (last = true) =>
+      this.mayBegin(row, last),
+    );
+    this.unbegun.delete(row);
     lane.active -= 1;
     lane.answered += 1;
-    instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
-    this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
+    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry);
+    else {
+      instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
+      this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
+    }
     this.pump(lane);
+  }
+
+  /** Asked just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
+  private mayBegin(row: Message, last: boolean): boolean {
+    if (last) this.unbegun.delete(row);
+    return !this.stopped && this.gate.mayBegin(row.campaignId) && this.params.maySend(row.campaignId);
   }
 
   private hold({ row, decidedAt }: InDoubt): void {

@@ -1,14 +1,16 @@
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Message } from '../src/domain/model.ts';
-import type { CampaignStore, Clock, Ledger, Logger } from '../src/domain/ports.ts';
+import type { CampaignHead, CampaignStore, Clock, Ledger, Logger } from '../src/domain/ports.ts';
 
 export interface GateParams {
   ledger: Pick<Ledger, 'leaseRemaining'>;
-  campaigns: Pick<CampaignStore, 'statuses' | 'sending'>;
-  /** Rows that wait to leave: of their campaigns is asked. */
+  campaigns: Pick<CampaignStore, 'heads' | 'sending'>;
+  /** Rows that wait to leave, or were handed over and have not begun to: of their campaigns is asked. */
   waiting: () => readonly Message[];
-  /** Told the status of a campaign that was read (undefined: it is gone), and when it was asked for, monotonic ms. */
-  seen: (campaignId: Id, status: unknown, askedAt: number) => void;
+  /** Is any of them handed over? */
+  isConnecting: () => boolean;
+  /** Told what was read of a campaign (undefined: it is gone), and when it was asked for, monotonic ms. */
+  seen: (campaignId: Id, head: CampaignHead | undefined, askedAt: number) => void;
   /** Rows that waited at the gate may be tried again. */
   onOpen: () => void;
   /** After each re-read: what was held back may go on. */
@@ -17,15 +19,19 @@ export interface GateParams {
   logger: Logger;
 }
 
-/** What is known of campaigns and of the stop switch may be this old when a row is handed over, ms. */
+/** What is known of campaigns and of the stop switch may be this old when the first byte of a row leaves, ms. */
 const freshMs = 1000;
+/** And this old when it is handed over, since a connection may have to be waited for. */
+const handedMs = 750;
+/** While anything is being handed over it is read anew after this long. */
+const renewMs = 500;
 const leasePollMs = 50;
 
 /** A row may leave while the lease holds and what is known of its campaign and of the stop switch is fresh. */
 export class Gate {
   private readonly params: GateParams;
-  /** By campaign: until when (monotonic ms) what was read of it, and of the stop switch, is fresh. */
-  private readonly fresh = new Map<string, number>();
+  /** By campaign: when what was last read of it, and of the stop switch, was asked for, monotonic ms. */
+  private readonly read = new Map<string, number>();
   private cancelRefresh: (() => void) | undefined;
   private refreshing = false;
   private waitingForLease = false;
@@ -43,22 +49,37 @@ export class Gate {
 
   /** If not, whatever is missing is waited for or read, and `onOpen` tells when it is there. */
   isOpen(campaignId: Id): boolean {
-    const { ledger, clock } = this.params;
-    if (ledger.leaseRemaining() <= 0) this.waitForLease();
-    else if (clock.monotonic() > (this.fresh.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY)) this.refresh();
+    if (this.params.ledger.leaseRemaining() <= 0) this.waitForLease();
+    else if (this.age(campaignId) > handedMs) this.refresh();
     else return true;
     return false;
   }
 
+  /** May the first byte of a row that was handed over leave? */
+  mayBegin(campaignId: Id): boolean {
+    return this.params.ledger.leaseRemaining() > 0 && this.age(campaignId) <= freshMs && !this.stopSwitch;
+  }
+
+  /** Something was handed over: until it has begun, what is known stays fresh. */
+  renew(): void {
+    if (this.cancelRefresh !== undefined || this.refreshing || this.closed) return;
+    this.refreshIn(renewMs, this.params.isConnecting);
+  }
+
   /** Nothing that was read counts any more. */
   expire(): void {
-    this.fresh.clear();
+    this.read.clear();
     this.refresh();
   }
 
   /** No more is read. */
   close(): void {
     this.closed = true;
+    this.cancelRefresh?.();
+  }
+
+  private age(campaignId: Id): number {
+    return this.params.clock.monotonic() - (this.read.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY);
   }
 
   private waitForLease(): void {
@@ -78,11 +99,18 @@ export class Gate {
     this.cancelRefresh = undefined;
     void this.reread().then((ok) => {
       this.refreshing = false;
-      if (!ok || this.stopSwitch)
-        this.cancelRefresh = this.params.clock.after(ok ? freshMs : leasePollMs * 4, () => this.refresh());
+      if (!ok || this.stopSwitch) this.refreshIn(ok ? freshMs : leasePollMs * 4);
       if (!ok) return;
+      if (this.params.isConnecting()) this.renew();
       this.params.onOpen();
       this.params.onFresh();
+    });
+  }
+
+  private refreshIn(ms: number, isNeeded = (): boolean => true): void {
+    this.cancelRefresh = this.params.clock.after(ms, () => {
+      this.cancelRefresh = undefined;
+      if (isNeeded()) this.refresh();
     });
   }
 
@@ -91,11 +119,11 @@ export class Gate {
     const ids = new Map(waiting().map(({ campaignId }) => [campaignKey(campaignId), campaignId]));
     const asked = clock.monotonic();
     try {
-      const [statuses, sending] = await Promise.all([campaigns.statuses([...ids.values()]), campaigns.sending()]);
-      for (const [key, until] of this.fresh) if (until < asked) this.fresh.delete(key);
+      const [heads, sending] = await Promise.all([campaigns.heads([...ids.values()]), campaigns.sending()]);
+      for (const [key, at] of this.read) if (at + freshMs < asked) this.read.delete(key);
       for (const [key, id] of ids) {
-        seen(id, statuses.get(key), asked);
-        this.fresh.set(key, asked + freshMs);
+        seen(id, heads.get(key), asked);
+        this.read.set(key, asked);
       }
       this.stopSwitch = sending === 'stopped';
       return true;

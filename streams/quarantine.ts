@@ -1,5 +1,5 @@
 import type { Conversation, CounterDelta, Message, MessageChange, SkipReason, Unit } from '../src/domain/model.ts';
-import type { RowResult } from '../src/domain/outbox.ts';
+import { errorOf, type RowResult } from '../src/domain/outbox.ts';
 import type { ConversationStore, Instruments, Logger } from '../src/domain/ports.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Candidate } from './load.ts';
@@ -72,15 +72,21 @@ const add = (counters: CounterDelta, ...paths: string[]): void => {
 
 /** What is known of a row at its end, when its conversation cannot say what follows. */
 function endOf({ outcome, answeredAt, handedAt }: RowResult): Pick<Message, 'status'> & Partial<Message> {
+  const left = handedAt === undefined ? {} : { handedAt: new Date(handedAt) };
   switch (outcome.kind) {
-    case 'sent':
-      return { status: 'sent', sentAt: new Date(answeredAt), handedAt: new Date(handedAt ?? answeredAt) };
+    case 'sent': {
+      const { providerMessageId } = outcome;
+      const known = providerMessageId === undefined ? {} : { providerMessageId };
+      return { status: 'sent', sentAt: new Date(answeredAt), handedAt: new Date(handedAt ?? answeredAt), ...known };
+    }
     case 'rejected':
-      return { status: 'failed', reason: 'provider_rejected' };
+      return { status: 'failed', reason: 'provider_rejected', error: errorOf(outcome), ...left };
     case 'unknown':
+      return { status: 'uncertain', reason: 'uncertain', error: errorOf(outcome), ...left };
     case 'lost':
       return { status: 'uncertain', reason: 'uncertain' };
     case 'retry':
+      return { status: 'skipped', reason: 'stopped', error: errorOf(outcome), ...(outcome.counts ? left : {}) };
     case 'held':
       return { status: 'skipped', reason: 'stopped' };
   }

@@ -22,6 +22,8 @@ export interface ReconcileParams {
   checks: readonly Check[];
   /** Whether the member is at work: its lease holds, the change stream is open, nothing is being swept. What stands still otherwise is not forgotten. */
   sound: () => boolean;
+  /** What was stored before this (monotonic ms) and is told by changes was taken in: a backlog is not forgotten either. */
+  caughtUpTo: () => number;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -72,8 +74,10 @@ export class Reconcile {
   }
 
   private async compare(check: Check): Promise<number> {
+    const { clock, caughtUpTo } = this.params;
     const first = await check.look();
-    if (first.size === 0 || !(await this.atWork())) return 0;
+    const lookedAt = clock.monotonic();
+    if (first.size === 0 || !(await this.atWork()) || caughtUpTo() < lookedAt) return 0;
     const second = await check.look();
     const ids = [...first].filter(([id, was]) => second.get(id) === was).map(([id]) => id);
     if (ids.length === 0) return 0;

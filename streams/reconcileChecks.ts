@@ -61,13 +61,12 @@ function inboxes({ conversations, ownership, runs, round, hints }: ChecksParams)
       const ids = await conversations.withInbox(ownership.active, pages.after, limit);
       pages.read(ids);
       if (ids.length === 0) return found;
-      for (const { _id, partition, campaignId, version } of await conversations.byIds(ids))
-        if (
-          ownership.isActive(partition) &&
-          !(hints.has(_id) || round.isInHand(_id) || round.isUntouchable(_id)) &&
-          (await isUsable(runs, campaignId))
-        )
-          found.set(_id, String(version));
+      const waiting = await conversations.byIds(ids);
+      const isUsable = await usable(runs, waiting);
+      for (const { _id, partition, campaignId, version } of waiting) {
+        const isInHand = hints.has(_id) || round.isInHand(_id) || round.isUntouchable(_id);
+        if (ownership.isActive(partition) && !isInHand && isUsable(campaignId)) found.set(_id, String(version));
+      }
       return found;
     },
     next: () => pages.next(),
@@ -83,13 +82,14 @@ function messages({ conversations, ownership, dispatch, runs, round }: ChecksPar
     async look() {
       const rows = await conversations.pendingMessages(ownership.active, pages.after, limit, true);
       pages.read(rows.map(({ _id }) => _id));
+      const isUsable = await usable(runs, rows);
       const alone: Message[] = [];
       for (const row of rows) {
         const { status, partition, conversationId: id, campaignId } = row;
         if (status !== 'sending' || !ownership.isActive(partition) || round.isUntouchable(id)) continue;
         // between its commit and its hand-over it is in the hand of a round
         if (dispatch.entry(id) !== undefined || round.isInHand(id)) continue;
-        if (await isUsable(runs, campaignId)) alone.push(row);
+        if (isUsable(campaignId)) alone.push(row);
       }
       if (alone.length === 0) return new Map();
       const found = await conversations.byIds(alone.map(({ conversationId }) => conversationId));
@@ -111,8 +111,11 @@ function messages({ conversations, ownership, dispatch, runs, round }: ChecksPar
 }
 
 /** Nobody here can decide about conversations of a run that does not compile. */
-const isUsable = async (runs: Runs, campaignId: Id): Promise<boolean> =>
-  (await runs.load([campaignId])).get(campaignKey(campaignId))?.context !== undefined;
+async function usable(runs: Runs, of: readonly { campaignId: Id }[]): Promise<(campaignId: Id) => boolean> {
+  const ids = new Map(of.map(({ campaignId }) => [campaignKey(campaignId), campaignId]));
+  const known = await runs.load([...ids.values()]);
+  return (campaignId) => known.get(campaignKey(campaignId))?.context !== undefined;
+}
 
 /** Conversations that are due in lanes which the schedule takes for idle. */
 function due({ schedule, dispatch, round }: ChecksParams): Check {
@@ -120,6 +123,7 @@ function due({ schedule, dispatch, round }: ChecksParams): Check {
     kind: 'due',
     look: () =>
       schedule.forgotten((id) => dispatch.entry(id) !== undefined || round.isInHand(id) || round.isUntouchable(id)),
+    next: () => schedule.forgottenTurns.next(),
     async repair() {
       schedule.lookAtAll();
     },
@@ -147,6 +151,7 @@ function campaigns({ campaigns: own }: ChecksParams): Check {
   return {
     kind: 'campaign',
     look: () => own.forgotten(),
+    next: () => own.forgottenTurns.next(),
     repair: () => own.sweep(),
   };
 }

@@ -2,7 +2,7 @@ import { compilePinned } from '../src/domain/campaign.ts';
 import type { FlowContext } from '../src/domain/draft.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Run } from '../src/domain/model.ts';
-import type { CampaignStore, ChannelFacts, Clock, Logger } from '../src/domain/ports.ts';
+import type { CampaignHead, CampaignStore, ChannelFacts, Clock, Logger } from '../src/domain/ports.ts';
 import { compileUnsubscribe } from '../src/domain/unsubscribe.ts';
 
 /** A run as one member knows it. */
@@ -15,7 +15,9 @@ export interface KnownRun {
   state: 'running' | 'paused' | 'stopped';
   /** `campaigns` showed `paused`, `cancelled` or nothing at all, and the run may not know yet. */
   held: boolean;
-  /** Monotonic ms of the question whose answer `held` is: an older one that comes later counts for nothing. */
+  /** The `endAt` that `campaigns` showed, ms: it holds at once when it is the earlier one. */
+  seenEnd: number | undefined;
+  /** Monotonic ms of the question whose answers these are: an older one that comes later counts for nothing. */
   askedAt: number;
 }
 
@@ -40,6 +42,7 @@ export class Runs {
   private readonly known = new Map<string, KnownRun>();
   /** By key: what waits for the end of a run. */
   private readonly ends = new Map<string, () => void>();
+  private stopped = false;
 
   constructor(params: RunsParams) {
     this.params = params;
@@ -58,7 +61,7 @@ export class Runs {
     const key = campaignKey(run._id);
     const known: KnownRun = this.known.get(key) ?? {
       ...{ key, run, context: this.contextOf(run), state: 'paused' },
-      ...{ held: false, askedAt: Number.NEGATIVE_INFINITY },
+      ...{ held: false, seenEnd: undefined, askedAt: Number.NEGATIVE_INFINITY },
     };
     known.run = run;
     known.state = this.stateOf(known);
@@ -70,12 +73,18 @@ export class Runs {
     return known;
   }
 
-  /** The status that `campaigns` shows right now (undefined: the document is gone): every member holds a lane the moment it sees `paused` or `cancelled`. `askedAt`: monotonic ms when it was asked for. */
-  seen(campaignId: Id, status: unknown, askedAt: number): void {
+  /** What `campaigns` shows right now (undefined: the document is gone): every member holds a lane the moment it sees `paused`, `cancelled` or an end that has come. `askedAt`: monotonic ms when it was asked for. */
+  seen(campaignId: Id, head: CampaignHead | undefined, askedAt: number): void {
     const known = this.get(campaignId);
     if (known === undefined || askedAt < known.askedAt) return;
     known.askedAt = askedAt;
+    const status = head?.status;
     known.held = status === undefined || status === 'paused' || status === 'cancelled';
+    const seenEnd = head?.endAt?.getTime();
+    if (seenEnd !== known.seenEnd) {
+      known.seenEnd = seenEnd;
+      this.watchEnd(known);
+    }
     this.refresh(known);
   }
 
@@ -87,6 +96,7 @@ export class Runs {
 
   /** No end of a run is waited for any more. */
   stop(): void {
+    this.stopped = true;
     for (const cancel of this.ends.values()) cancel();
     this.ends.clear();
   }
@@ -104,8 +114,9 @@ export class Runs {
     const { key, run } = known;
     this.ends.get(key)?.();
     this.ends.delete(key);
-    const endAt = run.schedule?.endAt?.getTime();
-    if (endAt === undefined || run.settled || run.status !== 'running' || this.isPastEnd(known)) return;
+    const endAt = endOf(known);
+    if (this.stopped || endAt === Number.POSITIVE_INFINITY) return;
+    if (run.settled || run.status !== 'running' || this.isPastEnd(known)) return;
     const cancel = clock.after(endAt - clock.now(), () => {
       this.ends.delete(key);
       this.refresh(known);
@@ -115,9 +126,8 @@ export class Runs {
     this.ends.set(key, cancel);
   }
 
-  private isPastEnd({ run }: KnownRun): boolean {
-    const endAt = run.schedule?.endAt;
-    return endAt !== undefined && endAt.getTime() <= this.params.clock.now();
+  private isPastEnd(known: KnownRun): boolean {
+    return endOf(known) <= this.params.clock.now();
   }
 
   /** Of what `campaigns` shows, what the run says, and its `endAt`, the stricter wins. */
@@ -173,6 +183,10 @@ export class Runs {
     for (const { key } of settled.slice(0, Math.max(0, settled.length - settledLimit))) this.known.delete(key);
   }
 }
+
+/** The earlier of the end that was taken in and the one that was seen, ms. */
+const endOf = ({ run, seenEnd }: KnownRun): number =>
+  Math.min(run.schedule?.endAt?.getTime() ?? Number.POSITIVE_INFINITY, seenEnd ?? Number.POSITIVE_INFINITY);
 
 function withStop(context: FlowContext, run: Run): FlowContext {
   const stopped = run.status === 'cancelled' ? (run.endReason ?? 'campaign_cancelled') : undefined;

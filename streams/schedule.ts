@@ -6,6 +6,7 @@ import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock, ConversationStore } from '../src/domain/ports.ts';
 import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
+import { Turns } from './turns.ts';
 
 interface LaneState {
   readonly key: string;
@@ -53,6 +54,8 @@ export class Schedule {
   private cancelTimer: (() => void) | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
   private turn = 0;
+  /** Of `forgotten`. */
+  readonly forgottenTurns = new Turns();
 
   /** Emits when something is due or has to be looked up. Cold; asks for a round, says nothing more. */
   readonly due$: Observable<void> = new Observable((subscriber) => {
@@ -237,8 +240,9 @@ export class Schedule {
   async forgotten(skip: (id: string) => boolean): Promise<Map<string, string>> {
     const { store, clock, partitions } = this.params;
     const found = new Map<string, string>();
-    const idle = [...this.lanes.values()].filter((lane) => this.looksIdle(lane));
-    for (const lane of idle.slice(0, lanesPerTake)) {
+    const lanes = this.forgottenTurns.order([...this.lanes.values()], ({ key }) => key);
+    for (const lane of lanes.filter((one) => this.looksIdle(one)).slice(0, lanesPerTake)) {
+      this.forgottenTurns.reached(lane.key);
       const before = new Date(clock.now() - forgottenMs);
       const overdue = await store.due(lane.lane, partitions(), before, mostInHand);
       if (!this.looksIdle(lane)) continue;

@@ -66,7 +66,11 @@ export class BoundedChannel implements Channel {
     this.#clock = clock;
   }
 
-  send(message: OutboundMessage, signal: AbortSignal, mayBegin: () => boolean = always): Promise<SendResult> {
+  send(
+    message: OutboundMessage,
+    signal: AbortSignal,
+    mayBegin: (last?: boolean) => boolean = always,
+  ): Promise<SendResult> {
     if (this.#closed !== undefined) return Promise.resolve(notTried('closed', 'the channel is closed'));
     if (signal.aborted) return Promise.resolve(notTried('aborted', 'aborted before it was handed over'));
     const to = this.#redirect ?? message.to;
@@ -91,7 +95,7 @@ export class BoundedChannel implements Channel {
 
   #admit(
     message: OutboundMessage,
-    mayBegin: () => boolean,
+    mayBegin: (last?: boolean) => boolean,
     peers: Set<Handover>,
     resolve: (result: SendResult) => void,
   ): void {

@@ -82,7 +82,7 @@ export function replyVerdict(error: SmtpError, said: string): SendResult {
 
 /** One line for people: `SMTP 550 5.1.1 at RCPT TO: no such user`; `secret` never shows. */
 export function describe(error: SmtpError, secret: string | undefined): string {
-  const hide = (text: string): string => (secret === undefined ? text : text.replaceAll(secret, '***'));
+  const hide = (text: string): string => (secret ? text.replaceAll(secret, '***') : text);
   const { response, command } = error;
   if (response === undefined || response === '') return oneLine(hide(error.message), 200);
   const { code, enhanced, text } = parseReply(response);

@@ -77,9 +77,8 @@ export class Delivery implements Wire {
     // Asked before anything of the message is shown to the server, and again before the dot.
     // Whoever is told no makes room for the next message, which finds the connection free.
     pool.give(session);
-    if (!handover.begin()) return;
+    if (!handover.begin(false)) return;
     pool.keep(session);
-    handover.begun = false;
     session.mails += 1;
     session.send(mail.envelope, this.#guarded(session, mail), (error, response = '') => {
       if (error !== undefined) this.#failed(session, error, reused);

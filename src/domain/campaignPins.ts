@@ -5,7 +5,7 @@ import { type CompiledFlow, compileFlow } from './flow.ts';
 import type { CampaignDocument, Expansion, Flow, Id, PinnedAudience, Run, Template } from './model.ts';
 import { isDate, normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
-import type { ChannelFacts } from './ports.ts';
+import type { CampaignHead, ChannelFacts } from './ports.ts';
 
 /** Weight of a campaign that says nothing. */
 export const defaultPriority = 5;
@@ -64,6 +64,12 @@ export function scheduled(raw: Record<string, unknown>, field: 'startAt' | 'endA
   const schedule = own(raw, 'schedule');
   const date = isPlain(schedule) ? own(schedule, field) : undefined;
   return isDate(date) && !Number.isNaN(date.getTime()) ? date : undefined;
+}
+
+export function headOf(raw: object): CampaignHead {
+  const document = raw as Record<string, unknown>;
+  const endAt = scheduled(document, 'endAt');
+  return { status: own(document, 'status'), ...(endAt === undefined ? {} : { endAt }) };
 }
 
 /**

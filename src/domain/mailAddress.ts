@@ -20,12 +20,11 @@ export function asciiDomain(text: string): string | undefined {
   // What a URL would read as something else than a name never gets there.
   if (text === '' || /[\s\p{Cc}%/\\?#@:[\]]/u.test(text)) return undefined;
   const url = `http://${text}`;
-  const domain = URL.canParse(url) ? new URL(url).hostname : '';
-  const labels = domain.split('.');
+  if (!URL.canParse(url)) return undefined;
+  const domain = new URL(url).hostname;
   // A last label of digits is an IPv4 address, which `URL` writes out.
-  return domain.length <= 253 && labels.every((part) => label.test(part)) && !/^\d+$/.test(labels.at(-1) ?? '')
-    ? domain
-    : undefined;
+  const isName = domain.split('.').every((part) => label.test(part)) && !/(^|\.)\d+$/.test(domain);
+  return isName && domain.length <= 253 ? domain : undefined;
 }
 
 /** One address (RFC 5321 `Mailbox` without quoted local parts and literals); undefined when it is anything else. */

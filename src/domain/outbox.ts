@@ -70,7 +70,11 @@ export function recordResult(draft: Draft, result: RowResult): void {
   }
 }
 
-const errorOf = ({ code, message }: { code: string; message: string }) => ({ code, message: message.slice(0, 500) });
+/** As it is stored with the row. */
+export const errorOf = ({ code, message }: { code: string; message: string }) => ({
+  code,
+  message: message.slice(0, 500),
+});
 
 /** The stage the conversation stands in, if that is where this row left it: nothing that came meanwhile moved it. */
 function stageAfter(draft: Draft, row: Message): CompiledStage | undefined {

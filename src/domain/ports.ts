@@ -110,6 +110,13 @@ export interface AudiencePage {
   done: boolean;
 }
 
+/** What every member looks at before a message leaves, as it is stored. */
+export interface CampaignHead {
+  status: unknown;
+  /** `schedule.endAt`, where it is a date. */
+  endAt?: Date;
+}
+
 export interface CampaignStore {
   /** The document as it is stored, whatever its shape; undefined when there is none. */
   campaign(id: Id): Promise<Record<string, unknown> | undefined>;
@@ -122,8 +129,8 @@ export interface CampaignStore {
   openRuns(): Promise<Run[]>;
   /** Ids of campaign documents in a status that asks for something from us, or of no known status. For sweeps; paged by the store itself. */
   needingAttention(): AsyncIterable<Id>;
-  /** Status of the documents as stored; missing ones are absent from the map. Keyed by `campaignKey`. */
-  statuses(ids: readonly Id[]): Promise<Map<string, unknown>>;
+  /** Of the documents as stored; missing ones are absent from the map. Keyed by `campaignKey`. */
+  heads(ids: readonly Id[]): Promise<Map<string, CampaignHead>>;
   /** "stopped" when `settings.control` says so. */
   sending(): Promise<'on' | 'stopped'>;
   /** The next page of a collection audience, ordered by `_id` across types. `after` undefined starts. */
@@ -185,6 +192,8 @@ export interface ChangeBatch {
   changes: Change[];
   /** Position after this batch; set for empty batches too. */
   position: StreamPosition;
+  /** Nothing that was stored when it was asked for is left behind it. */
+  complete: boolean;
 }
 
 export interface ChangeSource {
@@ -236,9 +245,10 @@ export interface Channel {
   readonly mail?: { readonly from: string; readonly headers: Readonly<Record<string, string>> };
   /**
    * Never throws: whatever happens is a result. `signal` aborts what is on the wire. `mayBegin` is asked just before the first
-   * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt.
+   * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt. With `last` false it is asked
+   * again before the message is complete.
    */
-  send(message: OutboundMessage, signal: AbortSignal, mayBegin?: () => boolean): Promise<SendResult>;
+  send(message: OutboundMessage, signal: AbortSignal, mayBegin?: (last?: boolean) => boolean): Promise<SendResult>;
   close(): Promise<void>;
 }
 

@@ -66,10 +66,10 @@ function httpsUri(text: string): string | undefined {
 }
 
 function mailtoUri(text: string): string | undefined {
-  const [address = '', ...query] = text.replace(/^mailto:/i, '').split('?');
-  const parsed = parseAddress(address);
-  if (parsed === undefined) return undefined;
-  return escapeUri(`mailto:${[parsed, ...query].join('?')}`.toWellFormed());
+  const bare = text.replace(/^mailto:/i, '');
+  const address = parseAddress(bare.replace(/\?.*/s, ''));
+  if (address === undefined) return undefined;
+  return escapeUri(`mailto:${address}${/\?.*/s.exec(bare)?.[0] ?? ''}`.toWellFormed());
 }
 
 /** Nothing that ends the brackets, the list or the line; what is percent-encoded already stays. */

@@ -1,4 +1,5 @@
 import type { Db, Document, Filter, FindCursor } from 'mongodb';
+import { headOf } from '../domain/campaignPins.ts';
 import { campaignKey, isObjectId } from '../domain/ids.ts';
 import { foldCounters } from '../domain/metrics.ts';
 import type {
@@ -11,7 +12,7 @@ import type {
   Run,
   Template,
 } from '../domain/model.ts';
-import type { AudiencePage, CampaignStore, CampaignWrite, Clock } from '../domain/ports.ts';
+import type { AudiencePage, CampaignHead, CampaignStore, CampaignWrite, Clock } from '../domain/ports.ts';
 import { type AudienceSource, readAudiencePage } from './audience.ts';
 import { CampaignWriter } from './campaignWriter.ts';
 import { type Collections, collections } from './collections.ts';
@@ -99,9 +100,10 @@ export class MongoCampaigns implements CampaignStore {
     for (const { _id } of await cursor.toArray()) if (isId(_id)) yield _id;
   }
 
-  async statuses(ids: readonly Id[]): Promise<Map<string, unknown>> {
-    const found = await this.of.campaigns.find({ _id: { $in: [...ids] } }, { projection: { status: 1 } }).toArray();
-    return new Map(found.map(({ _id, status }) => [campaignKey(_id), status]));
+  async heads(ids: readonly Id[]): Promise<Map<string, CampaignHead>> {
+    const projection = { status: 1, 'schedule.endAt': 1 };
+    const found = await this.of.campaigns.find({ _id: { $in: [...ids] } }, { projection }).toArray();
+    return new Map(found.map((campaign) => [campaignKey(campaign._id), headOf(campaign)]));
   }
 
   async sending(): Promise<'on' | 'stopped'> {

@@ -81,7 +81,8 @@ export class MongoChangeSource implements ChangeSource {
       const reply = await this.#heard(cursor, this.#openCommand(position));
       cursor.id = reply['cursor'].id;
       if (position !== undefined) refuseFuture(position, reply);
-      cursor.first = this.#batch(reply['cursor'].firstBatch, reply);
+      // it may be read long after it came
+      cursor.first = { ...this.#batch(reply['cursor'].firstBatch, reply), complete: false };
     } catch (error) {
       await this.#drop(cursor);
       throw position === undefined ? error : asPositionLost(error, true);
@@ -138,7 +139,8 @@ export class MongoChangeSource implements ChangeSource {
   #batch(events: WatchEvent[], reply: Document): ChangeBatch {
     const changes = events.map(changeOf).filter((change): change is Change => change !== undefined);
     const token: string = reply['cursor'].postBatchResumeToken._data;
-    return { changes, position: { token, replicaSet: this.#replicaSet, filterVersion } };
+    const position = { token, replicaSet: this.#replicaSet, filterVersion };
+    return { changes, position, complete: events.length < this.#batchSize };
   }
 
   /** Runs a command of the cursor; fails when nothing is heard for too long. */

@@ -9,6 +9,24 @@ import type { MongoLedger } from './ledger.ts';
 import { splitByBytes } from './roundParts.ts';
 import { RoundWriter } from './roundWriter.ts';
 
+/**
+ * The server merges this many scans, one for each partition, by the order of ids (`internalQueryMaxScansToExplode`); of
+ * more it reads everything and sorts.
+ */
+const mostScans = 200;
+
+/** The first documents by id, of any number of partitions. */
+async function inOrder<T extends { _id: string }>(
+  partitions: readonly number[],
+  limit: number,
+  page: (part: readonly number[]) => Promise<T[]>,
+): Promise<T[]> {
+  const parts: (readonly number[])[] = [];
+  for (let from = 0; from < partitions.length; from += mostScans) parts.push(partitions.slice(from, from + mostScans));
+  const found = (await Promise.all(parts.map(page))).flat();
+  return parts.length > 1 ? found.sort((a, b) => (a._id < b._id ? -1 : 1)).slice(0, limit) : found;
+}
+
 export class MongoConversations implements ConversationStore {
   private readonly conversations: Collection<Conversation>;
   private readonly rows: Collection<Message>;
@@ -58,25 +76,29 @@ export class MongoConversations implements ConversationStore {
   }
 
   async withInbox(partitions: readonly number[], after: string | undefined, limit: number): Promise<string[]> {
-    const found = await this.conversations
-      .find(conversationQueries.withInbox(partitions, after), {
-        projection: { _id: 1 },
-        sort: { _id: 1 },
-        limit,
-        hint: 'inbox',
-      })
-      .toArray();
+    const found = await inOrder(partitions, limit, (part) =>
+      this.conversations
+        .find(conversationQueries.withInbox(part, after), {
+          projection: { _id: 1 },
+          sort: { _id: 1 },
+          limit,
+          hint: 'inbox',
+        })
+        .toArray(),
+    );
     return found.map((conversation) => conversation._id);
   }
 
   pendingMessages(partitions: readonly number[], after: string | undefined, limit: number, headsOnly = false) {
     const projection = headsOnly ? { projection: { content: 0 } } : {};
-    return this.rows
-      .find(conversationQueries.pendingMessages(partitions, after), {
-        ...{ sort: { _id: 1 }, limit, hint: 'pending' },
-        ...projection,
-      })
-      .toArray();
+    return inOrder(partitions, limit, (part) =>
+      this.rows
+        .find(conversationQueries.pendingMessages(part, after), {
+          ...{ sort: { _id: 1 }, limit, hint: 'pending' },
+          ...projection,
+        })
+        .toArray(),
+    );
   }
 
   messages(ids: readonly string[]): Promise<Message[]> {

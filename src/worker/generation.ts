@@ -78,7 +78,7 @@ export class Generation {
     });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
-      seen: (id, status, asked) => this.runs.seen(id, status, asked),
+      seen: (id, head, asked) => this.runs.seen(id, head, asked),
       maySend: (id) => this.runs.maySend(id),
       onFresh: () => this.schedule.arm(),
       ...{ clock, logger, instruments },
@@ -130,6 +130,7 @@ export class Generation {
         ...{ attention: this.attention, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
         ...{ ownership: this.ownership, round: this.round, hints: this.hints },
       }),
+      caughtUpTo: () => this.changes.caughtUpTo,
       sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen && !this.attention.isSweeping,
       ...{ signal, ...common },
     });

@@ -25,7 +25,12 @@ export async function startMember(deps: MemberDeps): Promise<RunningMember> {
   const client = await connect(config.mongodbUri, { appName: `communication-base/${hostname()}/${deps.thread}` });
   let channels: ReadonlyMap<string, Channel> = new Map();
   const close = async (): Promise<void> => {
-    await Promise.all([...channels.values()].map((channel) => channel.close()));
+    const closing = [...channels.values()].map((channel) =>
+      channel.close().catch((error: unknown) => {
+        logger.warn('a channel could not be closed', { channel: channel.name, error });
+      }),
+    );
+    await Promise.all(closing);
     await client.close().catch(() => {});
   };
   try {

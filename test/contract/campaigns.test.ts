@@ -32,9 +32,9 @@ function describeCampaignStore(name: string, make: Make): void {
       expect(await stored(odd._id)).toEqual(odd);
       expect(await stored(7)).toMatchObject({ status: 'running' });
       expect(await stored('nothing')).toBeUndefined();
-      const statuses = await harness.campaigns.statuses([odd._id, 7, '7', 'nothing']);
-      expect([...statuses.values()].sort()).toEqual([7, 'draft', 'running']);
-      expect(statuses.get('#7')).toBe('running');
+      const heads = await harness.campaigns.heads([odd._id, 7, '7', 'nothing']);
+      expect([...heads.values()].map(({ status }) => status).sort()).toEqual([7, 'draft', 'running']);
+      expect(heads.get('#7')).toMatchObject({ status: 'running' });
     });
 
     test('templates by version, and the latest by number', async () => {

@@ -98,6 +98,27 @@ function describeConversationStore(name: string, make: Make): void {
       expect((await harness.conversations.byIds([ada._id]))[0]?.inbox).toEqual([]);
     });
 
+    test('withInbox and pendingMessages give pages by id over as many partitions as there may be', async () => {
+      const event = { type: 'reply', id: 'e' };
+      const people = Array.from({ length: 60 }, (_, index) => `n${index}`);
+      const wanted = people.map((id, index) =>
+        conversation('c', id, { inbox: [event], partition: (index * 37) % 700 }),
+      );
+      await harness.insert(states, wanted);
+      await harness.insert(
+        'messages',
+        wanted.map((one) => row(one)),
+      );
+      const ids = wanted.map(({ _id }) => _id).sort();
+      const own = Array.from({ length: 700 }, (_, partition) => partition);
+      const { conversations } = harness;
+      expect(await paged((after) => conversations.withInbox(own, after, 7))).toEqual(ids);
+      const rows = await paged(async (after) =>
+        (await conversations.pendingMessages(own, after, 7)).map(({ _id }) => _id),
+      );
+      expect(rows).toEqual(ids.map((id) => `${id}/1`));
+    });
+
     test('withInbox, activeOf and pendingMessages give pages by id that lose and repeat nothing', async () => {
       const event = { type: 'reply', id: 'e' };
       const people = Array.from({ length: 25 }, (_, index) => `n${index}`);

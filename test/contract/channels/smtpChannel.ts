@@ -11,9 +11,12 @@ export const from = 'Łukasz at Compass <news@example.org>';
 
 /** A channel to a server of this machine, without TLS. */
 export const channelAt = (port: number, given: Partial<ChannelConfig> = {}): Channel =>
-  createChannel(config({ driver: 'smtp', url: `smtp://127.0.0.1:${port}?tls=none`, from, timeoutMs: 5000, ...given }), {
-    clock: systemClock,
-    logger: quiet,
-  });
+  createChannel(
+    config({ driver: 'smtp', url: `smtp://127.0.0.1:${port}?tls=none`, from, timeoutMs: 30_000, ...given }),
+    {
+      clock: systemClock,
+      logger: quiet,
+    },
+  );
 
 export const parse = ({ raw }: Arrived) => simpleParser(Buffer.from(raw, 'latin1'));

@@ -215,8 +215,10 @@ describe('attachments', () => {
       if (request.url === '/moved') response.writeHead(302, { location: '/offer.pdf' }).end();
       else if (request.url === '/gone') response.writeHead(404).end();
       else if (request.url === '/huge') response.end(Buffer.alloc(11 * 1024 * 1024));
-      else if (request.url === '/never') response.writeHead(200).write('x');
-      else response.end(Buffer.from(`content of ${request.url}`));
+      else if (request.url === '/broken') {
+        response.writeHead(200, { 'content-length': '9' }).write('x');
+        setImmediate(() => response.destroy());
+      } else response.end(Buffer.from(`content of ${request.url}`));
     });
     files.listen(0, '127.0.0.1');
     await once(files, 'listening');
@@ -230,7 +232,7 @@ describe('attachments', () => {
     requests = [];
     await channel.close();
     const url = `smtp://127.0.0.1:${server.port}?tls=none`;
-    const settings = config({ driver: 'smtp', url, from, timeoutMs: 1000, attachmentHosts: [host] });
+    const settings = config({ driver: 'smtp', url, from, timeoutMs: 10_000, attachmentHosts: [host] });
     const dispatcher = new Agent({ connect: { ca: cert } });
     channel = new BoundedChannel(
       settings,
@@ -299,7 +301,7 @@ describe('attachments', () => {
     });
   });
 
-  it.each(['/gone', '/moved', '/never'])('that do not come are waited for: %s', async (path) => {
+  it.each(['/gone', '/moved', '/broken'])('that do not come are waited for: %s', async (path) => {
     const unavailable = { kind: 'retry', counts: true };
     expect(await attach({ href: `https://${host}${path}` })).toMatchObject(unavailable);
     expect(await attach({ href: `https://${host}${path}` })).toMatchObject(unavailable);

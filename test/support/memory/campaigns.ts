@@ -1,9 +1,10 @@
+import { headOf } from '../../../src/domain/campaignPins.ts';
 import { isAsDecided } from '../../../src/domain/campaignWrites.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import { campaignKey, isObjectId } from '../../../src/domain/ids.ts';
 import { foldCounters, results } from '../../../src/domain/metrics.ts';
 import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run, Template } from '../../../src/domain/model.ts';
-import type { AudiencePage, CampaignStore, CampaignWrite, Clock } from '../../../src/domain/ports.ts';
+import type { AudiencePage, CampaignHead, CampaignStore, CampaignWrite, Clock } from '../../../src/domain/ports.ts';
 import { compare, matches } from './bson.ts';
 import type { MemoryStoreParams } from './conversations.ts';
 import { addCounters } from './counters.ts';
@@ -61,10 +62,10 @@ export class MemoryCampaigns implements CampaignStore {
     for (const { _id } of open) if (typeof _id === 'string' || Number.isFinite(_id) || isObjectId(_id)) yield _id;
   }
 
-  statuses(ids: readonly Id[]): Promise<Map<string, unknown>> {
-    return this.read('statuses', () => {
+  heads(ids: readonly Id[]): Promise<Map<string, CampaignHead>> {
+    return this.read('heads', () => {
       const found = ids.flatMap((id) => this.database.campaigns.get(id) ?? []);
-      return new Map(found.map(({ _id, status }) => [campaignKey(_id), status]));
+      return new Map(found.map((campaign) => [campaignKey(campaign._id), headOf(campaign)]));
     });
   }
 

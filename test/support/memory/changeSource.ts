@@ -91,7 +91,7 @@ export class MemoryChangeSource implements ChangeSource {
       const changes = this.#log.from(offset, this.#batchSize);
       if (changes === undefined) throw lost('history');
       this.#offset = offset + changes.length;
-      return { changes, position: memoryPosition(this.#offset) };
+      return { changes, position: memoryPosition(this.#offset), complete: this.#offset === this.#log.end };
     } catch (error) {
       this.#offset = undefined;
       this.#failure = undefined;

@@ -223,6 +223,12 @@ const edited = (world: World, more: Raw, ...gone: string[]): World => ({
 const later = { schedule: { startAt: new Date(seconds(60)) } };
 
 describe('before the start', () => {
+  test('given how to leave, when it starts, then the run pins it: later edits change no mail', () => {
+    const unsubscribe = { mailto: 'stop@a.test' };
+    expect(at(t0, { raw: campaign({ unsubscribe }) }).run).toMatchObject({ unsubscribe });
+    expect(at(t0, { raw: campaign() }).run).not.toHaveProperty('unsubscribe');
+  });
+
   test('given pending, when looked at, then it starts: pinned, with version, metrics and trace', () => {
     const found = at(t0, {
       raw: campaign({ name: 'Spring', tenant: 'acme', variables: { a: 1 }, error: { code: 'x' } }),

@@ -52,7 +52,8 @@ function follow(log: MemoryLog, { position, batchSize = 1, handle, sweep }: Opti
     subscription.unsubscribe();
     void changes.close();
   });
-  const until = (condition: () => boolean, what: string) => waitFor(condition, { what, intervalMs: 1 });
+  const until = (condition: () => boolean | Promise<boolean>, what: string) =>
+    waitFor(condition, { what, intervalMs: 1 });
   return { clock, source, tracker, logger, instruments, changes, begun, handled, until, sweeps: () => sweeps };
 }
 
@@ -84,6 +85,28 @@ describe('the change stream of a member', () => {
     await at.until(() => at.handled.length === 3, 'all of them');
     await at.until(() => at.tracker.done?.token === memoryPosition(3).token, 'the position');
     expect(at.handled).toEqual(['c1', 'c2', 'c3']);
+  });
+
+  test('it has caught up once everything that was there when it asked was handled', async () => {
+    const log = new MemoryLog();
+    const second = gate();
+    const at = follow(log, {
+      position: memoryPosition(0),
+      handle: ([one]) => (one === b ? second.passed : Promise.resolve()),
+    });
+    const b = change(2);
+    log.append(change(1), b);
+    at.clock.advance(10);
+    await at.until(() => at.begun.length === 2, 'both batches');
+    expect(at.changes.caughtUpTo).toBe(Number.NEGATIVE_INFINITY);
+    second.open();
+    await at.until(() => at.handled.length === 2, 'both of them');
+    await at.until(() => at.changes.caughtUpTo >= 0, 'it to have caught up');
+    const emptyBatch = async (): Promise<boolean> => {
+      if (at.clock.pending > 0) at.clock.advance(1_000);
+      return at.changes.caughtUpTo >= 1_000;
+    };
+    await at.until(emptyBatch, 'an empty batch');
   });
 
   test('without a position it opens at now and sweeps; no position is stored before the sweep is done', async () => {

@@ -18,7 +18,7 @@ test('a channel that hangs leaves every other one what it can send at a time', (
   const dispatch = new Dispatch({
     ...{ channels, concurrency: 64, clock: manualClock(), logger: silentLogger, instruments: recordingInstruments() },
     ledger: { leaseRemaining: () => 10_000 },
-    campaigns: { statuses: async () => new Map(), sending: async () => 'on' as const },
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
     ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
   });
   let count = 0;
@@ -49,7 +49,7 @@ test('what waits to leave is decided again when its conversation moved on, and l
   const dispatch = new Dispatch({
     ...{ channels: new Map([['sms', slow]]), concurrency: 64, clock, logger: silentLogger },
     ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
-    campaigns: { statuses: async () => new Map(), sending: async () => 'on' as const },
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
     ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
   });
   const results: RowResult[] = [];
@@ -82,6 +82,74 @@ test('what waits to leave is decided again when its conversation moved on, and l
   ]);
 });
 
+test.each([
+  ['it connects', false],
+  ['the server is told of it, and asked again before it counts', true],
+])(
+  'what has not begun is held while %s when sending was stopped, its campaign was held, or nothing is known any more',
+  async (_, asksTwice) => {
+    const cases: [string, (world: ReturnType<typeof connecting>) => void][] = [
+      ['sent', () => {}],
+      ['held', (world) => world.set({ sending: 'stopped' })],
+      ['held', (world) => world.set({ maySend: false })],
+      ['held', (world) => world.set({ isAway: true })],
+      ['held', (world) => world.set({ lease: 0 })],
+      ['held', ({ dispatch }) => dispatch.stop()],
+    ];
+    for (const [kind, befall] of cases) {
+      const world = connecting(asksTwice);
+      await world.clock.advanceAsync(0);
+      befall(world);
+      // longer than anything stays fresh by itself
+      await world.clock.advanceAsync(5_000);
+      world.connect();
+      await world.clock.advanceAsync(0);
+      expect(world.results.map(({ outcome }) => outcome.kind)).toEqual([kind]);
+    }
+  },
+);
+
+/** One row, handed over to a channel that is still connecting, or that has asked once and will ask again. */
+function connecting(asksTwice = false) {
+  const clock = manualClock();
+  const state = { sending: 'on' as 'on' | 'stopped', maySend: true, isAway: false, lease: 10_000 };
+  let connect = (): void => {};
+  const channel: Channel = {
+    ...facts('sms', 'phone', {}),
+    concurrency: 4,
+    send: (_, __, mayBegin = () => true) =>
+      new Promise((resolve) => {
+        if (asksTwice) expect(mayBegin(false)).toBe(true);
+        connect = () =>
+          resolve(mayBegin() ? { kind: 'sent' } : { kind: 'retry', code: 'not_begun', message: '', counts: false });
+      }),
+    close: async () => {},
+  };
+  const dispatch = new Dispatch({
+    ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock, logger: silentLogger },
+    ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => state.lease } },
+    campaigns: {
+      heads: async () => {
+        if (state.isAway) throw new Error('away');
+        return new Map();
+      },
+      sending: async () => state.sending,
+    },
+    ...{ seen: () => {}, maySend: () => state.maySend, onFresh: () => {} },
+  });
+  const results: RowResult[] = [];
+  dispatch.results$.subscribe((result) => results.push(result));
+  const row = { _id: 'ada/1', conversationId: 'ada', campaignId: 'spring', channel: 'sms' } as Message;
+  dispatch.enqueue([{ row, decidedAt: 0 }]);
+  return {
+    clock,
+    dispatch,
+    results,
+    set: (more: Partial<typeof state>) => Object.assign(state, more),
+    connect: () => connect(),
+  };
+}
+
 test('a row that is taken in twice takes one place', async () => {
   const channel: Channel = {
     ...facts('sms', 'phone', {}),
@@ -92,7 +160,7 @@ test('a row that is taken in twice takes one place', async () => {
   const dispatch = new Dispatch({
     ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock: manualClock(), logger: silentLogger },
     ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
-    campaigns: { statuses: async () => new Map(), sending: async () => 'on' as const },
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
     ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
   });
   const row = { _id: 'ada/1', conversationId: 'ada', campaignId: 'spring', channel: 'sms' } as Message;

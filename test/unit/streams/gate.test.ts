@@ -10,18 +10,21 @@ function fixture() {
   const reads: string[] = [];
   let failing = 0;
   let lease = 1_000;
+  let sending: 'on' | 'stopped' = 'on';
+  let isConnecting = true;
   const gate = new Gate({
     ledger: { leaseRemaining: () => lease },
     campaigns: {
-      statuses: async (ids) => {
+      heads: async (ids) => {
         reads.push(ids.join());
         if (failing-- > 0) throw new Error('away');
-        return new Map(ids.map((id) => [String(id), 'running']));
+        return new Map(ids.map((id) => [String(id), { status: 'running' }]));
       },
-      sending: async () => 'on',
+      sending: async () => sending,
     },
     waiting: () => [{ campaignId: 'spring' }, { campaignId: 'spring' }, { campaignId: 'autumn' }] as Message[],
-    seen: (id, status) => void told.push(`${id} ${status}`),
+    isConnecting: () => isConnecting,
+    seen: (id, head) => void told.push(`${id} ${head?.status}`),
     onOpen: () => void told.push('open'),
     onFresh: () => void told.push('fresh'),
     ...{ clock, logger: silentLogger },
@@ -30,6 +33,12 @@ function fixture() {
     ...{ clock, gate, told, reads },
     fail: (times: number): void => {
       failing = times;
+    },
+    stop: (): void => {
+      sending = 'stopped';
+    },
+    setConnecting: (connects: boolean): void => {
+      isConnecting = connects;
     },
     setLease: (ms: number): void => {
       lease = ms;
@@ -44,10 +53,46 @@ describe('the gate', () => {
     await clock.advanceAsync(0);
     expect(reads).toEqual(['spring,autumn']);
     expect(told).toEqual(['spring running', 'autumn running', 'open', 'fresh']);
-    clock.advance(1_000);
+    clock.advance(750);
     expect([gate.isOpen('spring'), gate.isOpen('summer')]).toEqual([true, false]);
     clock.advance(1);
-    expect(gate.isOpen('spring')).toBe(false);
+    expect([gate.isOpen('spring'), gate.mayBegin('spring'), gate.mayBegin('summer')]).toEqual([false, true, false]);
+  });
+
+  test('what is known is read anew while anything is being handed over, before it is too old', async () => {
+    const { clock, gate, reads } = fixture();
+    gate.isOpen('spring');
+    for (let n = 0; n < 50; n++) {
+      await clock.advanceAsync(100);
+      expect([gate.isOpen('spring'), gate.mayBegin('spring')]).toEqual([true, true]);
+    }
+    expect(reads).toHaveLength(11);
+  });
+
+  test('what was handed over begins only while the lease holds and what was read is a second old at most', async () => {
+    const { clock, gate, setLease, fail, setConnecting } = fixture();
+    gate.isOpen('spring');
+    await clock.advanceAsync(0);
+    setConnecting(false);
+    await clock.advanceAsync(500);
+    fail(100);
+    await clock.advanceAsync(500);
+    expect(gate.mayBegin('spring')).toBe(true);
+    setLease(0);
+    expect(gate.mayBegin('spring')).toBe(false);
+    setLease(1_000);
+    await clock.advanceAsync(1);
+    expect(gate.mayBegin('spring')).toBe(false);
+  });
+
+  test('nothing begins once the stop switch was seen', async () => {
+    const { clock, gate, stop } = fixture();
+    gate.isOpen('spring');
+    await clock.advanceAsync(0);
+    expect(gate.mayBegin('spring')).toBe(true);
+    stop();
+    await clock.advanceAsync(500);
+    expect([gate.sendingStopped, gate.mayBegin('spring')]).toEqual([true, false]);
   });
 
   test('a read that fails is made again; nothing is open until one succeeds', async () => {

@@ -51,7 +51,10 @@ export async function member(
   const channel = (name: string): Channel => ({
     ...facts(name, 'phone', more),
     concurrency,
-    send: ({ messageId }) => new Promise((answer) => wire.push({ id: messageId, answer })),
+    send: async ({ messageId }, _, mayBegin = () => true) =>
+      mayBegin()
+        ? new Promise((answer) => wire.push({ id: messageId, answer }))
+        : { kind: 'retry', code: 'not_begun', message: '', counts: false },
     close: async () => {},
   });
   const channels = new Map(names.map((name) => [name, channel(name)]));
@@ -90,7 +93,7 @@ export async function member(
   });
   const dispatch: Dispatch = new Dispatch({
     ...{ channels, concurrency: inDoubt, ledger, campaigns, clock, logger, instruments },
-    seen: (id, status, asked) => runs.seen(id, status, asked),
+    seen: (id, head, asked) => runs.seen(id, head, asked),
     maySend: (id) => runs.maySend(id),
     onFresh: () => schedule.arm(),
   });

@@ -8,11 +8,19 @@ import { away, member } from './member.ts';
 
 const second = 1000;
 
-function reconciler(checks: readonly Check[], clock = manualClock(), sound = () => true) {
+function reconciler(
+  checks: readonly Check[],
+  clock = manualClock(),
+  sound = () => true,
+  caughtUpTo = () => clock.monotonic(),
+) {
   const logger = recordingLogger();
   const instruments = recordingInstruments();
   const { signal } = new AbortController();
-  const reconcile = new Reconcile({ checks, sound, clock, random: () => 0.5, logger, instruments, signal });
+  const reconcile = new Reconcile({
+    ...{ checks, sound, caughtUpTo, clock, logger, instruments, signal },
+    random: () => 0.5,
+  });
   /** One turn, however long it waits between its two looks. */
   const turn = async (): Promise<number> => {
     let result: number | undefined;
@@ -54,6 +62,17 @@ describe('two looks', () => {
     expect(logger.of('warn').map(({ fields }) => fields)).toEqual([
       { code: 'reconciled', kind: 'test', count: 1, ids: ['same'] },
     ]);
+  });
+
+  test('what the stream may still tell of is not forgotten', async () => {
+    const clock = manualClock();
+    let caughtUpTo = 0;
+    const check = looks({ same: '1' });
+    const { turn } = reconciler([check], clock, undefined, () => caughtUpTo);
+    clock.advance(5 * second);
+    expect(await turn()).toBe(0);
+    caughtUpTo = clock.monotonic() + 1;
+    expect(await turn()).toBe(1);
   });
 
   test('nothing to be found costs one look and no wait', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import type { Message } from '../../../src/domain/model.ts';
+import type { SendResult } from '../../../src/domain/ports.ts';
 import { away, type Member, member, settle } from './member.ts';
 
 const text = { text: 'Hello {{ contact.name }}' };
@@ -553,9 +554,35 @@ describe('a round', () => {
     expect((await counters()).pending).toBe(0);
   });
 
+  test.each<[SendResult, object]>([
+    [
+      { kind: 'sent', providerMessageId: 'p1' },
+      { status: 'sent', providerMessageId: 'p1' },
+    ],
+    [
+      { kind: 'unknown', code: 'timeout', message: 'no answer' },
+      { status: 'uncertain', error: { code: 'timeout', message: 'no answer' } },
+    ],
+    [
+      { kind: 'retry', code: 'timeout', message: 'no answer', counts: true },
+      { status: 'skipped', error: { code: 'timeout', message: 'no answer' } },
+    ],
+    [
+      { kind: 'rejected', code: 'http_400', message: 'no' },
+      { status: 'failed', error: { code: 'http_400' } },
+    ],
+  ])('what is known of a row whose conversation was deleted is kept: %o', async (result, known) => {
+    const { turn, answer, database, row } = await member([intro]);
+    await turn();
+    database.conversations.delete(id);
+    await answer(result);
+    await turn();
+    expect(row(`${id}/1`)).toMatchObject({ ...known, handedAt: expect.any(Date) });
+  });
+
   test('a paused run takes nothing up; replies are followed all the same', async () => {
     const { turn, wire, runs, database, conversation, clock } = await member([asking]);
-    runs.seen('spring', 'paused', clock.monotonic());
+    runs.seen('spring', { status: 'paused' }, clock.monotonic());
     await turn();
     expect(wire).toEqual([]);
     database.push(id, { id: 'e1', type: 'reply' });
@@ -569,15 +596,41 @@ describe('runs', () => {
     const { runs, database } = await member([intro]);
     const run = database.runs.get('spring');
     if (run === undefined) throw new Error('no run');
-    runs.seen('spring', 'paused', 10);
+    runs.seen('spring', { status: 'paused' }, 10);
     runs.update(run);
     expect(runs.get('spring')?.state).toBe('paused');
-    runs.seen('spring', 'running', 20);
+    runs.seen('spring', { status: 'running' }, 20);
     expect(runs.get('spring')?.state).toBe('running');
-    runs.seen('spring', 'paused', 15);
+    runs.seen('spring', { status: 'paused' }, 15);
     expect(runs.get('spring')?.state).toBe('running');
     runs.update({ ...run, status: 'paused' });
     expect(runs.get('spring')?.state).toBe('paused');
+  });
+
+  test('an `endAt` that was changed holds as soon as it is seen, if it is the earlier one', async () => {
+    const { runs, clock, database } = await member([intro]);
+    const run = database.runs.get('spring');
+    if (run === undefined) throw new Error('no run');
+    const ends = (inMs: number): Date => new Date(clock.now() + inMs);
+    const seen = (endAt?: Date): void =>
+      runs.seen('spring', { status: 'running', ...(endAt ? { endAt } : {}) }, clock.monotonic());
+    runs.update({ ...run, schedule: { endAt: ends(60_000) } });
+    seen(ends(1_000));
+    expect(runs.maySend('spring')).toBe(true);
+    clock.advance(1_000);
+    expect([runs.get('spring')?.state, runs.maySend('spring')]).toEqual(['paused', false]);
+    // moved on again, before anybody took the earlier one in
+    seen(ends(5_000));
+    expect([runs.get('spring')?.state, runs.maySend('spring')]).toEqual(['running', true]);
+    seen(ends(600_000));
+    clock.advance(59_000);
+    expect(runs.maySend('spring')).toBe(false);
+    runs.update({ ...run, schedule: { endAt: ends(540_000) } });
+    expect(runs.maySend('spring')).toBe(true);
+    seen();
+    runs.stop();
+    runs.update({ ...run, schedule: { endAt: ends(540_000) } });
+    expect(clock.pending).toBe(0);
   });
 
   test('every member holds a run at its `endAt`, whoever records the end: what waits does not leave, nothing is taken up', async () => {

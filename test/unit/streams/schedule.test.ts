@@ -15,7 +15,7 @@ function known(id: string): KnownRun {
     settled: false,
     expansion: { expanded: 1, skipped: {}, done: true },
   } as unknown as Run;
-  return { key: id, run, context, state: 'running', held: false, askedAt: 0 };
+  return { key: id, run, context, state: 'running', held: false, seenEnd: undefined, askedAt: 0 };
 }
 
 /** A store that knows when each campaign's next conversation is due, by partition. */
@@ -115,4 +115,27 @@ describe('Schedule', () => {
     expect(await take()).toEqual([]);
     expect(asked).toBe(0);
   });
+});
+
+test('each idle lane is asked for what was forgotten, a part of them each turn', async () => {
+  const { clock, schedule, own, store } = fixture(() => undefined);
+  own(1);
+  const campaigns = Array.from({ length: 100 }, (_, n) => `c${n}`);
+  for (const id of campaigns) schedule.setRun(known(id));
+  await schedule.take(100, new Map(), () => false, new Map());
+  clock.advance(60_000);
+  const asked = new Set<string>();
+  store.due = async ({ campaignId }) => {
+    asked.add(String(campaignId));
+    return [];
+  };
+  await schedule.forgotten(() => false);
+  const first = asked.size;
+  await schedule.forgotten(() => false);
+  expect([first < campaigns.length, asked.size]).toEqual([true, first]);
+  for (let turn = 0; turn < 10; turn++) {
+    schedule.forgottenTurns.next();
+    await schedule.forgotten(() => false);
+  }
+  expect(asked.size).toBe(campaigns.length);
 });
