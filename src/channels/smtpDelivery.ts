@@ -112,17 +112,17 @@ export class Delivery implements Wire {
     // Anything else is no answer to what was asked (RFC 5321, 4.2.1): nobody knows what it means.
     const { responseCode = 0 } = error;
     const answered = responseCode >= 400 && responseCode < 600;
-    // A server ends connections that waited, and those it thinks are old: nothing of the message left.
-    if (reused && !handover.begun && !handover.settled && (!answered || error.responseCode === 421)) {
+    if (error.response === undefined && (error.code === 'EMESSAGE' || error.code === 'EENVELOPE')) {
+      // Refused by the library for what the server had announced, such as its SIZE: no command was written.
+      this.#setup.pool.give(session);
+      handover.settle({ kind: 'rejected', code: 'message_refused', message: said });
+    } else if (reused && !handover.begun && !handover.settled && (!answered || responseCode === 421)) {
+      // A server ends connections that waited, and those it thinks are old: nothing of the message left.
       session.close();
       this.start(true);
     } else if (answered) {
       handover.verdict = replyVerdict(error, said);
       this.#reset(session, error);
-    } else if (error.response === undefined && (error.code === 'EMESSAGE' || error.code === 'EENVELOPE')) {
-      // Refused by the library for what the server had announced, such as its SIZE: no command was written.
-      this.#setup.pool.give(session);
-      handover.settle({ kind: 'rejected', code: 'message_refused', message: said });
     } else {
       session.close();
       handover.lost(handover.begun ? 'connection_lost' : 'connection_failed', said);

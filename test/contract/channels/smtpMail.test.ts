@@ -301,6 +301,23 @@ describe('attachments', () => {
     });
   });
 
+  it('that are larger than the server takes are refused before they are sent, and the connection serves on', async () => {
+    await server.close();
+    server = await startMailServer({ options: { size: 20 } });
+    await channel.close();
+    const url = `smtp://127.0.0.1:${server.port}?tls=none`;
+    const settings = config({ driver: 'smtp', url, from, attachmentHosts: [host] });
+    const dispatcher = new Agent({ connect: { ca: cert } });
+    const driver = new SmtpDriver(settings, { clock: systemClock, logger: quiet, dispatcher });
+    channel = new BoundedChannel(settings, driver, systemClock);
+    for (const _ of [1, 2]) {
+      expect(await attach({ href: `https://${host}/offer.pdf` })).toMatchObject({
+        ...{ kind: 'rejected', code: 'message_refused', message: 'Message size larger than allowed 20' },
+      });
+    }
+    expect([server.connections(), server.mails.length]).toEqual([1, 0]);
+  });
+
   it.each(['/gone', '/moved', '/broken'])('that do not come are waited for: %s', async (path) => {
     const unavailable = { kind: 'retry', counts: true };
     expect(await attach({ href: `https://${host}${path}` })).toMatchObject(unavailable);
