@@ -26,12 +26,15 @@ export interface ChannelConfig {
   /** `<NAME>` in lower case, underscores kept: the word flows use. */
   readonly name: string;
   readonly driver: Driver;
-  /** http: where to POST; file: path or `file:` URL of the file to append to. */
+  /** smtp: the server, see configMail.ts; http: where to POST; file: path or `file:` URL of the file to append to. */
   readonly url?: string;
-  /** Sent as `Authorization: Bearer <token>`. */
+  /** http: sent as `Authorization: Bearer <token>`; smtp: the password of the URL's user. */
   readonly token?: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** smtp: `Name <address>` or the address alone; always there. */
   readonly from?: string;
+  /** smtp: `host` or `host:port` that attachments may be fetched from by https. Absent: none. */
+  readonly attachmentHosts?: readonly string[];
   /** The contact's field that holds the address. */
   readonly address: AddressField;
   readonly concurrency: number;

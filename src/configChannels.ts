@@ -1,5 +1,6 @@
 /** `CHANNEL_<NAME>_<SETTING>`: finds the channels, refuses what is unknown, reads each one's settings. */
 import type { ChannelConfig } from './config.ts';
+import { checkLogin, hosts, mailHeaders, sender, smtpUrl } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
 import {
   type AddressField,
@@ -21,6 +22,7 @@ const settings = [
   'FROM',
   'TOKEN',
   'HEADERS',
+  'ATTACHMENT_HOSTS',
   'CONCURRENCY',
   'TIMEOUT_MS',
   'ATTEMPTS',
@@ -32,7 +34,7 @@ const settings = [
 ] as const;
 type Setting = (typeof settings)[number];
 const unsupportedSettings = ['RATE', 'BURST', 'FALLBACK'] as const;
-const unsupportedDrivers = ['smtp', 'twilio', 'whatsapp', 'webhook'];
+const unsupportedDrivers = ['twilio', 'whatsapp', 'webhook'];
 
 export const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
 
@@ -105,8 +107,12 @@ const isPresent = (env: NodeJS.ProcessEnv, name: string): boolean =>
   (env[name + fileSuffix] ?? '') !== '' ||
   (env[name] === '' && /_(ALLOW|REDIRECT)$/.test(name));
 
-function readAddress(name: string, reader: Reader): AddressField {
+function readAddress(name: string, kind: Driver | undefined, reader: Reader): AddressField {
   const variable = channelVariable(name, 'ADDRESS');
+  if (kind === 'smtp') {
+    const mail: Spec<'email'> = { ...oneOf('email'), allowed: 'email, or not set at all: driver smtp writes mail' };
+    return reader.read(variable, mail) ?? 'email';
+  }
   const byName = addressByName[name];
   if (byName === undefined && !reader.isSet(variable)) {
     reader.fault(
@@ -118,7 +124,7 @@ function readAddress(name: string, reader: Reader): AddressField {
 
 function readUrl(name: string, kind: Driver, reader: Reader): string | undefined {
   const variable = channelVariable(name, 'URL');
-  const spec = kind === 'file' ? filePath : httpUrl;
+  const spec = kind === 'file' ? filePath : kind === 'smtp' ? smtpUrl : httpUrl;
   if (kind !== 'console' && !reader.isSet(variable)) {
     reader.fault(`${variable} is not set; driver ${kind} needs ${spec.allowed}`);
   }
@@ -136,26 +142,30 @@ function readChannel(name: string, reader: Reader): ChannelConfig {
   const readDriver = reader.read(at('DRIVER'), driver);
   // With an unknown driver the URL is not judged: one fault for one slip.
   const url = readDriver === undefined ? undefined : readUrl(name, readDriver, reader);
+  const mail = readDriver === 'smtp';
+  if (mail && !reader.isSet(at('FROM'))) reader.fault(`${at('FROM')} is not set; driver smtp needs ${sender.allowed}`);
   const channel: ChannelConfig = {
     name,
     driver: readDriver ?? 'console',
-    ...given<Pick<ChannelConfig, 'url' | 'token' | 'from' | 'allow' | 'redirect'>>({
+    ...given<Pick<ChannelConfig, 'url' | 'token' | 'from' | 'attachmentHosts' | 'allow' | 'redirect'>>({
       url,
       token: reader.read(at('TOKEN'), token),
-      from: reader.read(at('FROM'), oneLine),
+      from: reader.read(at('FROM'), mail ? sender : oneLine),
+      attachmentHosts: reader.read(at('ATTACHMENT_HOSTS'), hosts),
       allow: reader.read(at('ALLOW'), recipients),
       redirect: reader.read(at('REDIRECT'), recipient),
     }),
-    headers: reader.read(at('HEADERS'), headers) ?? {},
-    address: readAddress(name, reader),
-    concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? 64,
-    timeoutMs: reader.read(at('TIMEOUT_MS'), wholeNumber(1, 600_000)) ?? 10_000,
+    headers: reader.read(at('HEADERS'), mail ? mailHeaders : headers) ?? {},
+    address: readAddress(name, readDriver, reader),
+    concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? (mail ? 16 : 64),
+    timeoutMs: reader.read(at('TIMEOUT_MS'), wholeNumber(1, 600_000)) ?? (mail ? 60_000 : 10_000),
     attempts: reader.read(at('ATTEMPTS'), wholeNumber(1, 1000)) ?? 8,
     giveUpMs:
       reader.read(at('GIVE_UP'), duration('an ISO 8601 duration such as PT24H, up to P365D', 365 * 86_400_000)) ??
       86_400_000,
     delivery: reader.read(at('DELIVERY'), oneOf('at-least-once', 'at-most-once')) ?? 'at-least-once',
   };
+  if (mail) checkLogin(at, { url, token: channel.token }, reader);
   if (
     channel.token !== undefined &&
     Object.keys(channel.headers).some((key) => key.toLowerCase() === 'authorization')
@@ -168,9 +178,10 @@ function readChannel(name: string, reader: Reader): ChannelConfig {
 /** Kept, so that a test stage can change the driver alone; told, so that nobody believes they work. */
 function withoutEffect(channel: ChannelConfig, reader: Reader): string[] {
   const idle: Record<Driver, readonly Setting[]> = {
-    http: [],
-    console: ['URL', 'TOKEN', 'HEADERS'],
-    file: ['TOKEN', 'HEADERS'],
+    smtp: [],
+    http: ['ATTACHMENT_HOSTS'],
+    console: ['URL', 'TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'],
+    file: ['TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'],
   };
   return idle[channel.driver]
     .map((setting) => channelVariable(channel.name, setting))

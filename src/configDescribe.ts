@@ -32,6 +32,7 @@ const channelRows = (channel: ChannelConfig): [string, string][] =>
     FROM: channel.from ?? '',
     TOKEN: masked(channel.token),
     HEADERS: maskHeaders(channel.headers),
+    ATTACHMENT_HOSTS: channel.attachmentHosts?.join(',') ?? '',
     ADDRESS: channel.address,
     CONCURRENCY: String(channel.concurrency),
     TIMEOUT_MS: String(channel.timeoutMs),

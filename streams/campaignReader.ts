@@ -17,6 +17,8 @@ export interface CampaignReaderParams {
   partitions: number;
   /** Our own collections: no audience reads from them. */
   reservedCollections: readonly string[];
+  /** False: no HASH_KEY is set. */
+  unsubscribeTokens?: boolean;
   clock: Clock;
   traceparent: () => string;
   /** Identity of the collection of campaigns, undefined when there is none. Default: always the same. */
@@ -38,7 +40,7 @@ export class CampaignReader {
 
   /** What is stored of a campaign, as its decision needs it. */
   async read(id: Id): Promise<CampaignInput> {
-    const { campaigns, channels, reservedCollections, partitions, clock, traceparent } = this.params;
+    const { campaigns, channels, reservedCollections, partitions, clock, traceparent, unsubscribeTokens } = this.params;
     const [before, run] = await Promise.all([this.collection(), campaigns.run(id)]);
     const raw = await campaigns.campaign(id);
     // a document is in the collection of before it was found, or in a younger one, which is told by an event of its own;
@@ -54,6 +56,7 @@ export class CampaignReader {
       traceparent,
       template: raw && mayStart(run) ? await this.template(raw) : undefined,
       ...(collection === undefined ? {} : { collection }),
+      ...(unsubscribeTokens === undefined ? {} : { unsubscribeTokens }),
       now: clock.now(),
     };
   }

@@ -263,8 +263,8 @@ export class Dispatch {
     const handedAt = clock.now();
     const began = clock.monotonic();
     let isStale = false;
-    const mayBegin = (): boolean => {
-      this.unbegun.delete(row);
+    const mayBegin = (last = true): boolean => {
+      if (last) this.unbegun.delete(row);
       isStale = !this.stopped && this.gate.isStale(row.campaignId);
       return (
         !this.stopped && !entry.overtaken && this.gate.mayBegin(row.campaignId) && this.params.maySend(row.campaignId)
@@ -308,6 +308,7 @@ function outboundOf(row: Message): OutboundMessage {
     content: row.content ?? {},
     stage: row.stage,
     step: row.step,
+    queuedAt: row.queuedAt,
     traceparent: row.trace?.traceparent ?? absent,
   };
 }

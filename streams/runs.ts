@@ -3,6 +3,7 @@ import type { FlowContext } from '../src/domain/draft.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Run } from '../src/domain/model.ts';
 import type { CampaignHead, CampaignStore, ChannelFacts, Clock, Logger } from '../src/domain/ports.ts';
+import { compileUnsubscribe } from '../src/domain/unsubscribe.ts';
 
 /** A run as one member knows it. */
 export interface KnownRun {
@@ -24,6 +25,8 @@ export interface RunsParams {
   campaigns: CampaignStore;
   channels: ReadonlyMap<string, ChannelFacts>;
   memberId: string;
+  /** See FlowContext. Absent: no HASH_KEY is set. */
+  unsubscribeToken?: FlowContext['unsubscribeToken'];
   clock: Pick<Clock, 'now' | 'after'>;
   logger: Logger;
   /** Called with a run whose state or priority is news. */
@@ -157,7 +160,7 @@ export class Runs {
   }
 
   private contextOf(run: Run): FlowContext | undefined {
-    const { channels, memberId, logger } = this.params;
+    const { channels, memberId, logger, unsubscribeToken } = this.params;
     const compiled = compilePinned(run, channels);
     if (compiled.flow === undefined) {
       logger.error('the pinned flow of a run does not compile here', { campaignId: run._id, faults: compiled.faults });
@@ -169,6 +172,8 @@ export class Runs {
       variables: run.variables,
       campaign: run.campaign,
       channels,
+      unsubscribe: run.unsubscribe && compileUnsubscribe(run.unsubscribe).compiled,
+      unsubscribeToken,
       worker: memberId,
     };
   }

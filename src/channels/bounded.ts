@@ -9,8 +9,13 @@ function normalForm(address: string): string {
   return /^\+[\d\s().-]+$/.test(text) ? text.replace(/[^+\d]/g, '') : text;
 }
 
-/** A subject alone says nothing. */
-export const contentNeeds = ['text', 'html', 'body'] as const;
+/** A subject alone says nothing, and mail has no place for `body`. */
+export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] =>
+  driver === 'smtp' ? ['text', 'html'] : ['text', 'html', 'body'];
+
+/** What the rows of a channel that writes mail settle. */
+export const mailOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail'> =>
+  driver === 'smtp' && from !== undefined ? { mail: { from, headers } } : {};
 
 const always = (): boolean => true;
 
@@ -29,7 +34,8 @@ export class BoundedChannel implements Channel {
   readonly delivery: ChannelConfig['delivery'];
   readonly attempts: number;
   readonly giveUpMs: number;
-  readonly needs = contentNeeds;
+  readonly needs: Channel['needs'];
+  readonly mail?: NonNullable<Channel['mail']>;
   readonly #timeoutMs: number;
   readonly #redirect: string | undefined;
   readonly #allow: ReadonlySet<string> | undefined;
@@ -50,6 +56,9 @@ export class BoundedChannel implements Channel {
     this.delivery = config.delivery;
     this.attempts = config.attempts;
     this.giveUpMs = config.giveUpMs;
+    this.needs = needsOf(config);
+    const { mail } = mailOf(config);
+    if (mail !== undefined) this.mail = mail;
     this.#timeoutMs = config.timeoutMs;
     this.#redirect = config.redirect;
     this.#allow = config.allow && new Set(config.allow.map(normalForm));
@@ -57,7 +66,11 @@ export class BoundedChannel implements Channel {
     this.#clock = clock;
   }
 
-  send(message: OutboundMessage, signal: AbortSignal, mayBegin: () => boolean = always): Promise<SendResult> {
+  send(
+    message: OutboundMessage,
+    signal: AbortSignal,
+    mayBegin: (last?: boolean) => boolean = always,
+  ): Promise<SendResult> {
     if (this.#closed !== undefined) return Promise.resolve(notTried('closed', 'the channel is closed'));
     if (signal.aborted) return Promise.resolve(notTried('aborted', 'aborted before it was handed over'));
     const to = this.#redirect ?? message.to;
@@ -82,7 +95,7 @@ export class BoundedChannel implements Channel {
 
   #admit(
     message: OutboundMessage,
-    mayBegin: () => boolean,
+    mayBegin: (last?: boolean) => boolean,
     peers: Set<Handover>,
     resolve: (result: SendResult) => void,
   ): void {

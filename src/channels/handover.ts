@@ -14,7 +14,7 @@ export class Handover {
   readonly message: OutboundMessage;
   /** True from just before the first byte can leave. */
   begun = false;
-  /** When that was, monotonic ms. */
+  /** When the first byte was to leave, or the part that counts: monotonic ms. */
   begunAt = Number.NEGATIVE_INFINITY;
   /** The result, should the rest of the answer never come. */
   verdict: SendResult | undefined;
@@ -23,13 +23,13 @@ export class Handover {
   stopTimer: (() => void) | undefined;
   settled = false;
   readonly #atMostOnce: boolean;
-  readonly #mayBegin: () => boolean;
+  readonly #mayBegin: (last?: boolean) => boolean;
   readonly #clock: Pick<Clock, 'monotonic'>;
   readonly #onSettled: (result: SendResult) => void;
 
   constructor(
     message: OutboundMessage,
-    options: { atMostOnce: boolean; mayBegin: () => boolean; clock: Pick<Clock, 'monotonic'> },
+    options: { atMostOnce: boolean; mayBegin: (last?: boolean) => boolean; clock: Pick<Clock, 'monotonic'> },
     onSettled: (result: SendResult) => void,
   ) {
     this.message = message;
@@ -41,12 +41,13 @@ export class Handover {
 
   /**
    * Called by the driver when the next thing it does is to let bytes leave. False: it must not, and has nothing more to tell.
-   * A process that was frozen in between finds its lease over here.
+   * A process that was frozen in between finds its lease over here. `last` false: what leaves next cannot make anybody take
+   * the message, and it is asked again before what can; until then nothing is in doubt.
    */
-  begin(): boolean {
+  begin(last = true): boolean {
     if (this.settled) return false;
-    if (this.#mayBegin()) {
-      this.begun = true;
+    if (this.#mayBegin(last)) {
+      this.begun = last;
       this.begunAt = this.#clock.monotonic();
     } else
       this.settle({

@@ -2,11 +2,12 @@
 import type { ChannelConfig } from '../config.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { Channel, ChannelFacts, Clock, Logger } from '../domain/ports.ts';
-import { BoundedChannel, contentNeeds } from './bounded.ts';
+import { BoundedChannel, mailOf, needsOf } from './bounded.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
 import { HttpDriver } from './http.ts';
+import { SmtpDriver } from './smtp.ts';
 
 export type { ChannelConfig } from '../config.ts';
 
@@ -30,10 +31,12 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
   };
 }
 
-function createDriver(config: ChannelConfig, { clock, write }: ChannelDependencies): Driver {
+function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Driver {
   switch (config.driver) {
     case 'http':
       return new HttpDriver(config, clock);
+    case 'smtp':
+      return new SmtpDriver(config, { clock, logger });
     case 'console':
       return new ConsoleDriver(clock, consoleWriter(write));
     case 'file': {
@@ -68,13 +71,9 @@ export function createChannels(
 
 /** What the domain has to know of the channels, without opening any: for checks outside a worker. */
 export function channelFacts(configs: readonly ChannelConfig[]): ReadonlyMap<string, ChannelFacts> {
-  const facts = ({ name, address, delivery, attempts, giveUpMs }: ChannelConfig): ChannelFacts => ({
-    name,
-    address,
-    delivery,
-    attempts,
-    giveUpMs,
-    needs: contentNeeds,
-  });
+  const facts = (config: ChannelConfig): ChannelFacts => {
+    const { name, address, delivery, attempts, giveUpMs } = config;
+    return { name, address, delivery, attempts, giveUpMs, needs: needsOf(config), ...mailOf(config) };
+  };
   return new Map(configs.map((config) => [config.name, facts(config)]));
 }

@@ -26,6 +26,7 @@ export async function check(
   const { faults } = checkCampaign(document, {
     channels: channelFacts(config.channels),
     reservedCollections: ownCollections,
+    unsubscribeTokens: config.hashKey !== undefined,
     now: Date.now(),
     audienceFault: await findAudienceFault(document, sources),
     ...(template === undefined ? {} : { template }),

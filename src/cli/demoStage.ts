@@ -98,6 +98,7 @@ async function startWorkers(target: WorkerTarget, context: Context, cleanup: Cle
     MONGODB_DATABASE: target.database,
     PARTITIONS: String(partitions),
     HEALTH_PORT: '0',
+    HASH_KEY: 'of the demo alone, for its unsubscribe links',
     LOG_LEVEL: env['LOG_LEVEL'] === 'debug' ? 'debug' : 'info',
     SHUTDOWN_GRACE_MS: String(graceMs - 1000),
     CHANNEL_EMAIL_DRIVER: 'http',

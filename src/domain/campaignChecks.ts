@@ -6,6 +6,7 @@ import { isDate, normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
 import type { ChannelFacts } from './ports.ts';
 import { printable } from './printable.ts';
+import { compileUnsubscribe } from './unsubscribe.ts';
 import { faultsOf } from './validation.ts';
 
 export interface CheckContext {
@@ -16,6 +17,8 @@ export interface CheckContext {
   reservedCollections: readonly string[];
   /** ms since the epoch; without it, nothing is said about an end that has passed. */
   now?: number;
+  /** False: no HASH_KEY is set, so that `unsubscribe` cannot use `{{ token }}`. Nothing is said about it when absent. */
+  unsubscribeTokens?: boolean;
   /** What the database said of the audience's query. */
   audienceFault?: Fault | undefined;
 }
@@ -58,6 +61,7 @@ export function checkCampaign(raw: unknown, context: CheckContext): CheckedCampa
     ...sourceFaults(document, context),
     ...scheduleFaults(document, context.now),
     ...audienceFaults(document, context),
+    ...(isPlain(unsubscribe) ? compileUnsubscribe(unsubscribe, context.unsubscribeTokens).faults : []),
     ...(flow === undefined ? [] : compiled.faults),
   ];
   const faults = [

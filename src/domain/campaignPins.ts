@@ -13,9 +13,9 @@ export const defaultPriority = 5;
 export const unexpanded: Expansion = { expanded: 0, skipped: {}, done: false };
 
 export type Pins = Pick<Run, 'priority' | 'flow' | 'variables' | 'campaign' | 'audience'> &
-  Partial<Pick<Run, 'tenant' | 'schedule' | 'template'>>;
+  Partial<Pick<Run, 'tenant' | 'schedule' | 'template' | 'unsubscribe'>>;
 /** Fields of the pins that a run may lack. */
-export const optionalPins = ['tenant', 'schedule', 'template'] as const;
+export const optionalPins = ['tenant', 'schedule', 'template', 'unsubscribe'] as const;
 
 /** Pins a campaign that passed its checks. */
 export function pinsOf(
@@ -24,7 +24,8 @@ export function pinsOf(
   { document, flow, variables }: CheckedCampaign & { document: CampaignDocument; flow: Flow },
   template: Template | undefined,
 ): Pins {
-  const { tenant, name, topic = 'default', type = 'sequence', priority = defaultPriority, schedule } = document;
+  const { tenant, name, topic = 'default', type = 'sequence', priority = defaultPriority } = document;
+  const { schedule, unsubscribe } = document;
   return {
     priority,
     flow,
@@ -39,6 +40,7 @@ export function pinsOf(
     audience: pinnedAudience(document, raw),
     ...(tenant === undefined ? {} : { tenant }),
     ...(schedule === undefined ? {} : { schedule }),
+    ...(unsubscribe === undefined ? {} : { unsubscribe }),
     ...(template === undefined
       ? {}
       : { template: { id: template._id.id, version: Number(normalise(template._id.version)) } }),

@@ -4,6 +4,7 @@ import { type Decision, Draft, type FlowContext, fail, goOn } from './draft.ts';
 import { evolve } from './evolve.ts';
 import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
 import { conversationId, isObjectId, messageId, partitionOf } from './ids.ts';
+import { asMail } from './mail.ts';
 import type { Contact, Conversation, CounterDelta, InboxEvent, Message, Run } from './model.ts';
 import { type RowResult, recordResult } from './outbox.ts';
 import { absent, inShape } from './shape.ts';
@@ -226,7 +227,11 @@ function produce(
     else draft.moveTo(place);
     return true;
   }
-  const rendered = renderContent(message.content, scopeOf(context, state), state.contact.locale);
+  const { contact } = state;
+  const scope = scopeOf(context, state);
+  const rendered = asMail(renderContent(message.content, scope, contact.locale), channel, context, {
+    ...{ scope, conversationId: state._id, contact },
+  });
   if (rendered.kind === 'failed') {
     const error = { code: rendered.reason, message: rendered.message };
     draft.insert({ ...row, to, status: 'failed', reason: rendered.reason, error });

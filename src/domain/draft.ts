@@ -14,6 +14,7 @@ import type {
 import type { ChannelFacts } from './ports.ts';
 import { absent } from './shape.ts';
 import { arriveAt, type LeftStage, leave, type Place, targetOf } from './stages.ts';
+import type { CompiledUnsubscribe } from './unsubscribe.ts';
 
 /** What is the same for every conversation of a campaign on one member. */
 export interface FlowContext {
@@ -25,6 +26,10 @@ export interface FlowContext {
   channels: ReadonlyMap<string, ChannelFacts>;
   /** Set when the campaign is over: whatever is active ends. */
   stopped?: 'campaign_ended' | 'campaign_cancelled';
+  /** How contacts leave, as headers of mail. */
+  unsubscribe?: CompiledUnsubscribe | undefined;
+  /** What templates of `unsubscribe` see as `token`, by conversation id. */
+  unsubscribeToken?: ((conversationId: string) => string) | undefined;
   /** Written to rows as `worker`. */
   worker: string;
 }

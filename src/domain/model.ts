@@ -74,6 +74,12 @@ export interface RenderedContent {
   html?: string;
   body?: unknown;
   attachments?: Record<string, unknown>[];
+  /** Mail: the sender, `Name <address>` or the address alone, as the channel had it when the message was decided. */
+  from?: string;
+  /** Mail: the recipient's name. */
+  toName?: string;
+  /** Mail: headers that go out beside the usual ones, by name. */
+  headers?: Record<string, string>;
 }
 
 export type MessageStatus = Message['status'];

@@ -27,6 +27,12 @@ export interface RowResult {
   answeredAt: number;
 }
 
+/** Codes of a rejection that say more than that the provider refused. */
+const rejections: ReadonlyMap<string, SkipReason> = new Map([
+  ['not_allowed', 'not_allowed'],
+  ['address_invalid', 'address_invalid'],
+]);
+
 /** A follow-up's clock starts when the message was really sent; less than this late is not worth a write. */
 const clockToleranceMs = 1000;
 
@@ -50,7 +56,7 @@ export function recordResult(draft: Draft, result: RowResult): void {
       lost(draft, result);
       return;
     case 'rejected':
-      gaveUp(draft, result, outcome.code === 'not_allowed' ? 'not_allowed' : 'provider_rejected', outcome);
+      gaveUp(draft, result, rejections.get(outcome.code) ?? 'provider_rejected', outcome);
       return;
     case 'retry':
       // it may have left all the same: whatever becomes of it, that it was handed over is to be seen

@@ -216,6 +216,8 @@ export interface OutboundMessage {
   content: RenderedContent;
   stage: string;
   step: number;
+  /** When it was decided: the date of a mail, the same for every try. */
+  queuedAt: Date;
   traceparent?: string;
 }
 
@@ -239,16 +241,19 @@ export interface Channel {
   readonly giveUpMs: number;
   /** Content fields of which at least one must be there. */
   readonly needs: readonly (keyof RenderedContent)[];
+  /** What every mail of the channel says, settled in its rows. Absent where the channel does not write mail itself. */
+  readonly mail?: { readonly from: string; readonly headers: Readonly<Record<string, string>> };
   /**
    * Never throws: whatever happens is a result. `signal` aborts what is on the wire. `mayBegin` is asked just before the first
-   * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt.
+   * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt. With `last` false it is asked
+   * again before the message is complete.
    */
-  send(message: OutboundMessage, signal: AbortSignal, mayBegin?: () => boolean): Promise<SendResult>;
+  send(message: OutboundMessage, signal: AbortSignal, mayBegin?: (last?: boolean) => boolean): Promise<SendResult>;
   close(): Promise<void>;
 }
 
 /** What the domain has to know of a channel. */
-export type ChannelFacts = Pick<Channel, 'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs'>;
+export type ChannelFacts = Pick<Channel, 'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs' | 'mail'>;
 
 export type { Fault };
 

@@ -24,6 +24,7 @@ import { ownCollections } from '../mongo/collections.ts';
 import { traceRandom } from '../telemetry/tracing.ts';
 import type { MemberStatus } from './protocol.ts';
 import type { OpenStores, Stores } from './stores.ts';
+import { unsubscribeTokens } from './unsubscribeToken.ts';
 import { version } from './version.ts';
 
 export interface GenerationParams {
@@ -72,6 +73,7 @@ export class Generation {
     const { ledger, conversations, campaigns, membership, source } = this.stores;
     this.runs = new Runs({
       ...{ campaigns, channels, memberId, clock, logger },
+      unsubscribeToken: config.hashKey === undefined ? undefined : unsubscribeTokens(config.hashKey),
       onChanged: (known) => this.attention.runChanged(known),
     });
     this.dispatch = new Dispatch({
@@ -102,6 +104,7 @@ export class Generation {
       ...{ campaigns, channels, partitions, reservedCollections: ownCollections, signal, ...common },
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
+      unsubscribeTokens: config.hashKey !== undefined,
       onRunChanged: (run) => this.attention.runRead(run),
       campaignsUuid: () => this.stores.campaignsUuid(),
     });

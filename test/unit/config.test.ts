@@ -202,9 +202,9 @@ describe('faults', () => {
     expect(faults[0]).toContain(name.replace('_FILE', ''));
   });
 
-  it.each(['smtp', 'twilio', 'whatsapp', 'webhook'])('driver %s is not supported yet', (driver) => {
+  it.each(['twilio', 'whatsapp', 'webhook'])('driver %s is not supported yet', (driver) => {
     expect(faultsOf({ CHANNEL_EMAIL_DRIVER: driver })).toEqual([
-      `CHANNEL_EMAIL_DRIVER is "${driver}", which is not supported by this release; allowed: http, console, file`,
+      `CHANNEL_EMAIL_DRIVER is "${driver}", which is not supported by this release; allowed: smtp, http, console, file`,
     ]);
   });
 
@@ -226,7 +226,7 @@ describe('faults', () => {
 
   it('a channel without a driver, a url or a known address names what is missing', () => {
     expect(faultsOf({ CHANNEL_EMAIL_FROM: 'Acme' })).toEqual([
-      'CHANNEL_EMAIL_DRIVER is not set; allowed: http, console, file',
+      'CHANNEL_EMAIL_DRIVER is not set; allowed: smtp, http, console, file',
     ]);
     expect(faultsOf({ CHANNEL_PUSH_DRIVER: 'http' })).toEqual([
       'CHANNEL_PUSH_URL is not set; driver http needs an http:// or https:// URL',
@@ -272,6 +272,104 @@ describe('faults', () => {
     'mongodb://%2Ftmp%2Fmongodb.sock',
   ])('%s is one', (text) => {
     expect(load({ MONGODB_URI: text }).mongodbUri).toBe(text);
+  });
+});
+
+describe('driver smtp', () => {
+  const mail = {
+    CHANNEL_NEWS_DRIVER: 'smtp',
+    CHANNEL_NEWS_URL: 'smtps://relay.example',
+    CHANNEL_NEWS_FROM: '"Compass, Inc." <news@compass.example>',
+  };
+
+  it('sends to email whatever its name is, with patience, and takes what mail needs', () => {
+    const [channel] = load({
+      ...mail,
+      CHANNEL_NEWS_URL: 'smtp://app@relay.example:2525?name=mail.compass.example',
+      CHANNEL_NEWS_TOKEN: 's3cret',
+      CHANNEL_NEWS_HEADERS: '{"Reply-To":"Team <team@compass.example>","X-Größe":"a"}'.replace('X-Größe', 'X-Size'),
+      CHANNEL_NEWS_ATTACHMENT_HOSTS: 'Files.compass.example, cdn.compass.example:8443,a.example:443',
+    }).channels;
+    expect(channel).toMatchObject({
+      ...{ name: 'news', driver: 'smtp', address: 'email', concurrency: 16, timeoutMs: 60_000, token: 's3cret' },
+      from: '"Compass, Inc." <news@compass.example>',
+      headers: { 'Reply-To': 'Team <team@compass.example>', 'X-Size': 'a' },
+      attachmentHosts: ['files.compass.example', 'cdn.compass.example:8443', 'a.example'],
+    });
+  });
+
+  it.each([
+    ['URL', 'http://relay.example'],
+    ['URL', 'relay.example:25'],
+    ['URL', 'smtp://'],
+    ['URL', 'smtp://relay.example/path'],
+    ['URL', 'smtp://relay.example?tls=maybe'],
+    ['URL', 'smtps://relay.example?tls=none'],
+    ['URL', 'smtp://relay.example?TLS=none'],
+    ['URL', 'smtp://relay.example?tls=none&tls=none'],
+    ['URL', 'smtp://relay.example?name=a%0d%0aMAIL'],
+    ['FROM', 'Compass'],
+    ['FROM', 'a@b.example, c@d.example'],
+    ['FROM', 'Compass, Inc. <news@compass.example>'],
+    ['FROM', 'jörg@compass.example'],
+    ['FROM', 'x\r\nBcc: y@z.example <news@compass.example>'],
+    ['HEADERS', '{"Bcc":"a@b.example"}'],
+    ['HEADERS', '{"content-type":"text/html"}'],
+    ['HEADERS', '{"X-A":"a\\r\\nBcc: b@c.example"}'],
+    ['HEADERS', '{"X A":"a"}'],
+    ['HEADERS', '{"X-A":7}'],
+    ['HEADERS', '{"X-A":" "}'],
+    ['HEADERS', '{"x-a":"1","X-A":"2"}'],
+    ['HEADERS', '[]'],
+    ['HEADERS', 'x'],
+    ['ATTACHMENT_HOSTS', 'https://files.example'],
+    ['ATTACHMENT_HOSTS', 'files.example/x'],
+    ['ATTACHMENT_HOSTS', 'files.example:0'],
+    ['ATTACHMENT_HOSTS', 'a.example,,b.example'],
+    ['ATTACHMENT_HOSTS', '*'],
+    ['ADDRESS', 'phone'],
+  ])('%s %j is refused', (setting, value) => {
+    const variable = `CHANNEL_NEWS_${setting}`;
+    const faults = faultsOf({ ...mail, [variable]: value });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toContain(`${variable} is `);
+    expect(faults[0]).toContain('; allowed: ');
+  });
+
+  it('needs a server and a sender', () => {
+    expect(faultsOf({ CHANNEL_NEWS_DRIVER: 'smtp' })).toEqual([
+      expect.stringMatching(/^CHANNEL_NEWS_URL is not set; driver smtp needs smtp:/),
+      expect.stringMatching(/^CHANNEL_NEWS_FROM is not set; driver smtp needs one sender/),
+    ]);
+  });
+
+  it.each([
+    ['smtp://u:p@relay.example', 't', 'TOKEN and a password in CHANNEL_NEWS_URL are both set'],
+    ['smtp://relay.example', 't', 'URL has no user for the password'],
+    ['smtp://:p@relay.example', '', 'URL has no user for the password'],
+    ['smtp://u@relay.example', '', 'URL has a user and no password'],
+    ['smtp://u:p@relay.example?tls=none', '', 'URL has tls=none and a user: the password could be read'],
+  ])('login by %s and token %j is a fault', (url, token, fault) => {
+    const faults = faultsOf({ ...mail, CHANNEL_NEWS_URL: url, CHANNEL_NEWS_TOKEN: token });
+    expect(faults).toEqual([expect.stringContaining(fault)]);
+    expect(faults[0]).not.toContain(':p@');
+  });
+
+  it.each(['smtp://u:p@localhost:25?tls=none', 'smtp://u:p@[::1]?tls=none', 'smtp://mail_relay:1025?tls=none'])(
+    '%s is fine',
+    (url) => expect(load({ ...mail, CHANNEL_NEWS_URL: url }).channels[0]?.url).toBe(url),
+  );
+
+  it('shows no password', () => {
+    const config = load({
+      ...mail,
+      CHANNEL_NEWS_URL: 'smtp://app:s3cret@relay.example?name=a.example',
+      CHANNEL_NEWS_HEADERS: '{"X-Key":"s3cret"}',
+    });
+    expect(JSON.stringify(describeConfig(config))).not.toContain('s3cret');
+    expect(describeConfig(config)).toContainEqual({
+      ...{ variable: 'CHANNEL_NEWS_URL', value: 'smtp://***@relay.example?name=a.example', source: 'environment' },
+    });
   });
 });
 

@@ -107,6 +107,18 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "bson": "date",
           "tsType": "Date"
         },
+        "unsubscribe": {
+          "type": "object",
+          "properties": {
+            "url": {
+              "type": "string"
+            },
+            "mailto": {
+              "type": "string"
+            }
+          },
+          "additionalProperties": false
+        },
         "template": {
           "type": "object",
           "properties": {

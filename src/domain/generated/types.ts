@@ -50,6 +50,10 @@ export interface Run {
    * When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.
    */
   endTakenInAt?: Date;
+  unsubscribe?: {
+    url?: string;
+    mailto?: string;
+  };
   template?: {
     id?: string;
     version?: number;

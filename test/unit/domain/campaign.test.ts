@@ -105,7 +105,16 @@ describe('checkCampaign', () => {
     const flow = { stages: [{ ...stages[0], channel: 'mail' }] };
     expect(faultsOf(campaign({ flow }))).toEqual({ unsubscribe: expect.stringContaining('unsubscribe_missing') });
     expect(faultsOf(campaign({ flow, unsubscribe: {} }))).toEqual({ unsubscribe: expect.anything() });
-    expect(faultsOf(campaign({ flow, unsubscribe: { mailto: 'x' } }))).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe: { mailto: 'stop@a.test' } }))).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe: { mailto: 'x', url: 'http://a.test' } }))).toEqual({
+      'unsubscribe.url': 'not_allowed: has to be an https:// address (RFC 8058)',
+      'unsubscribe.mailto': expect.stringContaining('not_allowed: has to be a mail address'),
+    });
+    const unsubscribe = { url: 'https://a.test/{{ token }}' };
+    expect(faultsOf(campaign({ flow, unsubscribe }), { unsubscribeTokens: true })).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe }), { unsubscribeTokens: false })).toEqual({
+      'unsubscribe.url': 'hash_key_missing: uses {{ token }}, which is made with HASH_KEY: set it',
+    });
     expect(faultsOf(campaign({ flow, transactional: true }))).toEqual({});
   });
 
@@ -215,6 +224,12 @@ const edited = (world: World, more: Raw, ...gone: string[]): World => ({
 const later = { schedule: { startAt: new Date(seconds(60)) } };
 
 describe('before the start', () => {
+  test('given how to leave, when it starts, then the run pins it: later edits change no mail', () => {
+    const unsubscribe = { mailto: 'stop@a.test' };
+    expect(at(t0, { raw: campaign({ unsubscribe }) }).run).toMatchObject({ unsubscribe });
+    expect(at(t0, { raw: campaign() }).run).not.toHaveProperty('unsubscribe');
+  });
+
   test('given pending, when looked at, then it starts: pinned, with version, metrics and trace', () => {
     const found = at(t0, {
       raw: campaign({ name: 'Spring', tenant: 'acme', variables: { a: 1 }, error: { code: 'x' } }),

@@ -82,29 +82,35 @@ test('what waits to leave is decided again when its conversation moved on, and l
   ]);
 });
 
-test('what has not begun is held when sending was stopped or its campaign was held, and tried again when nothing is known any more', async () => {
-  const cases: [string, (world: ReturnType<typeof connecting>) => void][] = [
-    ['sent', () => {}],
-    ['held', (world) => world.set({ sending: 'stopped' })],
-    ['held', (world) => world.set({ maySend: false })],
-    ['retry', (world) => world.set({ isAway: true })],
-    ['held', (world) => world.set({ lease: 0 })],
-    ['held', ({ dispatch }) => dispatch.stop()],
-  ];
-  for (const [kind, befall] of cases) {
-    const world = connecting();
-    await world.clock.advanceAsync(0);
-    befall(world);
-    // longer than anything stays fresh by itself
-    await world.clock.advanceAsync(5_000);
-    world.connect();
-    await world.clock.advanceAsync(0);
-    expect(world.results.map(({ outcome }) => outcome.kind)).toEqual([kind]);
-  }
-});
+test.each([
+  ['it connects', false],
+  ['the server is told of it, and asked again before it counts', true],
+])(
+  'what has not begun is held while %s when sending was stopped or its campaign was held, and tried again when nothing is known any more',
+  async (_, asksTwice) => {
+    const cases: [string, (world: ReturnType<typeof connecting>) => void][] = [
+      ['sent', () => {}],
+      ['held', (world) => world.set({ sending: 'stopped' })],
+      ['held', (world) => world.set({ maySend: false })],
+      ['retry', (world) => world.set({ isAway: true })],
+      ['held', (world) => world.set({ lease: 0 })],
+      ['held', ({ dispatch }) => dispatch.stop()],
+    ];
+    for (const [kind, befall] of cases) {
+      const world = connecting(asksTwice);
+      await world.clock.advanceAsync(0);
+      befall(world);
+      // longer than anything stays fresh by itself
+      await world.clock.advanceAsync(5_000);
+      world.connect();
+      await world.clock.advanceAsync(0);
+      expect(world.results.map(({ outcome }) => outcome.kind)).toEqual([kind]);
+    }
+  },
+);
 
-/** One row, handed over to a channel that is still connecting. */
-function connecting() {
+/** One row, handed over to a channel that is still connecting, or that has asked once and will ask again. */
+function connecting(asksTwice = false) {
   const clock = manualClock();
   const state = { sending: 'on' as 'on' | 'stopped', maySend: true, isAway: false, lease: 10_000 };
   let connect = (): void => {};
@@ -113,6 +119,7 @@ function connecting() {
     concurrency: 4,
     send: (_, __, mayBegin = () => true) =>
       new Promise((resolve) => {
+        if (asksTwice) expect(mayBegin(false)).toBe(true);
         connect = () =>
           resolve(mayBegin() ? { kind: 'sent' } : { kind: 'retry', code: 'not_begun', message: '', counts: false });
       }),

@@ -1,0 +1,114 @@
+import type { SendResult } from '../domain/ports.ts';
+import { oneLine } from './text.ts';
+
+/** What went wrong, as nodemailer's SMTPConnection tells it. */
+export interface SmtpError extends Error {
+  /** `EAUTH`, `ETLS`, `EENVELOPE`, `EMESSAGE`, `ECONNECTION`, … */
+  code?: string;
+  /** The code of the socket or of TLS that became `code`. */
+  originalCode?: string;
+  /** `MAIL FROM`, `RCPT TO`, `DATA` (the command, and the message), `CONN`, `API`, `AUTH …`, … */
+  command?: string;
+  /** The server's reply, when one came. */
+  response?: string;
+  responseCode?: number;
+}
+
+/** A server that has too much to do says so with the connection: it is not asked again at once. */
+const busyMs = 10_000;
+/** What an operator has to change does not change within a second. */
+const troubleMs = 60_000;
+
+/** RFC 5321, 4.2.1 and RFC 3463: the reply's code, the enhanced one where there is one, and its text. */
+export function parseReply(response: string): { code: number; enhanced: string | undefined; text: string } {
+  const lines = response.split(/\r?\n/).map((line) => line.replace(/^\d{3}[ -]?/, ''));
+  const pattern = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/;
+  const enhanced = pattern.exec(lines[0] ?? '')?.[1];
+  const text = lines.map((line) => line.replace(pattern, '').trim()).join(' ');
+  return { code: Number(/^\d{3}/.exec(response)?.[0] ?? 0), enhanced, text };
+}
+
+/** Nobody's message is at fault: it waits, and no attempt is counted. */
+export const trouble = (code: string, message: string, retryAfterMs = troubleMs): SendResult => ({
+  kind: 'retry',
+  code,
+  message,
+  retryAfterMs,
+  counts: false,
+});
+
+const certificate = /CERT|TLS|SSL|SIGNATURE|SELF_SIGNED/;
+
+/**
+ * What came of an attempt to connect, to encrypt and to log in. A reply, a certificate or a login that is refused concerns
+ * the whole channel; undefined: no answer, the connection failed.
+ */
+export function connectVerdict(error: SmtpError, said: string): SendResult | undefined {
+  const { code, originalCode = '', responseCode = 0 } = error;
+  if (code === 'EAUTH') return trouble('login_failed', said, isTemporary(responseCode) ? busyMs : troubleMs);
+  if (code === 'ETLS' || certificate.test(originalCode)) return trouble('tls_failed', said);
+  if (responseCode === 0) return undefined;
+  return trouble(`smtp_${responseCode}`, said, isTemporary(responseCode) ? busyMs : troubleMs);
+}
+
+const isTemporary = (code: number): boolean => code >= 400 && code < 500;
+/** RFC 4954, 6: the login is missing, too weak, or expired. RFC 3207, 4: TLS is missing. */
+const loginReplies = new Set([530, 534, 535, 538]);
+/** RFC 3463, 3.2: the address of the recipient is bad for good; 5.1.7 and 5.1.8 speak of the sender's. 5.1.10: RFC 7505. */
+const badRecipient = new Set(['5.1.0', '5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10']);
+/** RFC 3463: the message is too large, for the mailbox or the system. RFC 1870 uses 552. */
+const tooLarge = new Set(['5.2.3', '5.3.4']);
+
+/**
+ * What a reply to MAIL, RCPT, DATA or the message stands for: 4xx is tried again, 5xx is final. A refused sender or login is
+ * the channel's, not the message's. 421 and 503 (the two sides disagree where they are) say nothing of the message either;
+ * 421 as the answer to the message itself counts, as every other 4xx there does.
+ */
+export function replyVerdict(error: SmtpError, said: string): SendResult {
+  const { code, enhanced } = parseReply(error.response ?? '');
+  const { command } = error;
+  const isMessage = error.code === 'EMESSAGE';
+  if (code === 421 && !isMessage) return trouble('smtp_421', said, busyMs);
+  if (loginReplies.has(code)) return trouble('login_failed', said);
+  if (code < 500 || code === 503) return { kind: 'retry', code: `smtp_${code}`, message: said, counts: true };
+  const large = code === 552 || tooLarge.has(enhanced ?? '');
+  if (command === 'MAIL FROM' && !large) return trouble('sender_refused', said);
+  // A mail has one recipient: the answer to the message can only mean the same.
+  if (badRecipient.has(enhanced ?? '')) {
+    return { kind: 'rejected', code: 'address_invalid', message: said };
+  }
+  return { kind: 'rejected', code: `smtp_${code}`, message: said };
+}
+
+/** One line for people: `SMTP 550 5.1.1 at RCPT TO: no such user`; `secret` never shows. */
+export function describe(error: SmtpError, secret: string | undefined): string {
+  const hide = (text: string): string => (secret ? text.replaceAll(secret, '***') : text);
+  const { response, command } = error;
+  if (response === undefined || response === '') return oneLine(hide(error.message), 200);
+  const { code, enhanced, text } = parseReply(response);
+  const where = command === undefined || command === 'CONN' ? 'the connection' : command;
+  return oneLine(`SMTP ${[code, enhanced].filter(Boolean).join(' ')} at ${where}: ${hide(text)}`, 200);
+}
+
+/** The queue ids of Postfix, Exim, Sendmail and OpenSMTPD, qmail, Exchange, Amazon SES, Google and Haraka. */
+const queueIds = [
+  /\bqueued(?: mail for delivery)? as <?([^\s<>]+)/i,
+  /\[InternalId=(\d+)/i,
+  /\bid=<?([^\s<>,;]+)/i,
+  /^<?([\w.-]+@[\w.-]+)>?\s/,
+  /\bqp (\d+)/i,
+  /^(?:ok:?\s+)([0-9a-f]{8,}(?:-[0-9a-f]+)+)$/i,
+  /^OK\s+(\d+ \S+) - gsmtp/i,
+  /^(\S{8,}) Message accepted for delivery/i,
+  /\bqueued \(([^)\s]{4,})\)/i,
+];
+
+/** The id under which the server knows the message from now on; undefined where none is to be recognised. */
+export function queueIdOf(response: string): string | undefined {
+  const { text } = parseReply(response.slice(0, 2000));
+  for (const pattern of queueIds) {
+    const id = pattern.exec(text)?.[1];
+    if (id !== undefined) return id.replace(/[.,;]$/, '').slice(0, 512);
+  }
+  return undefined;
+}

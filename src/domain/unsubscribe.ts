@@ -1,0 +1,113 @@
+/** How to leave: the campaign's `unsubscribe`, as the headers of one message (RFC 2369, RFC 8058). */
+import type { Scope } from './content.ts';
+import type { Fault } from './errors.ts';
+import { createRenderer, parseTemplate, type Template, TemplateFailure } from './liquid.ts';
+import { parseAddress } from './mailAddress.ts';
+import type { CampaignDocument } from './model.ts';
+import { own } from './plain.ts';
+
+export type Unsubscribe = NonNullable<CampaignDocument['unsubscribe']>;
+
+export interface CompiledUnsubscribe {
+  url?: Template;
+  mailto?: Template;
+}
+
+export type HeadersResult =
+  | { kind: 'rendered'; headers: Record<string, string> }
+  | { kind: 'failed'; reason: 'template_variable_missing' | 'template_error'; message: string };
+
+const fields = ['url', 'mailto'] as const;
+const tokenUse = /\{[{%][^}]*\btoken\b/;
+const hasTemplate = (text: string): boolean => /\{[{%]/.test(text);
+
+/** Parses both; faults have the path `unsubscribe.url` or `unsubscribe.mailto`. `tokens` false: no `{{ token }}` can be made. */
+export function compileUnsubscribe(
+  given: Record<string, unknown>,
+  tokens = true,
+): { compiled: CompiledUnsubscribe; faults: Fault[] } {
+  const compiled: CompiledUnsubscribe = {};
+  const faults: Fault[] = [];
+  for (const field of fields) {
+    const source = own(given, field);
+    if (typeof source !== 'string') continue;
+    const add = (code: string, message: string): void => {
+      faults.push({ code, path: `unsubscribe.${field}`, message });
+    };
+    try {
+      compiled[field] = parseTemplate(source, false);
+    } catch (error) {
+      add('template_invalid', (error as Error).message);
+      continue;
+    }
+    if (tokenUse.test(source) && !tokens)
+      add('hash_key_missing', 'uses {{ token }}, which is made with HASH_KEY: set it');
+    else if (!hasTemplate(source) && link(field, source) === undefined) add('not_allowed', needed[field]);
+  }
+  return { compiled, faults };
+}
+
+const needed = {
+  url: 'has to be an https:// address (RFC 8058)',
+  mailto: 'has to be a mail address, with ?subject=… or not (RFC 6068)',
+} as const;
+
+/** The URI between angle brackets; undefined when it is none that a mail program may follow. */
+function link(field: 'url' | 'mailto', text: string): string | undefined {
+  const trimmed = text.trim();
+  // Most mail programs refuse longer ones, and a line of mail ends at 998 characters.
+  const uri = field === 'url' ? httpsUri(trimmed) : mailtoUri(trimmed);
+  return uri !== undefined && uri.length <= 900 ? uri : undefined;
+}
+
+function httpsUri(text: string): string | undefined {
+  if (!/^https:\/\//i.test(text) || !URL.canParse(text)) return undefined;
+  return escapeUri(new URL(text).href);
+}
+
+function mailtoUri(text: string): string | undefined {
+  const bare = text.replace(/^mailto:/i, '');
+  const address = parseAddress(bare.replace(/\?.*/s, ''));
+  if (address === undefined) return undefined;
+  return escapeUri(`mailto:${address}${/\?.*/s.exec(bare)?.[0] ?? ''}`.toWellFormed());
+}
+
+/** Nothing that ends the brackets, the list or the line; what is percent-encoded already stays. */
+const escapeUri = (uri: string): string =>
+  uri.replace(/[^!#$%&'()*+./:;=?@_~\w-]+/g, (characters) => encodeURIComponent(characters));
+
+/** The headers of one message. Mail first: programs without one-click take the first they know. Nothing half-filled comes out. */
+export function unsubscribeHeaders(
+  compiled: CompiledUnsubscribe,
+  scope: Scope,
+  token: string | undefined,
+): HeadersResult {
+  const render = createRenderer({ ...scope, ...(token === undefined ? {} : { token }) });
+  const links: string[] = [];
+  try {
+    for (const field of ['mailto', 'url'] as const) {
+      const template = compiled[field];
+      if (template === undefined) continue;
+      const uri = link(field, render(template));
+      if (uri === undefined) return failed('template_error', `unsubscribe.${field} ${needed[field]}`);
+      links.push(`<${uri}>`);
+    }
+  } catch (error) {
+    const missing = error instanceof TemplateFailure && error.missing;
+    return failed(missing ? 'template_variable_missing' : 'template_error', `unsubscribe: ${(error as Error).message}`);
+  }
+  if (links.length === 0) return { kind: 'rendered', headers: {} };
+  return {
+    kind: 'rendered',
+    headers: {
+      'List-Unsubscribe': links.join(', '),
+      ...(compiled.url === undefined ? {} : { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
+    },
+  };
+}
+
+const failed = (reason: 'template_variable_missing' | 'template_error', message: string): HeadersResult => ({
+  kind: 'failed',
+  reason,
+  message,
+});
