@@ -8,7 +8,8 @@ import { check } from './check.ts';
 import type { Context, ExitCode } from './context.ts';
 import { showId, withDatabase } from './database.ts';
 import { isRecord, readCampaignFile } from './document.ts';
-import { type Output, plural, safe } from './output.ts';
+import { faultCount, faultValues, showFaults } from './faults.ts';
+import { type Output, safe } from './output.ts';
 
 export interface FileParams {
   /** Path, or "-" for stdin. */
@@ -28,22 +29,15 @@ export async function validate({ file }: FileParams, context: Context): Promise<
     ? await withDatabase(context, (database) => check(read, config, database))
     : await check(read, config, undefined);
   const notes = [...(named && !lookUp ? [noTemplate] : []), ...(config.channels.length === 0 ? [noChannels] : [])];
-  out.value({ valid: faults.length === 0, faults, notes });
-  showFaults(faults, out);
+  out.value({ valid: faults.length === 0, faults: faultValues(faults), notes });
+  showFaults(file, faults, out);
   for (const note of notes) out.line(out.color.yellow(`note: ${note}`));
-  out.line(faults.length === 0 ? out.color.green(`${file} is valid`) : `${plural(faults.length, 'fault')} in ${file}`);
+  out.line(faults.length === 0 ? out.color.green(`${safe(file)} is valid`) : faultCount(file, faults));
   return faults.length === 0 ? 0 : 1;
 }
 
 const noTemplate = 'MONGODB_URI is not set, so the template and its flow could not be looked at';
 const noChannels = 'no channel is configured here: set CHANNEL_<NAME>_DRIVER as for the worker';
-
-function showFaults(faults: readonly Fault[], out: Output): void {
-  for (const { path, message, code } of faults)
-    out.line(
-      `${out.color.red('✗')} ${out.color.bold(safe(path || '(document)'))}: ${safe(message)} ${out.color.dim(`[${code}]`)}`,
-    );
-}
 
 /** Checks and stores a campaign; prints its id. 1 when it is not valid, or its id is taken by a different campaign. */
 export const submit = ({ file }: FileParams, context: Context): Promise<ExitCode> =>
@@ -53,11 +47,13 @@ export const submit = ({ file }: FileParams, context: Context): Promise<ExitCode
     const { document } = read;
     const found = await check(read, database.config, database);
     const faults =
-      document && !found.some(({ path }) => path === 'status') ? [...found, ...statusFaults(document)] : found;
+      document && !found.some(({ path }) => path === 'status')
+        ? [...found, ...statusFaults(document).map(read.place)]
+        : found;
     if (document === undefined || faults.length > 0) {
-      out.value({ submitted: false, faults });
-      showFaults(faults, out);
-      out.line(`${plural(faults.length, 'fault')} in ${file}: not submitted`);
+      out.value({ submitted: false, faults: faultValues(faults) });
+      showFaults(file, faults, out);
+      out.line(`${faultCount(file, faults)}: not submitted`);
       return 1;
     }
     return store(document, database.in.campaigns, out);
