@@ -17,6 +17,8 @@ export interface Output {
   /** `--json` was given: human text goes nowhere. */
   readonly json: boolean;
   readonly tty: boolean;
+  /** The same with `--json`. */
+  readonly isTerminal: boolean;
   /** Columns of the terminal; 100 in a pipe. */
   readonly width: number;
   readonly color: Colors;
@@ -134,6 +136,7 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
   return {
     json,
     tty,
+    isTerminal: stdout.isTTY === true,
     color,
     get width() {
       return width();

@@ -48,7 +48,6 @@ describe('a campaign file', () => {
     ['{"$oid": "507f1f77bcf86cd799439011"}', 'document_invalid'],
     ['{"$oid": "nonsense"}', 'not_extended_json'],
     ['', 'not_json'],
-    ['['.repeat(100_000), 'not_json'],
   ])('%s is a fault, not a crash', (text, code) => {
     expect(parseCampaign(text)).toMatchObject({ document: undefined, faults: [{ code, path: '' }] });
   });
@@ -135,7 +134,8 @@ describe('YAML', () => {
   });
 });
 
-test('YAML that is nested without end is a fault, not a crash', () => {
+test('what is nested without end is a fault, not a crash', () => {
+  expect(parseCampaign('['.repeat(100_000)).faults).toMatchObject([{ code: 'not_json' }]);
   expect(parseCampaign(`a: ${'['.repeat(50_000)}`, 'yaml').faults).toMatchObject([{ code: 'not_yaml' }]);
 });
 
