@@ -5,7 +5,7 @@ import { type Fault, ServiceError } from '../domain/errors.ts';
 import { encodePart } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
 import { isId } from '../domain/normalise.ts';
-import { contactsWriter, strangers } from '../mongo/contactsWriter.ts';
+import { contactsWriter, countContacts, isEmpty, strangers } from '../mongo/contactsWriter.ts';
 import { idKey } from './contactsFile.ts';
 import { describeImport, type ImportReport, importContacts } from './contactsImport.ts';
 import type { Context } from './context.ts';
@@ -75,7 +75,9 @@ export async function loadContacts(
   { out, signal }: Context,
 ): Promise<{ report: ImportReport; hindrance: Hindrance }> {
   let unset: readonly string[] = [];
-  const writer = () => contactsWriter(db, target.collection, { mode: target.own ? 'replace' : 'merge', unset, signal });
+  const fresh = await isEmpty(db, target.collection);
+  const mode = target.own ? 'replace' : 'merge';
+  const writer = () => contactsWriter(db, target.collection, { mode, unset, fresh, signal });
   let made: ReturnType<typeof writer> | undefined;
   const { report, ids } = await importContacts({
     file: options.contacts,
@@ -92,12 +94,13 @@ export async function loadContacts(
     },
   });
   for (const line of describeImport(report, options.contacts, options.rejects)) out.note(line);
-  const kept = ids.size > 0 && report.inserted + report.updated + report.unchanged > 0;
+  const kept = report.inserted + report.updated + report.unchanged;
   const known = (id: unknown): boolean => isId(id) && ids.has(idKey(id));
-  const hindrance =
-    hindered(report, kept, options) ??
-    (target.own ? await hinderedByOthers(db, target, known, options.prune) : undefined);
-  return { report, hindrance };
+  const hindrance = hindered(report, kept > 0, options);
+  if (hindrance !== undefined || !target.own || (await countContacts(db, target.collection)) <= kept)
+    return { report, hindrance };
+  out.note(`${target.collection} holds more than this file: looking for what is not in it`);
+  return { report, hindrance: await hinderedByOthers(db, target, known, options.prune) };
 }
 
 function hindered(report: ImportReport, kept: boolean, { strict, contacts }: ContactsOptions): Hindrance {

@@ -104,7 +104,9 @@ function isDay(day: string): boolean {
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }
 
-export type Judged = { id: Id; document: Record<string, unknown>; invalid?: never } | { invalid: string; id?: never; document?: never };
+export type Judged =
+  | { id: Id; document: Record<string, unknown>; invalid?: never }
+  | { invalid: string; id?: never; document?: never };
 
 /**
  * What is stored for a contact of a file, under its contact id as `_id`: `id` of the row, or what the audience's `map`

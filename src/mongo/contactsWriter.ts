@@ -25,6 +25,8 @@ export interface WriterOptions {
   mode: 'replace' | 'merge';
   /** Paths that are removed where a row does not have them (`merge`). */
   unset?: readonly string[];
+  /** The collection was empty: documents are inserted, which is faster, and those that are there after all updated. */
+  fresh?: boolean;
   signal?: AbortSignal;
 }
 
@@ -32,12 +34,28 @@ export function contactsWriter(db: Db, name: string, options: WriterOptions): Co
   const collection = db.collection<Document>(name);
   const operationOf = options.mode === 'replace' ? replacement : merge(options.unset ?? []);
   return {
-    write: (documents) => patiently(() => writeOnce(collection, documents.map(operationOf)), options.signal),
+    write(documents) {
+      const updates = documents.map(operationOf);
+      const inserts = options.fresh && documents.map(insertion);
+      let operations = inserts || updates;
+      return patiently(() => {
+        const attempt = writeOnce(collection, operations, updates);
+        operations = updates;
+        return attempt;
+      }, options.signal);
+    },
   };
 }
 
-const replacement = ({ _id, ...rest }: Document): AnyBulkWriteOperation => ({
-  replaceOne: { filter: { _id }, replacement: rest, upsert: true },
+const insertion = (document: Document): AnyBulkWriteOperation => ({ insertOne: { document } });
+
+/** A pipeline, as the server does not notice that a plain replacement changes nothing. */
+const replacement = (document: Document): AnyBulkWriteOperation => ({
+  updateOne: {
+    filter: { _id: document['_id'] },
+    update: [{ $replaceWith: { $literal: document } }],
+    upsert: true,
+  },
 });
 
 const merge =
@@ -73,44 +91,48 @@ const isNamed = (value: unknown): value is Document =>
   !('_bsontype' in value) &&
   Object.keys(value).every((key) => key !== '' && !key.includes('.'));
 
-async function writeOnce(collection: Collection<Document>, operations: AnyBulkWriteOperation[]): Promise<Written> {
+/** `updates`: what is tried where a document is there already; without them that is a refusal. */
+async function writeOnce(
+  collection: Collection<Document>,
+  operations: AnyBulkWriteOperation[],
+  updates?: AnyBulkWriteOperation[],
+): Promise<Written> {
   if (operations.length === 0) return { inserted: 0, updated: 0, unchanged: 0, refused: [] };
   try {
     return counted(await collection.bulkWrite(operations, { ordered: false }), []);
   } catch (error) {
     if (isNoFaultOfDocuments(error)) throw error;
-    if (error instanceof MongoBulkWriteError) {
-      const errors = [error.writeErrors].flat();
-      const blocking = errors.find(({ code }) => isNoFaultOfDocuments(new MongoServerError({ code })));
-      // Two writers at once: both saw no document, one was faster.
-      const raced = errors.some(({ code }) => code === duplicateKey);
-      if (blocking || errors.length === 0) throw error;
-      const refused = errors.filter(({ code }) => code !== duplicateKey);
-      const first = counted(
-        error.result,
-        refused.map(({ index, errmsg = '' }) => ({ index, message: errmsg })),
-      );
-      return raced ? again(collection, operations, errors, first) : first;
-    }
-    return oneByOne(collection, operations, error);
+    if (!(error instanceof MongoBulkWriteError)) return oneByOne(collection, operations, error);
+    const errors = [error.writeErrors].flat();
+    const isBlocked = errors.some(({ code }) => isNoFaultOfDocuments(new MongoServerError({ code })));
+    if (isBlocked || errors.length === 0) throw error;
+    const isThere = (code: number): boolean => updates !== undefined && code === duplicateKey;
+    const refused = errors.filter(({ code }) => !isThere(code));
+    const first = counted(
+      error.result,
+      refused.map(({ index, errmsg = '' }) => ({ index, message: errmsg })),
+    );
+    const there = errors.filter(({ code }) => isThere(code)).map(({ index }) => index);
+    return add(first, await again(collection, updates ?? [], there));
   }
 }
 
 const duplicateKey = 11000;
 
-/** What lost a race is there now: written once more by itself. A unique index of others refuses it again, for good. */
+/** What another writer was faster with is there now. A unique index of others refuses it again, for good. */
 async function again(
   collection: Collection<Document>,
-  operations: AnyBulkWriteOperation[],
-  errors: readonly { index: number; code: number }[],
-  first: Written,
+  updates: readonly AnyBulkWriteOperation[],
+  indexes: readonly number[],
 ): Promise<Written> {
-  let sum = first;
-  for (const { index } of errors.filter(({ code }) => code === duplicateKey)) {
-    const operation = operations[index];
-    if (operation) sum = add(sum, await alone(collection, operation, index));
-  }
-  return sum;
+  const written = await writeOnce(
+    collection,
+    indexes.flatMap((index) => updates[index] ?? []),
+  );
+  return {
+    ...written,
+    refused: written.refused.map(({ index, message }) => ({ index: indexes[index] ?? 0, message })),
+  };
 }
 
 /** The driver refused the batch as a whole because of one document: found by trying each. */
@@ -164,6 +186,14 @@ export interface Strangers {
   /** The first one's `_id`. */
   example?: unknown;
 }
+
+/** Whether there is nothing in it, or no such collection. */
+export const isEmpty = async (db: Db, name: string): Promise<boolean> =>
+  (await db.collection(name).findOne({}, { projection: { _id: 1 } })) === null;
+
+/** How many documents there are, counted in the index of `_id`. */
+export const countContacts = (db: Db, name: string): Promise<number> =>
+  db.collection(name).countDocuments({}, { hint: { _id: 1 } });
 
 /** Documents whose `_id` is not `known`, which reads the index of `_id` only; with `remove` they are deleted. */
 export async function strangers(

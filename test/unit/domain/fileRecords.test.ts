@@ -37,7 +37,9 @@ describe('CSV', () => {
         fc.boolean(),
         ({ columns, rows }, end, chunk, mark) => {
           const header = Array.from({ length: columns }, (_, n) => `c${n}`);
-          const lines = [header, ...rows].map((row) => stringify([row], { record_delimiter: end, quoted: true, quoted_empty: true }));
+          const lines = [header, ...rows].map((row) =>
+            stringify([row], { record_delimiter: end, quoted: true, quoted_empty: true }),
+          );
           const records = csv(`${mark ? '\uFEFF' : ''}${lines.join('')}`, chunk);
           expect(records.map(({ fault }) => fault)).toEqual(records.map(() => undefined));
           expect(records.map(({ text }) => parse(text, { relax_column_count: true })[0])).toEqual([header, ...rows]);
