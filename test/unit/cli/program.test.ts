@@ -66,6 +66,7 @@ describe('help', () => {
       'init',
       'config',
       'submit',
+      'export',
       'validate',
       'status',
       'pause',
