@@ -30,7 +30,7 @@ export interface Reject {
 export interface Batch {
   rows: Row[];
   rejects: Reject[];
-  /** Of the file so far. */
+  /** Of the file so far, as far as its records tell. */
   bytesRead: number;
 }
 
@@ -66,13 +66,15 @@ export async function* readContacts({ file, map, ids, onColumns, signal }: Conta
   let reader: Reader | undefined;
   let bytesRead = 0;
   const take = function* (records: FileRecord[]): Generator<Batch> {
-    for (const group of grouped(records)) yield { ...judgeAll(group, reader as Reader, map, ids), bytesRead };
+    for (const group of grouped(records)) {
+      bytesRead += group.reduce((sum, { bytes }) => sum + bytes.length + 1, 0);
+      yield { ...judgeAll(group, reader as Reader, map, ids), bytesRead };
+    }
   };
   try {
     const source = file === '-' ? process.stdin : createReadStream(file, { highWaterMark: chunkBytes });
     for await (const chunk of addAbortSignal(signal, source) as AsyncIterable<Buffer>) {
       reader ??= readerFor(file, chunk, 'id' in map, onColumns);
-      bytesRead += chunk.length;
       yield* take(reader.framer.push(chunk));
     }
   } catch (error) {

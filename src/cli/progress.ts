@@ -38,12 +38,15 @@ export function startProgress({ sink, what, total = {}, now = () => performance.
       `${megabytes(bytes)}${total.bytes === undefined ? '' : `/${megabytes(total.bytes)}`} MB`,
       `${count(Math.round((rows * 1000) / elapsed))}/s`,
       // the first moments say little
-      ...(done > 0.001 && elapsed > 1000 ? [`${span((elapsed * (1 - done)) / done)} left`] : []),
+      ...(done > 0.001 && elapsed > 1000 ? [`${leftOf((elapsed * (1 - done)) / done)} left`] : []),
     ];
     return { done, text: parts.join(' · ') };
   };
   return sink.isTTY === true ? bar(sink, describe, total) : lines(sink, describe, total, now);
 }
+
+/** Whole seconds: tenths would flicker. */
+const leftOf = (ms: number): string => (ms < 60_000 ? `${Math.ceil(ms / 1000)} s` : span(ms));
 
 const shareOf = ({ rows, bytes }: Figures, total: Partial<Figures>): number => {
   const share = total.bytes ? bytes / total.bytes : total.rows ? rows / total.rows : 0;
