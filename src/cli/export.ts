@@ -37,14 +37,18 @@ export async function exportCampaign(params: ExportParams, context: Context): Pr
     const begun = performance.now();
     const progress = progressOf(params, what, params.messages ? undefined : total, out);
     const collection = database.db.collection<Document>(params.messages ? 'messages' : 'conversation_states');
-    const pages = pagesOf(collection, conversationRange(id), { signal });
+    const format = formatter(kind, formatOf(params, out), params);
+    const pages = pagesOf(collection, conversationRange(id), { signal, fields: format.fields });
+    const stopped = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     let rows = 0;
     const copy = async (sink: Sink): Promise<boolean> => {
-      rows = await write(pages, formatter(kind, formatOf(params, out), params), sink, progress);
+      rows = await write(pages, format, sink, progress);
       return !signal.aborted;
     };
     try {
-      if (params.out === undefined) await copy((text) => out.data(text));
+      if (params.out === undefined) await copy((text) => Promise.race([out.data(text), stopped]));
       else await writeWhole(params.out, '--out', (file) => copy((text) => file.write(text)));
     } catch (error) {
       if (!isReaderGone(error)) throw error;
@@ -52,7 +56,10 @@ export async function exportCampaign(params: ExportParams, context: Context): Pr
     } finally {
       progress.stop();
     }
-    if (signal.aborted) return 130;
+    if (signal.aborted) {
+      out.note('interrupted: the export is not whole');
+      return 130;
+    }
     const seconds = Math.round(performance.now() - begun) / 1000;
     if (params.out !== undefined) out.value({ campaign: id, [what]: rows, file: params.out, seconds });
     out.note(
@@ -80,18 +87,25 @@ function formatOf({ format, out: file }: ExportParams, out: Output): ExportForma
 }
 
 interface Formatter {
+  /** All that is needed; everything when empty. */
+  fields: string[];
   head: string;
   page(documents: readonly Document[]): string;
 }
 
 function formatter(kind: Exported, format: ExportFormat, { keepFormulas = false }: ExportParams): Formatter {
   if (format === 'jsonl')
-    return { head: '', page: (documents) => documents.map((document) => `${extendedJson(document)}\n`).join('') };
+    return {
+      fields: [],
+      head: '',
+      page: (documents) => documents.map((document) => `${extendedJson(document)}\n`).join(''),
+    };
   const columns = exportColumns(kind);
   // RFC 4180 ends lines with CRLF; the library quotes a lone LF or CR only when told.
   const csv = (rows: string[][]): string => stringify(rows, { record_delimiter: '\r\n', quoted_match: /[\r\n]/ });
   return {
-    head: csv([columns]),
+    fields: [...new Set(columns.map(({ field }) => field))],
+    head: csv([columns.map(({ name }) => name)]),
     page: (documents) => csv(documents.map((document) => exportRow(columns, document, { keepFormulas }))),
   };
 }

@@ -21,11 +21,21 @@ function propertiesOf(definition: string): object {
   return (bundle.definitions[definition] as { properties: object }).properties;
 }
 
+/** `contact.email`: the field, and what is looked for in it. */
+export interface ExportColumn {
+  name: string;
+  field: string;
+  inner?: string;
+}
+
 /** The header: the fields of the schema in its order, `contact.email` where there is something within. */
-export const exportColumns = (kind: Exported): string[] =>
+export const exportColumns = (kind: Exported): ExportColumn[] =>
   Object.keys(propertiesOf(kind))
-    .filter((name) => !machinery.has(name))
-    .flatMap((name) => nested[name]?.map((inner) => `${name}.${inner}`) ?? [name]);
+    .filter((field) => !machinery.has(field))
+    .flatMap(
+      (field): ExportColumn[] =>
+        nested[field]?.map((inner) => ({ name: `${field}.${inner}`, field, inner })) ?? [{ name: field, field }],
+    );
 
 export interface CellOptions {
   /** Leave texts as they are that a spreadsheet would run as formulas. */
@@ -34,21 +44,19 @@ export interface CellOptions {
 
 /** One row: dates in ISO 8601 (UTC), what has no form of its own as JSON, what is not set empty. */
 export function exportRow(
-  columns: readonly string[],
+  columns: readonly ExportColumn[],
   document: Record<string, unknown>,
   { keepFormulas = false }: CellOptions = {},
 ): string[] {
-  return columns.map((column) => {
-    const [name = '', inner] = column.split('.');
-    const outer = own(document, name);
+  return columns.map(({ field, inner }) => {
+    const outer = own(document, field);
     const value = inner === undefined ? outer : isPlain(outer) ? own(outer, inner) : undefined;
-    const cell = textOf(normalise(value));
-    return keepFormulas || typeof value !== 'string' ? cell : harmless(cell);
+    if (typeof value === 'string') return keepFormulas ? value : harmless(value);
+    return value === undefined ? '' : textOf(normalise(value));
   });
 }
 
 function textOf(value: unknown): string {
-  if (value === undefined || value === null) return '';
   if (isDate(value)) return Number.isNaN(value.getTime()) ? '' : value.toISOString();
   if (isObjectId(value)) return value.toHexString();
   return typeof value === 'object' && (isPlain(value) || Array.isArray(value)) ? JSON.stringify(value) : String(value);

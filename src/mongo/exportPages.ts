@@ -5,6 +5,8 @@ export interface PageOptions {
   signal?: AbortSignal;
   /** Documents in a page, at most; default 1000. */
   limit?: number;
+  /** The only fields to read; all when absent. */
+  fields?: readonly string[];
 }
 
 /**
@@ -15,22 +17,28 @@ export interface PageOptions {
 export async function* pagesOf(
   collection: Collection<Document>,
   { from, to }: { from: string; to: string },
-  { signal, limit = 1000 }: PageOptions = {},
+  { signal, limit = 1000, fields = [] }: PageOptions = {},
 ): AsyncGenerator<Document[]> {
+  const projection = Object.fromEntries(fields.map((field) => [field, 1]));
   let lower: Document = { $gte: from };
   for (;;) {
-    const page = await patiently(() => readPage(collection, { ...lower, $lt: to }, limit), signal);
+    const page = await patiently(() => readPage(collection, { ...lower, $lt: to }, { limit, projection }), signal);
     if (page.length === 0 || signal?.aborted) return;
     yield page;
     lower = { $gt: page.at(-1)?.['_id'] };
   }
 }
 
-async function readPage(collection: Collection<Document>, _id: Document, limit: number): Promise<Document[]> {
+async function readPage(
+  collection: Collection<Document>,
+  _id: Document,
+  { limit, projection }: { limit: number; projection: Document },
+): Promise<Document[]> {
   const cursor = collection.find({ _id } as never, {
     sort: { _id: 1 },
     hint: { _id: 1 },
     limit,
+    projection,
     batchSize: limit + 1,
     readPreference: 'secondaryPreferred',
   });

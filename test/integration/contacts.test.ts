@@ -166,6 +166,21 @@ describe('submit --contacts', () => {
     });
   });
 
+  test('a row too large for a document, or for the memory, costs itself only', async () => {
+    const rows = [
+      { id: 'a' },
+      { id: 'b', attributes: { text: 'x'.repeat(15_900_000) } },
+      { id: 'c', attributes: { list: Array(2_000_000).fill(1) } },
+      { id: 'd', attributes: { text: 'x'.repeat(17_000_000) } },
+      { id: 'e', attributes: { list: Array(900_000).fill('123456789') } },
+      { id: 'f' },
+    ];
+    const lines = await file('large.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+    const ran = await submit(lines, '--json');
+    expect(ran.json()).toMatchObject({ contacts: { inserted: 3, rejects: [{ line: 3 }, { line: 4 }, { line: 5 }] } });
+    expect((await stored()).map(({ _id }) => _id)).toEqual(['a', 'b', 'f']);
+  });
+
   test('into a collection of others only the columns of the file are set', async () => {
     await database.db
       .collection<Document>('people')
