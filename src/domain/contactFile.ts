@@ -42,7 +42,9 @@ export function readHeader(cells: readonly string[]): { columns: Column[]; fault
 }
 
 function readColumn(name: string, at: number, faults: string[]): Column {
-  const [, plain = name, suffix] = /^(.*?)(?::([^:]*))?$/s.exec(name) ?? [];
+  const colon = name.lastIndexOf(':');
+  const plain = colon < 0 ? name : name.slice(0, colon);
+  const suffix = colon < 0 ? undefined : name.slice(colon + 1);
   const type = columnTypes.find((known) => known === suffix);
   if (suffix !== undefined && type === undefined)
     faults.push(`column ${printable(name)}: after the colon comes a type, one of ${columnTypes.join(', ')}`);
@@ -73,7 +75,7 @@ export function rowDocument(
       inner[key] = next;
       inner = next as Record<string, unknown>;
     }
-    inner[path.at(-1) ?? ''] = value;
+    inner[String(path.at(-1))] = value;
   }
   return { raw };
 }
@@ -141,7 +143,7 @@ const maxDepth = 90;
 /** What MongoDB could not store, with its path. */
 function unstorable(raw: Record<string, unknown>): string | undefined {
   const found = findUnstorable(raw, 0);
-  return found && (found.path === '' ? found.why : `the key ${printable(found.path.replace(/^\./, ''))} ${found.why}`);
+  return found && `the key ${printable(found.path.replace(/^\./, ''))} ${found.why}`;
 }
 
 /** The path is put together on the way back: nearly all rows have none. */
@@ -166,7 +168,8 @@ export function isZone(name: string): boolean {
   const known = zones.get(name);
   if (known !== undefined) return known;
   const answer = /^[A-Za-z]/.test(name) && hasZone(name);
-  if (zones.size < mostZones) zones.set(name, answer);
+  if (zones.size >= mostZones) zones.clear();
+  zones.set(name, answer);
   return answer;
 }
 
@@ -188,4 +191,4 @@ const contactFields = new Set('_id id email phone whatsapp url name locale timez
 
 /** Columns that are stored, and that no message can say: their author may have meant `attributes.<name>`. */
 export const unusedColumns = (columns: readonly Column[]): string[] =>
-  columns.filter(({ path }) => !contactFields.has(path[0] ?? '')).map(({ name }) => name);
+  columns.filter(({ path }) => !contactFields.has(String(path[0]))).map(({ name }) => name);

@@ -38,7 +38,7 @@ export function createIdSet(hash: (id: string) => Uint8Array): IdSet {
     capacity *= 2;
     slots = new Uint32Array(capacity * lanes);
     for (let at = 0; at < old.length; at += lanes) {
-      const [a = 0, b = 0, c = 0] = old.subarray(at, at + lanes);
+      const [a, b, c] = old.subarray(at, at + lanes) as unknown as [number, number, number];
       if (a !== 0) put(slotOf(a, b, c), a, b, c);
     }
   };

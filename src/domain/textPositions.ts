@@ -42,7 +42,7 @@ function lastAtMost(sorted: readonly number[], value: number): number {
   let high = sorted.length - 1;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((sorted[middle] ?? 0) <= value) low = middle;
+    if ((sorted[middle] as number) <= value) low = middle;
     else high = middle - 1;
   }
   return low;

@@ -22,6 +22,15 @@ test('is a set, at any size', () => {
   );
 });
 
+test('grows, and forgets nothing', () => {
+  const set = createIdSet(sha1);
+  const ids = Array.from({ length: 20_000 }, (_, n) => `id ${n}`);
+  expect(ids.every((id) => set.add(id))).toBe(true);
+  expect(ids.some((id) => set.add(id))).toBe(false);
+  expect(set.size).toBe(20_000);
+  expect(set.has('another')).toBe(false);
+});
+
 test('tells ids apart that begin in one slot, and knows a hash of zeros', () => {
   const set = createIdSet((id) => new Uint8Array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, Number(id), 99]));
   expect(['0', '1', '2', '1'].map((id) => set.add(id))).toEqual([true, true, true, false]);

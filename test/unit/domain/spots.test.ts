@@ -15,6 +15,8 @@ const root = object(0, {
   'a.b': [15, object(16, { c: [17, leaf(18)] })],
   'key "x" [1]': [19, leaf(20)],
   '': [21, leaf(22)],
+  'x.y': [23, leaf(24)],
+  x: [25, object(26, { y: [27, leaf(28)], z: [29, leaf(30)] })],
 });
 
 test.each([
@@ -29,6 +31,8 @@ test.each([
   ['a.b', 15],
   ['a.b.c', 17],
   ['[""]', 21],
+  ['x.y', 23],
+  ['x.z', 29],
   // what is not there: the nearest around it
   ['flow.stages[7].id', 3],
   ['flow.stages[0].channel', 5],
