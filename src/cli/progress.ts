@@ -26,6 +26,8 @@ export interface ProgressOptions {
 export const silent: Progress = { update: () => {}, stop: () => {} };
 
 const everyMs = 5000;
+/** What is over by then needs no bar. */
+const quietMs = 1000;
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
 export function startProgress({ sink, what, total = {}, now = () => performance.now() }: ProgressOptions): Progress {
@@ -42,7 +44,7 @@ export function startProgress({ sink, what, total = {}, now = () => performance.
     ];
     return { done, text: parts.join(' · ') };
   };
-  return sink.isTTY === true ? bar(sink, describe, total) : lines(sink, describe, total, now);
+  return sink.isTTY === true ? bar(sink, describe, total, now) : lines(sink, describe, total, now);
 }
 
 /** Whole seconds: tenths would flicker. */
@@ -57,7 +59,9 @@ const isKnown = ({ rows, bytes }: Partial<Figures>): boolean => (rows ?? bytes ?
 
 type Describe = (figures: Figures) => { done: number; text: string };
 
-function bar(sink: Sink, describe: Describe, total: Partial<Figures>): Progress {
+function bar(sink: Sink, describe: Describe, total: Partial<Figures>, now: () => number): Progress {
+  const begun = now();
+  let isDrawn = false;
   const format = isKnown(total) ? '{bar} {percentage}% {text}' : '{text}';
   const drawn = new cliProgress.SingleBar(
     {
@@ -71,13 +75,18 @@ function bar(sink: Sink, describe: Describe, total: Partial<Figures>): Progress 
     },
     cliProgress.Presets.shades_classic,
   );
-  drawn.start(1, 0, { text: '' });
   return {
     update(figures) {
+      if (now() - begun < quietMs) return;
       const { done, text } = describe(figures);
+      if (!isDrawn) drawn.start(1, Math.min(done, 0.999), { text });
+      isDrawn = true;
       drawn.update(Math.min(done, 0.999), { text });
     },
-    stop: () => drawn.stop(),
+    stop() {
+      if (isDrawn) drawn.stop();
+      isDrawn = false;
+    },
   };
 }
 

@@ -39,7 +39,8 @@ export async function validate(params: FileParams, context: Context): Promise<Ex
   out.value({ valid, faults: faultValues(faults), notes, ...(contacts ? { contacts } : {}) });
   showFaults(file, faults, out);
   for (const note of notes) out.line(out.color.yellow(`note: ${note}`));
-  if (contacts && params.contacts) for (const line of describeCheck(contacts, params.contacts)) out.line(line);
+  if (contacts && params.contacts)
+    for (const line of describeCheck(contacts, params.contacts, params.rejects)) out.line(line);
   out.line(faults.length === 0 ? out.color.green(`${safe(file)} is valid`) : faultCount(file, faults));
   return valid ? 0 : 1;
 }
