@@ -7,19 +7,15 @@ import type { Template } from '../domain/model.ts';
 import { audienceQuery, checkFilter } from '../mongo/audience.ts';
 import { type Collections, ownCollections } from '../mongo/collections.ts';
 import { type Db, mongoErrorOf } from '../mongo/values.ts';
-import { isRecord } from './document.ts';
+import { type CampaignFile, isRecord, type PlacedFault } from './document.ts';
 
 export interface Sources {
   db: Db;
   in: Collections;
 }
 
-/** Every fault, those of the file itself first, one for each path. Without `sources` templates are not looked up. */
-export async function check(
-  read: { document: Record<string, unknown> | undefined; faults: Fault[] },
-  config: Config,
-  sources: Sources | undefined,
-): Promise<Fault[]> {
+/** Every fault in the order of the file, one for each path. Without `sources` templates are not looked up. */
+export async function check(read: CampaignFile, config: Config, sources: Sources | undefined): Promise<PlacedFault[]> {
   const { document } = read;
   if (document === undefined) return read.faults;
   const template = sources && (await findTemplate(document, sources.in));
@@ -32,7 +28,8 @@ export async function check(
     ...(template === undefined ? {} : { template }),
   });
   const known = new Set(read.faults.map(({ path }) => path));
-  return [...read.faults, ...faults.filter(({ path }) => !known.has(path))];
+  const placed = faults.filter(({ path }) => path === '' || !known.has(path)).map(read.place);
+  return [...read.faults, ...placed].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
 /** The version it names, else the latest; undefined when it names none. */

@@ -7,7 +7,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** As much of a stream as is needed; `process.stdout` is one. */
 export interface Sink {
-  write(text: string): unknown;
+  /** `done` is called when the text was taken, or with why it was not. */
+  write(text: string, done?: (error?: Error | null) => void): unknown;
   isTTY?: boolean;
   columns?: number;
 }
@@ -16,6 +17,8 @@ export interface Output {
   /** `--json` was given: human text goes nowhere. */
   readonly json: boolean;
   readonly tty: boolean;
+  /** The same with `--json`. */
+  readonly isTerminal: boolean;
   /** Columns of the terminal; 100 in a pipe. */
   readonly width: number;
   readonly color: Colors;
@@ -31,6 +34,14 @@ export interface Output {
   panel(lines: readonly string[]): void;
   /** Leaves the panel as it stands; later lines follow below. Idempotent. */
   endPanel(): void;
+  /** A line beside the answer (a warning, how far it is): to stderr; nothing with `--json`. */
+  note(text: string): void;
+  /** Where notes go, for a progress bar. */
+  readonly notes: Sink;
+  /** Colours for notes. */
+  readonly noteColor: Colors;
+  /** A part of an answer that streams, `--json` or not. Resolves when the reader took it; rejects when he is gone (EPIPE). */
+  data(text: string): Promise<void>;
   /** What went wrong: to stderr, with `--json` as the document itself. */
   failure(failure: { code: string; message: string }): void;
 }
@@ -125,6 +136,7 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
   return {
     json,
     tty,
+    isTerminal: stdout.isTTY === true,
     color,
     get width() {
       return width();
@@ -147,6 +159,15 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
       stdout.write(`${up}${esc}[J${lines.map((line) => `${fitTo(line, width() - 1)}\n`).join('')}`);
       drawn = lines.length;
     },
+    notes: stderr,
+    noteColor: warn,
+    note(text) {
+      if (!json) stderr.write(`${text}\n`);
+    },
+    data: (text) =>
+      new Promise((resolve, reject) => {
+        stdout.write(text, (error) => (error ? reject(error) : resolve()));
+      }),
     endPanel() {
       if (drawn > 0) stdout.write(`${esc}[?25h`);
       drawn = 0;

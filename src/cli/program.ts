@@ -1,6 +1,6 @@
 /** The command line as a table: what there is, with which options, and which file does it (loaded when asked for). */
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context, ExitCode } from './context.ts';
 import { describeFailure } from './failure.ts';
 import { createOutput, type Environment, type Sink } from './output.ts';
@@ -14,6 +14,9 @@ export interface Host {
   interruptible(): AbortSignal;
 }
 
+/** Commands that clean up when they are interrupted. */
+const staying: ReadonlySet<string> = new Set(['worker', 'demo', 'export']);
+
 /** What a command returns after its parameters: a number, or never at all (it throws). */
 type Action = (context: Context) => Promise<ExitCode | number>;
 
@@ -23,7 +26,8 @@ export async function runCommandLine(argv: readonly string[], host: Host): Promi
   const run = async (command: Command, action: Action): Promise<void> => {
     const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
     const out = createOutput({ stdout: host.stdout, stderr: host.stderr, env: host.env, json });
-    const stays = command.name() === 'worker' || command.name() === 'demo';
+    const { contacts } = command.opts<{ contacts?: unknown }>();
+    const stays = staying.has(command.name()) || (command.name() === 'submit' && contacts !== undefined);
     const signal = stays ? host.interruptible() : new AbortController().signal;
     try {
       code = await action({ env: host.env, out, signal });
@@ -74,6 +78,7 @@ function build(host: Host, run: Run): Command {
     );
   addService(program, run);
   addCampaigns(program, run);
+  addExport(program, run);
   addEvents(program, run);
   addQuestions(program, run);
   return program;
@@ -115,16 +120,23 @@ function addCampaigns(program: Command, run: Run): void {
   program
     .command('submit')
     .description('check a campaign and store it; it starts at once unless its status is "draft"')
-    .argument('<file>', 'a JSON file, "-" for stdin')
-    .action((file, _, command) =>
-      run(command, async (context) => (await import('./submit.ts')).submit({ file }, context)),
+    .argument('<file>', 'a JSON or YAML file, "-" for stdin')
+    .option('--contacts <file>', 'its audience: CSV with a header, or JSON lines; "-" for stdin')
+    .option('--collection <name>', 'where the contacts go; contacts_<campaign id> when absent')
+    .option('--rejects <file>', 'keep the rows that were left out, as JSON lines')
+    .option('--strict', 'do not store the campaign when a row was left out')
+    .option('--prune', 'remove contacts of an earlier file that this one does not have')
+    .action((file, options, command) =>
+      run(command, async (context) => (await import('./submit.ts')).submit({ file, ...options }, context)),
     );
   program
     .command('validate')
-    .description('say everything that is wrong with a campaign, each with its path; 1 if anything is')
-    .argument('<file>', 'a JSON file, "-" for stdin')
-    .action((file, _, command) =>
-      run(command, async (context) => (await import('./submit.ts')).validate({ file }, context)),
+    .description('say everything that is wrong with a campaign, each with its line; 1 if anything is')
+    .argument('<file>', 'a JSON or YAML file, "-" for stdin')
+    .option('--contacts <file>', 'look at its contacts too (CSV or JSON lines); nothing is written')
+    .option('--rejects <file>', 'keep the rows that are wrong, as JSON lines')
+    .action((file, options, command) =>
+      run(command, async (context) => (await import('./submit.ts')).validate({ file, ...options }, context)),
     );
   program
     .command('status')
@@ -149,6 +161,23 @@ function addCampaigns(program: Command, run: Run): void {
       .action((campaign, _, command) =>
         run(command, async (context) => (await import('./campaigns.ts'))[name]({ campaign }, context)),
       );
+}
+
+function addExport(program: Command, run: Run): void {
+  program
+    .command('export')
+    .description('write the conversations of a campaign, or its messages, as CSV or JSON lines')
+    .argument('<campaign>', 'its id')
+    .addOption(new Option('--conversations', 'one row for each contact (default)').conflicts('messages'))
+    .option('--messages', 'one row for each message')
+    .addOption(
+      new Option('--format <format>', 'csv unless --json or the name of --out says jsonl').choices(['csv', 'jsonl']),
+    )
+    .option('--out <file>', 'a file, whole or not there at all; standard output when absent')
+    .option('--keep-formulas', 'CSV: leave text as it is that a spreadsheet would run')
+    .action((campaign, options, command) =>
+      run(command, async (context) => (await import('./export.ts')).exportCampaign({ campaign, ...options }, context)),
+    );
 }
 
 function addEvents(program: Command, run: Run): void {

@@ -2,66 +2,105 @@
 import { isDeepStrictEqual } from 'node:util';
 import { loadConfig } from '../config.ts';
 import { type Fault, ServiceError } from '../domain/errors.ts';
-import type { CampaignDocument } from '../domain/model.ts';
+import type { CampaignDocument, Id } from '../domain/model.ts';
 import { type Collection, comparable, isDuplicateKey } from '../mongo/values.ts';
 import { check } from './check.ts';
+import { describeCheck, type ImportReport, importContacts } from './contactsImport.ts';
 import type { Context, ExitCode } from './context.ts';
 import { showId, withDatabase } from './database.ts';
-import { isRecord, readCampaignFile } from './document.ts';
-import { type Output, plural, safe } from './output.ts';
+import { type CampaignFile, isRecord, readCampaignFile } from './document.ts';
+import { faultCount, faultValues, showFaults } from './faults.ts';
+import { type Output, safe } from './output.ts';
+import { type ContactsOptions, checkOptions, loadContacts, type Target, targetOf } from './submitContacts.ts';
 
-export interface FileParams {
+export interface FileParams extends Partial<ContactsOptions> {
   /** Path, or "-" for stdin. */
   file: string;
 }
 
-/** Prints every fault, each with its path; 1 when there is any. Asks the database for the template, if there is one to ask. */
-export async function validate({ file }: FileParams, context: Context): Promise<ExitCode> {
+/** Prints every fault, each with its place; 1 when there is any. Asks the database for the template, if there is one to ask. */
+export async function validate(params: FileParams, context: Context): Promise<ExitCode> {
   const { out, env } = context;
+  const { file } = params;
+  checkOptions(file, params);
   const config = loadConfig({ ...env }, { requireUri: false });
-  const read = await readCampaignFile(file);
+  const { read, target } = await readBoth(params);
   const named = typeof read.document?.['templateId'] === 'string';
   const audience = read.document?.['audience'];
-  const queried = isRecord(audience) && audience['collection'] !== undefined;
+  const queried = isRecord(audience) && audience['collection'] !== undefined && target === undefined;
   const lookUp = (named || queried) && config.mongodbUri !== '';
   const faults = lookUp
     ? await withDatabase(context, (database) => check(read, config, database))
     : await check(read, config, undefined);
   const notes = [...(named && !lookUp ? [noTemplate] : []), ...(config.channels.length === 0 ? [noChannels] : [])];
-  out.value({ valid: faults.length === 0, faults, notes });
-  showFaults(faults, out);
+  const contacts = await judgeContacts(params, target, context);
+  const rejected = contacts?.rejected ?? 0;
+  const valid = faults.length === 0 && rejected === 0;
+  out.value({ valid, faults: faultValues(faults), notes, ...(contacts ? { contacts } : {}) });
+  showFaults(file, faults, out);
   for (const note of notes) out.line(out.color.yellow(`note: ${note}`));
-  out.line(faults.length === 0 ? out.color.green(`${file} is valid`) : `${plural(faults.length, 'fault')} in ${file}`);
-  return faults.length === 0 ? 0 : 1;
+  if (contacts && params.contacts)
+    for (const line of describeCheck(contacts, params.contacts, params.rejects)) out.line(line);
+  out.line(faults.length === 0 ? out.color.green(`${safe(file)} is valid`) : faultCount(file, faults));
+  return valid ? 0 : 1;
+}
+
+/** The campaign as it will be with the contacts' collection as its audience. */
+async function readBoth(params: FileParams): Promise<{ read: CampaignFile; target: Target | undefined }> {
+  const read = await readCampaignFile(params.file);
+  if (params.contacts === undefined || read.document === undefined) return { read, target: undefined };
+  const target = targetOf(read.document, params.collection);
+  if (!('fault' in target)) return { read, target };
+  return { read: { ...read, faults: [...read.faults, read.place(target.fault)] }, target: undefined };
+}
+
+/** Nothing is written. */
+async function judgeContacts(
+  { contacts, rejects }: FileParams,
+  target: Target | undefined,
+  { out, signal }: Context,
+): Promise<ImportReport | undefined> {
+  if (contacts === undefined) return undefined;
+  return (await importContacts({ file: contacts, map: target?.map ?? {}, rejects, out, signal })).report;
 }
 
 const noTemplate = 'MONGODB_URI is not set, so the template and its flow could not be looked at';
 const noChannels = 'no channel is configured here: set CHANNEL_<NAME>_DRIVER as for the worker';
 
-function showFaults(faults: readonly Fault[], out: Output): void {
-  for (const { path, message, code } of faults)
-    out.line(
-      `${out.color.red('✗')} ${out.color.bold(safe(path || '(document)'))}: ${safe(message)} ${out.color.dim(`[${code}]`)}`,
-    );
-}
-
-/** Checks and stores a campaign; prints its id. 1 when it is not valid, or its id is taken by a different campaign. */
-export const submit = ({ file }: FileParams, context: Context): Promise<ExitCode> =>
-  withDatabase(context, async (database): Promise<ExitCode> => {
+/**
+ * Checks and stores a campaign, its contacts before it; prints its id. 1 when it is not valid, its id is taken by a
+ * different campaign, or its contacts cannot be used.
+ */
+export async function submit(params: FileParams, context: Context): Promise<number> {
+  checkOptions(params.file, params);
+  return withDatabase(context, async (database): Promise<number> => {
     const { out } = context;
-    const read = await readCampaignFile(file);
+    const { read, target } = await readBoth(params);
     const { document } = read;
     const found = await check(read, database.config, database);
     const faults =
-      document && !found.some(({ path }) => path === 'status') ? [...found, ...statusFaults(document)] : found;
+      document && !found.some(({ path }) => path === 'status')
+        ? [...found, ...statusFaults(document).map(read.place)]
+        : found;
     if (document === undefined || faults.length > 0) {
-      out.value({ submitted: false, faults });
-      showFaults(faults, out);
-      out.line(`${plural(faults.length, 'fault')} in ${file}: not submitted`);
+      out.value({ submitted: false, faults: faultValues(faults) });
+      showFaults(params.file, faults, out);
+      out.line(`${faultCount(params.file, faults)}: not submitted`);
       return 1;
     }
-    return store(document, database.in.campaigns, out);
+    const { contacts } = params;
+    if (target === undefined || contacts === undefined) return store(document, database.in.campaigns, out);
+    // It may be reading its audience by now, so nothing is written under it.
+    const stored = await database.in.campaigns.findOne({ _id: document['_id'] as Id });
+    if (stored) return compare(document, stored, out, 'its contacts were left as they are');
+    const { report, hindrance } = await loadContacts(target, { ...params, contacts }, database, context);
+    const summary = { collection: target.collection, ...report };
+    if (hindrance === undefined) return store(document, database.in.campaigns, out, { contacts: summary });
+    out.value({ submitted: false, error: hindrance, contacts: summary });
+    if (!out.json) out.failure(hindrance);
+    return hindrance.code === 'interrupted' ? 130 : 1;
   });
+}
 
 function statusFaults({ status }: Record<string, unknown>): Fault[] {
   if (status === 'pending' || status === 'draft') return [];
@@ -99,6 +138,7 @@ async function store(
   document: Record<string, unknown>,
   campaigns: Collection<CampaignDocument>,
   out: Output,
+  more: Record<string, unknown> = {},
 ): Promise<ExitCode> {
   const valid = document as unknown as CampaignDocument;
   try {
@@ -107,19 +147,24 @@ async function store(
     if (!isDuplicateKey(error)) throw error;
     return compare(document, await campaigns.findOne({ _id: valid._id }), out);
   }
-  out.value({ submitted: true, campaign: valid._id, status: valid.status });
+  out.value({ submitted: true, campaign: valid._id, status: valid.status, ...more });
   out.line(showId(valid._id));
   return 0;
 }
 
-function compare(document: Record<string, unknown>, stored: CampaignDocument | null, out: Output): ExitCode {
+function compare(
+  document: Record<string, unknown>,
+  stored: CampaignDocument | null,
+  out: Output,
+  note?: string,
+): ExitCode {
   const id = showId(document['_id']);
   if (!stored) throw new ServiceError('not_found', `campaign ${id} was there and is gone: submit it again`);
   const identical = isDeepStrictEqual(authored(document), authored(stored));
-  out.value({ submitted: false, identical, campaign: stored._id, status: stored.status });
+  out.value({ submitted: false, identical, campaign: stored._id, status: stored.status, ...(note ? { note } : {}) });
   if (identical) {
     out.line(id);
-    out.line(out.color.dim(`it was submitted before and is ${safe(stored.status)}`));
+    out.line(out.color.dim(`it was submitted before and is ${safe(stored.status)}${note ? `; ${note}` : ''}`));
     return 0;
   }
   const message = `there is a campaign ${id} already (${safe(stored.status)}), and it is not the same: one id is one campaign, so choose another`;

@@ -11,6 +11,10 @@ export const objectIdOf = (text: string): ObjectIdLike | undefined =>
 /** Relaxed Extended JSON v2: `{"$oid": …}`, `{"$date": …}` and the like become BSON values. Throws like `JSON.parse`. */
 export const parseExtendedJson = (text: string): unknown => BSON.EJSON.parse(text, { relaxed: true });
 
+/** A document as one line of relaxed Extended JSON v2, which keeps every type. */
+export const extendedJson = (document: Record<string, unknown>): string =>
+  BSON.EJSON.stringify(document, { relaxed: true });
+
 /** A document as plain values that can be compared: what MongoDB would give back, whatever the classes. */
 export const comparable = (document: Record<string, unknown>): unknown =>
   JSON.parse(BSON.EJSON.stringify(BSON.deserialize(BSON.serialize(document)), { relaxed: true }));

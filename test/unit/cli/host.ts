@@ -10,8 +10,10 @@ export class Recorder implements Sink {
   constructor(isTTY = false) {
     this.isTTY = isTTY;
   }
-  write(text: string): void {
+  write(text: string, done?: (error?: Error | null) => void): boolean {
     this.text += text;
+    done?.();
+    return true;
   }
 }
 

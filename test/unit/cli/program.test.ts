@@ -66,6 +66,7 @@ describe('help', () => {
       'init',
       'config',
       'submit',
+      'export',
       'validate',
       'status',
       'pause',
@@ -142,7 +143,7 @@ describe('validate without a database', () => {
     );
     expect(faults.every(({ message }) => message.length > 0)).toBe(true);
     const plain = await run(['validate', path], channels);
-    expect(plain.stdout.split('\n').filter((line) => line.startsWith('✗'))).toHaveLength(faults.length);
+    expect(plain.stdout.split('\n').filter((line) => line.startsWith(`${path}:1:`))).toHaveLength(faults.length);
   });
 
   test('says that a template could not be looked at', async () => {
