@@ -4,19 +4,9 @@ import type { Collections } from '../mongo/collections.ts';
 import { findCampaign, noCampaign } from './campaigns.ts';
 import type { Context, ExitCode } from './context.ts';
 import { candidates, showId, withDatabase } from './database.ts';
+import { date, instant, type Loose, number, record } from './loose.ts';
 import { type Align, count, type Output, plural, safe, span } from './output.ts';
 
-type Loose = Record<string, unknown>;
-
-const record = (value: unknown): Loose =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {};
-const number = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
-const date = (value: unknown): Date | undefined =>
-  value instanceof Date && !Number.isNaN(value.getTime()) ? value : undefined;
-const instant = (value: unknown): string =>
-  date(value)
-    ?.toISOString()
-    .replace(/\.\d+Z$/, 'Z') ?? '-';
 const right: Align = 'right';
 
 export interface StatusParams {
