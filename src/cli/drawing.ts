@@ -28,11 +28,13 @@ export function bar(
   width: number,
   color: Colors,
 ): string {
-  const widths = cells(
-    segments.map((segment) => statuses[segment] ?? 0),
+  const values = segments.map((segment) => statuses[segment] ?? 0);
+  // figures of others may say anything: a part is never more than the whole
+  const whole = Math.max(
     total,
-    width,
+    values.reduce((sum, value) => sum + value, 0),
   );
+  const widths = cells(values, whole, width);
   const drawn = segments.map((segment, index) =>
     paint(color, segment, (segment === 'active' ? '▒' : '█').repeat(widths[index] ?? 0)),
   );
@@ -60,3 +62,10 @@ export const clock = (ms: number): string => {
     ? `${two(minutes)}:${two(seconds % 60)}`
     : `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
 };
+
+/** A share that is 100 % only when it is all, and 0 % only when it is nothing. */
+export function percent(part: number, total: number): string {
+  if (total <= 0) return '-';
+  const share = Math.floor((1000 * part) / total) / 10;
+  return `${(part > 0 ? Math.max(0.1, share) : 0).toFixed(1)} %`;
+}

@@ -1,7 +1,8 @@
 /** The state of a campaign in one line, for a pipe; and when there is a new one to say. Pure. */
+import { percent } from './drawing.ts';
 import { instant } from './loose.ts';
 import { count, distance } from './output.ts';
-import { many, percent, rateWords } from './watchSections.ts';
+import { many, rateWords } from './watchSections.ts';
 import type { Snapshot } from './watchSnapshot.ts';
 
 export function progressLine(snapshot: Snapshot): string {

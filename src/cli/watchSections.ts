@@ -1,6 +1,6 @@
 /** The parts of the live view, each as lines of at most `width` cells. Pure. */
 import { type Count, waiting } from '../domain/progress.ts';
-import { bar, clock, paint, type Segment, segments, sparkline } from './drawing.ts';
+import { bar, clock, paint, percent, type Segment, segments, sparkline } from './drawing.ts';
 import { instant } from './loose.ts';
 import { type Align, type Colors, count, distance, fitTo, pad, plural, visibleLength } from './output.ts';
 import type { MemberView, Snapshot } from './watchSnapshot.ts';
@@ -38,13 +38,6 @@ const whole = ({ metrics: { total }, expansion: { of, done, skipped } }: Snapsho
   const left = Object.values(skipped).reduce((sum, value) => sum + value, 0);
   return done || of === undefined ? total : Math.max(total, of - left);
 };
-
-/** A share that is 100 % only when it is all, and 0 % only when it is nothing. */
-export function percent(part: number, total: number): string {
-  if (total <= 0) return '-';
-  const share = Math.floor((1000 * part) / total) / 10;
-  return `${(part > 0 ? Math.max(0.1, share) : 0).toFixed(1)} %`;
-}
 
 export function progress(snapshot: Snapshot, width: number, color: Colors): string[] {
   const { metrics, expansion } = snapshot;
@@ -161,7 +154,7 @@ export function estimateWords({ estimate, due: counts, metrics }: Snapshot): str
     case 'waiting': {
       const all = counts === undefined ? { count: 0, more: false } : waiting(counts);
       // counted a moment before the active ones
-      return `no estimate: ${many({ ...all, count: Math.min(all.count, metrics.active) })} of ${count(metrics.active)} active conversations wait for their time`;
+      return `no estimate: ${many({ ...all, count: Math.min(all.count, metrics.active) })} of ${count(metrics.active)} active wait for their time`;
     }
     case 'going_on':
       return 'no estimate: who gets a message now goes on in the flow';

@@ -1,6 +1,6 @@
 /** Why a whole campaign is not as far as it might be. `storyWhy.ts` says it of one conversation. */
 import { time } from './audit.ts';
-import type { CampaignDocument, Flow, Member, Run } from './model.ts';
+import type { CampaignDocument, Flow, Run } from './model.ts';
 import { type Life, type Ownerless, ranges } from './partitions.ts';
 import type { Count, DueCounts } from './progress.ts';
 import { pausedBy } from './storyWhy.ts';
@@ -21,9 +21,9 @@ export const delayWords = {
   sending_stopped: 'sending is stopped for all campaigns (settings, control)',
   no_worker: 'no worker runs',
   all_silent: 'no member has shown a sign of life',
-  unowned: 'no member owns',
-  orphaned: 'the owner is no member any more, of',
-  silent: 'the owner is silent, and is taken over when its lease is over, of',
+  unowned: 'nobody owns',
+  orphaned: 'a member that is gone owns',
+  silent: 'a silent member, taken over when its lease ends, owns',
   channel_nowhere: 'no member has channel',
   lag: 'a member reads changes late',
   retry: 'waiting for another try',
@@ -61,7 +61,7 @@ export interface DelayFacts {
 }
 
 export interface ClusterFacts {
-  members: readonly (Pick<Member, '_id' | 'channels'> & { life: Life; lagSeconds?: number })[];
+  members: readonly { _id: string; channels: readonly string[]; life: Life; lagSeconds?: number }[];
   ownerless: Ownerless;
 }
 

@@ -24,8 +24,8 @@ export class RateMeter {
     if (last && (sample.sent < last.sent || sample.ended < last.ended || sample.entered < last.entered))
       this.samples = [];
     this.samples.push(sample);
-    while (this.samples.length > keptSamples || (this.samples[0]?.at ?? sample.at) < sample.at - keptMs)
-      this.samples.shift();
+    if (this.samples.length > keptSamples) this.samples.shift();
+    this.samples = this.samples.filter(({ at }) => at >= sample.at - keptMs);
   }
 
   /** Per second over the last `overMs`, or the shortest longer span that was looked at; undefined before two samples. */
@@ -45,10 +45,12 @@ export class RateMeter {
   stillMs(): number {
     const last = this.samples.at(-1);
     if (last === undefined) return 0;
-    const other = this.samples.findLast(
-      ({ sent, ended, entered }) => sent !== last.sent || ended !== last.ended || entered !== last.entered,
-    );
-    return last.at - (other ?? this.samples[0] ?? last).at;
+    let since = last.at;
+    for (const { at, sent, ended, entered } of this.samples.toReversed()) {
+      since = at;
+      if (sent !== last.sent || ended !== last.ended || entered !== last.entered) break;
+    }
+    return last.at - since;
   }
 }
 
