@@ -8,8 +8,9 @@ import type { Context, ExitCode } from './context.ts';
 import { candidates, type Database, located, withDatabase } from './database.ts';
 import { Interrupted, pause, unlessAborted } from './interrupt.ts';
 import { safe } from './output.ts';
+import type { Snapshot } from './watchModel.ts';
 import { WatchReads } from './watchReads.ts';
-import { type Snapshot, WatchState } from './watchSnapshot.ts';
+import { WatchState } from './watchSnapshot.ts';
 import { createView, type View } from './watchView.ts';
 
 export interface WatchParams {

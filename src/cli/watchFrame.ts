@@ -1,7 +1,8 @@
 /** A frame of the live view: which parts there is room for, and where they stand. Pure: a snapshot and a size in, lines out. */
 import { type Colors, count, fitTo, pad } from './output.ts';
+import type { Snapshot } from './watchModel.ts';
 import * as section from './watchSections.ts';
-import type { Snapshot } from './watchSnapshot.ts';
+import * as table from './watchTables.ts';
 
 export interface FrameParams {
   snapshot: Snapshot;
@@ -69,8 +70,8 @@ function partsOf(snapshot: Snapshot, width: number, color: Colors): Parts {
   const wide = width >= besideFrom;
   const half = Math.floor(width / 2) - 2;
   const tables = {
-    stages: section.stages(snapshot, wide ? half : width, color),
-    members: section.members(snapshot, wide ? half : width, color),
+    stages: table.stages(snapshot, wide ? half : width, color),
+    members: table.members(snapshot, wide ? half : width, color),
   };
   return {
     progress: section.progress(snapshot, width, color),
@@ -80,7 +81,7 @@ function partsOf(snapshot: Snapshot, width: number, color: Colors): Parts {
     due: [...section.due(snapshot, color), ...section.end(snapshot, color)],
     delays: section.delays(snapshot, color),
     ...(wide ? { stages: beside(tables.stages, tables.members, half), members: [] } : tables),
-    troubles: section.troubles(snapshot, width, color),
+    troubles: table.troubles(snapshot, width, color),
   };
 }
 

@@ -2,8 +2,8 @@
 import { percent } from './drawing.ts';
 import { instant } from './loose.ts';
 import { count, distance } from './output.ts';
+import type { Snapshot } from './watchModel.ts';
 import { many, rateWords } from './watchSections.ts';
-import type { Snapshot } from './watchSnapshot.ts';
 
 export function progressLine(snapshot: Snapshot): string {
   const { at, status, metrics, pending, rates, due, estimate, delays, expansion } = snapshot;

@@ -5,7 +5,7 @@ import { distance, type Output, safe } from './output.ts';
 import type { Screen } from './screen.ts';
 import { finalLines, frame } from './watchFrame.ts';
 import { changeKey, endSentence, progressLine } from './watchLine.ts';
-import type { Snapshot } from './watchSnapshot.ts';
+import type { Snapshot } from './watchModel.ts';
 
 export interface View {
   show(snapshot: Snapshot): void;

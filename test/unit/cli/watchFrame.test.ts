@@ -5,7 +5,7 @@ import picocolors from 'picocolors';
 import { visibleLength } from '../../../src/cli/output.ts';
 import { finalLines, frame } from '../../../src/cli/watchFrame.ts';
 import { changeKey, endSentence, progressLine } from '../../../src/cli/watchLine.ts';
-import type { Snapshot } from '../../../src/cli/watchSnapshot.ts';
+import type { Snapshot } from '../../../src/cli/watchModel.ts';
 import { anySnapshot, paused, sample, wide } from './watchSamples.ts';
 
 const plain = picocolors.createColors(false);

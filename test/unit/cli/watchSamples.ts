@@ -1,6 +1,6 @@
 /** Snapshots as the live view gets them. */
 import fc from 'fast-check';
-import type { Snapshot } from '../../../src/cli/watchSnapshot.ts';
+import type { Snapshot } from '../../../src/cli/watchModel.ts';
 
 const at = new Date('2026-03-02T09:12:31Z');
 
