@@ -20,16 +20,17 @@ function interruptible(): AbortSignal {
   return controller.signal;
 }
 
-// A reader that went away (`| head`) is no error of ours.
+// A reader that went away (`| head`), or a terminal that was closed, is no error of ours.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
   });
 
 const code = await runCommandLine(process.argv.slice(2), {
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: () => process.stdin,
   interruptible,
 });
 process.exitCode = code;

@@ -1,6 +1,7 @@
 /** `pause`, `resume`, `cancel`: conditional changes of a campaign's status, as the contract's table allows them. */
+import { channelsOf } from '../domain/delays.ts';
 import { ServiceError } from '../domain/errors.ts';
-import type { CampaignDocument, Id, Run } from '../domain/model.ts';
+import type { CampaignDocument, Id } from '../domain/model.ts';
 import type { Collections } from '../mongo/collections.ts';
 import type { Context, ExitCode } from './context.ts';
 import { candidates, showId, withDatabase } from './database.ts';
@@ -98,18 +99,11 @@ async function countOverdue({ runs, conversations }: Collections, campaignId: Id
   if (!run) return 0;
   return conversations.countDocuments(
     {
-      nextChannel: { $in: channelsOf(run.flow) },
+      nextChannel: { $in: ['-', ...channelsOf(run.flow)] },
       campaignId,
       opening: { $in: [true, null] } as never,
       nextActionAt: { $lte: new Date() },
     },
     { hint: 'due', maxTimeMS: 30_000 },
   );
-}
-
-function channelsOf(flow: Run['flow']): string[] {
-  const named = flow.stages.flatMap((stage) =>
-    stage.type === 'message' ? [stage.channel, ...(stage.followUps ?? []).map(({ channel }) => channel ?? '-')] : [],
-  );
-  return [...new Set(['-', ...named])];
 }

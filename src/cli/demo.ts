@@ -4,12 +4,13 @@ import { maskUri } from '../configValues.ts';
 import type { Context, ExitCode } from './context.ts';
 import { located } from './database.ts';
 import { endings, look, messageRows, type Snapshot, tally } from './demoFigures.ts';
-import { Cleanup, Interrupted, pause, unlessAborted } from './demoProcesses.ts';
+import { Cleanup } from './demoProcesses.ts';
 import { campaign, campaignId } from './demoScenario.ts';
 import { refuseEnded, type Stage, setStage } from './demoStage.ts';
 import { showNext, showSummary, summaryRecord } from './demoSummary.ts';
 import { type Facts, judge } from './demoVerdict.ts';
 import { intro, renderPanel, renderProgress } from './demoView.ts';
+import { Interrupted, pause, unlessAborted } from './interrupt.ts';
 import type { Output } from './output.ts';
 
 export interface DemoParams {

@@ -2,8 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { unlessAborted } from './interrupt.ts';
 import type { Environment } from './output.ts';
 import { packageRoot } from './packageRoot.ts';
 
@@ -47,31 +47,6 @@ export async function startDatabase(cleanup: Cleanup, signal: AbortSignal): Prom
   });
   const { uri } = await unlessAborted(starting, signal);
   return uri;
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(new Interrupted());
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
-/** Waits; throws `Interrupted` as soon as the signal is aborted. */
-export async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch((error: unknown) => {
-    throw signal.aborted ? new Interrupted() : error;
-  });
-}
-
-/** Somebody pressed Ctrl-C. */
-export class Interrupted extends Error {
-  constructor() {
-    super('interrupted');
-    this.name = 'Interrupted';
-  }
 }
 
 /** Variables of the shell that would change what the demo shows. */

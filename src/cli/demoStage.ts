@@ -8,18 +8,11 @@ import { connect } from '../mongo/client.ts';
 import { type Collections, collections, initDatabase } from '../mongo/collections.ts';
 import type { Db } from '../mongo/values.ts';
 import type { Context } from './context.ts';
-import {
-  type Cleanup,
-  pause,
-  startDatabase,
-  startWorker,
-  unlessAborted,
-  type WorkerProcess,
-  workerEnvironment,
-} from './demoProcesses.ts';
+import { type Cleanup, startDatabase, startWorker, type WorkerProcess, workerEnvironment } from './demoProcesses.ts';
 import { type Provider, startProvider } from './demoProvider.ts';
 import { type Replies, startReplies } from './demoReplies.ts';
 import { answerTo, isUnknownAddress, type Person, people, template } from './demoScenario.ts';
+import { pause, unlessAborted } from './interrupt.ts';
 
 export interface Stage {
   uri: string;

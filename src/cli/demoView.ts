@@ -2,56 +2,8 @@
 
 import type { Snapshot } from './demoFigures.ts';
 import { stageOrder } from './demoScenario.ts';
+import { bar, clock, paint, type Segment, segments, sparkline } from './drawing.ts';
 import { type Colors, count, pad, plural, span } from './output.ts';
-
-const clock = (ms: number): string => {
-  const seconds = Math.floor(ms / 1000);
-  return `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(seconds % 60).padStart(2, '0')}`;
-};
-
-/** In the order they are drawn. */
-const segments = ['completed', 'failed', 'suppressed', 'cancelled', 'active'] as const;
-type Segment = (typeof segments)[number];
-
-const paint = (color: Colors, segment: Segment, text: string): string => {
-  if (segment === 'completed') return color.green(text);
-  if (segment === 'failed') return color.red(text);
-  return segment === 'active' ? color.cyan(text) : color.yellow(text);
-};
-
-/** Shares of a whole in `width` cells that add up to `width`; what there is at all gets a cell. */
-export function cells(values: readonly number[], total: number, width: number): number[] {
-  if (total <= 0) return values.map(() => 0);
-  const shares = values.map((value) => (value > 0 ? Math.max(1, Math.round((value / total) * width)) : 0));
-  const largest = shares.indexOf(Math.max(...shares));
-  const filled = Math.round((values.reduce((sum, value) => sum + value, 0) / total) * width);
-  const excess = shares.reduce((sum, share) => sum + share, 0) - filled;
-  return shares.map((share, index) => (index === largest ? Math.max(0, share - excess) : share));
-}
-
-export function bar(snapshot: Snapshot, width: number, color: Colors): string {
-  const widths = cells(
-    segments.map((segment) => snapshot.statuses[segment] ?? 0),
-    snapshot.contacts,
-    width,
-  );
-  const drawn = segments.map((segment, index) =>
-    paint(color, segment, (segment === 'active' ? '▒' : '█').repeat(widths[index] ?? 0)),
-  );
-  const rest = width - widths.reduce((sum, cell) => sum + cell, 0);
-  return drawn.join('') + color.dim('·'.repeat(Math.max(0, rest)));
-}
-
-const sparks = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-
-/** The last `width` rates as little columns. */
-export function sparkline(rates: readonly number[], width: number): string {
-  const shown = rates.slice(-width);
-  const most = Math.max(1, ...shown);
-  return shown
-    .map((rate) => sparks[Math.min(sparks.length - 1, Math.round((rate / most) * (sparks.length - 1)))])
-    .join('');
-}
 
 const endings = (snapshot: Snapshot): [Segment, number][] =>
   segments
@@ -77,7 +29,7 @@ export function renderPanel(snapshot: Snapshot, rates: readonly number[], width:
   return [
     '',
     `${label('time')}${color.bold(clock(snapshot.elapsedMs))}  campaign ${color.bold(snapshot.status)}`,
-    `${label('conversations')}${bar(snapshot, barWidth, color)} ${count(snapshot.contacts)}`,
+    `${label('conversations')}${bar(snapshot.statuses, snapshot.contacts, barWidth, color)} ${count(snapshot.contacts)}`,
     `${label('')}${endings(snapshot)
       .map(([segment, value]) => paint(color, segment, `${segment} ${count(value)}`))
       .join(' · ')}`,

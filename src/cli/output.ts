@@ -1,6 +1,8 @@
 /** What a person, a pipe or a program gets to see. The only file that knows about terminals. */
 import CliTable from 'cli-table3';
 import picocolors from 'picocolors';
+import stringWidth from 'string-width';
+import { createScreen, type KeySource, type Screen } from './screen.ts';
 
 export type Colors = ReturnType<typeof picocolors.createColors>;
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -11,6 +13,9 @@ export interface Sink {
   write(text: string, done?: (error?: Error | null) => void): unknown;
   isTTY?: boolean;
   columns?: number;
+  rows?: number;
+  on?(event: 'resize' | 'error', listener: () => void): unknown;
+  off?(event: 'resize' | 'error', listener: () => void): unknown;
 }
 
 export interface Output {
@@ -30,6 +35,10 @@ export interface Output {
   value(document: unknown): void;
   /** One line of a stream of JSON documents; nothing without `--json`. */
   record(document: unknown): void;
+  /** The whole screen; undefined unless on a terminal that can be cleared. */
+  readonly screen: Screen | undefined;
+  /** Calls back once nobody reads any more: the pipe was closed, the terminal is gone. Gives the way out of it. */
+  onClosed(closed: () => void): () => void;
   /** Redraws a panel in place; nothing unless on a terminal. */
   panel(lines: readonly string[]): void;
   /** Leaves the panel as it stands; later lines follow below. Idempotent. */
@@ -52,6 +61,8 @@ export interface OutputOptions {
   stderr: Sink;
   env: Environment;
   json: boolean;
+  /** Keys, for commands that fill the screen. */
+  stdin?: (() => KeySource) | undefined;
 }
 
 /** NO_COLOR (no-color.org) wins over FORCE_COLOR, both over the terminal. */
@@ -68,25 +79,33 @@ const ansiPiece = new RegExp(`(${ansi.source})`);
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g;
 
-/** Text that others wrote, safe for a terminal and for one line: no control characters, no bidi overrides. */
-export const safe = (value: unknown): string => String(value).replace(control, ' ');
+/** Text that others wrote, safe for a terminal and for one line: no control characters, no bidi overrides, no half characters. */
+export const safe = (value: unknown): string => String(value).toWellFormed().replace(control, ' ');
 
-export const visibleLength = (text: string): number => text.replace(ansi, '').length;
+/** Cells of a terminal: none for colours, two for wide characters. */
+export const visibleLength = (text: string): number => stringWidth(text);
 
-/** Cuts a line with colours to `width` visible characters. */
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+/** Cuts a line with colours to `width` cells; no character is cut in half. */
 export function fitTo(text: string, width: number): string {
   if (visibleLength(text) <= width) return text;
-  let left = Math.max(0, width - 1);
+  let left = width - 1;
   let out = '';
   for (const piece of text.split(ansiPiece)) {
     if (piece.startsWith(esc)) {
       out += piece;
       continue;
     }
-    out += piece.slice(0, left);
-    left = Math.max(0, left - piece.length);
+    for (const { segment } of graphemes.segment(left > 0 ? piece : '')) {
+      const cells = visibleLength(segment);
+      if (cells > left) left = 0;
+      if (left <= 0) break;
+      out += segment;
+      left -= cells;
+    }
   }
-  return `${out}…`;
+  return width > 0 ? `${out}…` : out;
 }
 
 export const pad = (text: string, width: number, align: Align = 'left'): string => {
@@ -124,7 +143,7 @@ const framedTable = (
   return table.toString();
 };
 
-export function createOutput({ stdout, stderr, env, json }: OutputOptions): Output {
+export function createOutput({ stdout, stderr, env, json, stdin }: OutputOptions): Output {
   const tty = stdout.isTTY === true && !json;
   const color = picocolors.createColors(wantsColor(stdout, env) && !json);
   const warn = picocolors.createColors(wantsColor(stderr, env));
@@ -140,6 +159,11 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
     color,
     get width() {
       return width();
+    },
+    screen: tty && env['TERM'] !== 'dumb' ? createScreen(stdout, stdin) : undefined,
+    onClosed(closed) {
+      stdout.on?.('error', closed);
+      return () => void stdout.off?.('error', closed);
     },
     line: (text = '') => human(text),
     table(head, rows, align = []) {

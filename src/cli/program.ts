@@ -5,17 +5,20 @@ import type { Context, ExitCode } from './context.ts';
 import { describeFailure } from './failure.ts';
 import { createOutput, type Environment, type Sink } from './output.ts';
 import { packageRoot } from './packageRoot.ts';
+import type { KeySource } from './screen.ts';
 
 export interface Host {
   env: Environment;
   stdout: Sink;
   stderr: Sink;
+  /** Keys, for commands that fill the screen. */
+  stdin?(): KeySource;
   /** Called by commands that stay: from then on SIGINT, SIGTERM and SIGHUP abort the signal instead of ending the process. */
   interruptible(): AbortSignal;
 }
 
-/** Commands that clean up when they are interrupted. */
-const staying: ReadonlySet<string> = new Set(['worker', 'demo', 'export']);
+/** Commands that clean up when they are interrupted, or go on until something ends. */
+const staying: ReadonlySet<string> = new Set(['worker', 'demo', 'export', 'watch']);
 
 /** What a command returns after its parameters: a number, or never at all (it throws). */
 type Action = (context: Context) => Promise<ExitCode | number>;
@@ -25,7 +28,7 @@ export async function runCommandLine(argv: readonly string[], host: Host): Promi
   let code = 0;
   const run = async (command: Command, action: Action): Promise<void> => {
     const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
-    const out = createOutput({ stdout: host.stdout, stderr: host.stderr, env: host.env, json });
+    const out = createOutput({ stdout: host.stdout, stderr: host.stderr, env: host.env, json, stdin: host.stdin });
     const { contacts } = command.opts<{ contacts?: unknown }>();
     const stays = staying.has(command.name()) || (command.name() === 'submit' && contacts !== undefined);
     const signal = stays ? host.interruptible() : new AbortController().signal;
@@ -55,6 +58,14 @@ const wholeNumber =
       throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
     return value;
   };
+
+/** Seconds from look to look. */
+function interval(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0.2 && value <= 3600))
+    throw new InvalidArgumentError('It must be a number of seconds from 0.2 to 3600.');
+  return value;
+}
 
 type Run = (command: Command, action: Action) => Promise<void>;
 
@@ -147,6 +158,17 @@ function addCampaigns(program: Command, run: Run): void {
       run(command, async (context) =>
         (await import('./status.ts')).status({ ...(campaign === undefined ? {} : { campaign }), limit }, context),
       ),
+    );
+  program
+    .command('watch')
+    .description(
+      'watch a campaign live until it has ended; 1 when it ended otherwise than completed, or you stopped before',
+    )
+    .argument('<campaign>', 'its id')
+    .option('--interval <seconds>', 'how often to look (default: 1 on a terminal, 2 in a pipe)', interval)
+    .option('--wait', 'wait for a campaign that is not there yet')
+    .action((campaign, options, command) =>
+      run(command, async (context) => (await import('./watch.ts')).watch({ campaign, ...options }, context)),
     );
   const changes = {
     pause: 'stop sending; nobody is lost, timers keep their due times',

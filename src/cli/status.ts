@@ -4,19 +4,10 @@ import type { Collections } from '../mongo/collections.ts';
 import { findCampaign, noCampaign } from './campaigns.ts';
 import type { Context, ExitCode } from './context.ts';
 import { candidates, showId, withDatabase } from './database.ts';
+import { percent } from './drawing.ts';
+import { date, instant, type Loose, number, record } from './loose.ts';
 import { type Align, count, type Output, plural, safe, span } from './output.ts';
 
-type Loose = Record<string, unknown>;
-
-const record = (value: unknown): Loose =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Loose) : {};
-const number = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
-const date = (value: unknown): Date | undefined =>
-  value instanceof Date && !Number.isNaN(value.getTime()) ? value : undefined;
-const instant = (value: unknown): string =>
-  date(value)
-    ?.toISOString()
-    .replace(/\.\d+Z$/, 'Z') ?? '-';
 const right: Align = 'right';
 
 export interface StatusParams {
@@ -76,9 +67,9 @@ async function showList({ campaigns }: Collections, out: Output, limit: number):
     return;
   }
   out.table(
-    ['campaign', 'status', 'contacts', 'active', 'ended', 'sent', 'replied', 'started', 'error'],
+    ['campaign', 'status', 'contacts', 'active', 'ended', 'sent', 'failed', 'replied', 'started', 'updated', 'error'],
     shown.map((campaign) => listRow(campaign, out)),
-    ['left', 'left', right, right, right, right, right, 'left', 'left'],
+    ['left', 'left', right, right, right, right, right, right, 'left', 'left', 'left'],
   );
   if (found.length > limit) out.line(out.color.dim(`the newest ${count(limit)}; more with --limit`));
 }
@@ -91,12 +82,20 @@ function listRow(campaign: Loose, out: Output): string[] {
     coloured(campaign['status'], out),
     count(number(metrics['total'])),
     count(number(metrics['active'])),
-    count(number(metrics['total']) - number(metrics['active'])),
+    endedShare(metrics),
     count(number(record(metrics['messages'])['sent'])),
+    count(number(record(metrics['messages'])['failed'])),
     count(number(metrics['replied'])),
     instant(campaign['startedAt']),
+    instant(metrics['updatedAt']),
     error['code'] === undefined ? '' : safe(error['code']),
   ];
+}
+
+function endedShare(metrics: Loose): string {
+  const total = number(metrics['total']);
+  const ended = total - number(metrics['active']);
+  return total > 0 ? `${count(ended)} (${percent(ended, total)})` : count(ended);
 }
 
 function coloured(status: unknown, { color }: Output): string {

@@ -42,6 +42,45 @@ export class BeatWatch {
   }
 }
 
+export type Life = 'alive' | 'silent' | 'unknown';
+
+/**
+ * Whether members live, for an observer who stays: silent is whose beat stood still for `silentAfterMs` of the observer's
+ * own clock. Who was not yet seen to move for so long is unknown.
+ */
+export class Pulse {
+  private readonly seen = new Map<string, { beat: number; since: number; moved: boolean; at: number }>();
+  private readonly silentAfterMs: number;
+
+  constructor(silentAfterMs: number) {
+    this.silentAfterMs = silentAfterMs;
+  }
+
+  /** What was read at `at`, ms of a monotonic clock. Who is not among them any more is forgotten. */
+  see(members: readonly Pick<Member, '_id' | 'beat'>[], at: number): void {
+    const ids = new Set(members.map(({ _id }) => _id));
+    for (const id of this.seen.keys()) if (!ids.has(id)) this.seen.delete(id);
+    for (const { _id, beat } of members) {
+      const before = this.seen.get(_id);
+      if (before === undefined) this.seen.set(_id, { beat, since: at, moved: false, at });
+      else if (before.beat !== beat) this.seen.set(_id, { beat, since: at, moved: true, at });
+      else before.at = at;
+    }
+  }
+
+  /** The observer saw nothing for a while, which is nobody's fault: everybody is unknown again. */
+  forget(): void {
+    this.seen.clear();
+  }
+
+  of(id: string): Life {
+    const known = this.seen.get(id);
+    if (known === undefined) return 'unknown';
+    if (known.at - known.since > this.silentAfterMs) return 'silent';
+    return known.moved ? 'alive' : 'unknown';
+  }
+}
+
 /** Partitions that nobody works on, by why. */
 export interface Ownerless {
   /** Nobody claimed them. */

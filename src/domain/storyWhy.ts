@@ -90,7 +90,8 @@ function campaignWhy(context: StoryContext): Why | undefined {
 
 const startsAt = (startAt: Date | undefined): string => (startAt === undefined ? '' : `: it starts at ${iso(startAt)}`);
 
-function pausedBy({ pausedReason }: { pausedReason?: string }, campaign: StoryContext['campaign']): string {
+/** Who paused it, to follow a sentence that says that it is. */
+export function pausedBy({ pausedReason }: { pausedReason?: string }, campaign: StoryContext['campaign']): string {
   const error = campaign?.error;
   if (pausedReason !== undefined)
     return ` by the service itself (${error?.code === pausedReason ? errorWords(error) : pausedReason})`;

@@ -4,7 +4,8 @@ import { percentile, type Row, type Snapshot, tally } from '../../../src/cli/dem
 import type { Delivery } from '../../../src/cli/demoProvider.ts';
 import { showNext, showSummary, summaryRecord } from '../../../src/cli/demoSummary.ts';
 import { type Facts, judge } from '../../../src/cli/demoVerdict.ts';
-import { cells, intro, renderPanel, renderProgress, sparkline } from '../../../src/cli/demoView.ts';
+import { intro, renderPanel, renderProgress } from '../../../src/cli/demoView.ts';
+import { cells, sparkline } from '../../../src/cli/drawing.ts';
 import { visibleLength } from '../../../src/cli/output.ts';
 import { context } from './host.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { Cleanup, Interrupted, pause, unlessAborted, workerEnvironment } from '../../../src/cli/demoProcesses.ts';
+import { Cleanup, workerEnvironment } from '../../../src/cli/demoProcesses.ts';
+import { Interrupted, pause, unlessAborted } from '../../../src/cli/interrupt.ts';
 
 describe('cleaning up', () => {
   test('in reverse order, once, whatever fails', async () => {

@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { BeatWatch, isAllOwned, ownerless, positionSeconds, ranges, shareOf } from '../../../src/domain/partitions.ts';
+import {
+  BeatWatch,
+  isAllOwned,
+  ownerless,
+  Pulse,
+  positionSeconds,
+  ranges,
+  shareOf,
+} from '../../../src/domain/partitions.ts';
 
 describe('shareOf', () => {
   test('shares add up, differ by one at most, and nobody unknown has one', () => {
@@ -83,5 +91,33 @@ describe('ranges', () => {
         expect(read).toEqual(numbers.toSorted((a, b) => a - b));
       }),
     );
+  });
+});
+
+describe('Pulse', () => {
+  const see = (pulse: Pulse, at: number, beat: number): string => {
+    pulse.see([{ _id: 'a', beat }], at);
+    return pulse.of('a');
+  };
+
+  test('alive is whose beat moves, silent whose beat stood still for long, and unknown who was not watched for long', () => {
+    const pulse = new Pulse(1000);
+    expect(pulse.of('a')).toBe('unknown');
+    expect(see(pulse, 0, 7)).toBe('unknown');
+    expect(see(pulse, 1000, 7)).toBe('unknown');
+    expect(see(pulse, 1001, 7)).toBe('silent');
+    expect(see(pulse, 1100, 8)).toBe('alive');
+    expect(see(pulse, 2100, 8)).toBe('alive');
+    expect(see(pulse, 2101, 8)).toBe('silent');
+  });
+
+  test('who left is forgotten, and everybody when nothing could be seen', () => {
+    const pulse = new Pulse(1000);
+    see(pulse, 0, 7);
+    pulse.see([], 100);
+    expect(see(pulse, 5000, 7)).toBe('unknown');
+    expect(see(pulse, 5100, 8)).toBe('alive');
+    pulse.forget();
+    expect(see(pulse, 9000, 8)).toBe('unknown');
   });
 });
