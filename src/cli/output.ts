@@ -27,6 +27,8 @@ export interface Output {
   value(document: unknown): void;
   /** One line of a stream of JSON documents; nothing without `--json`. */
   record(document: unknown): void;
+  /** A document of another kind, as it is. */
+  raw(text: string): void;
   /** Redraws a panel in place; nothing unless on a terminal. */
   panel(lines: readonly string[]): void;
   /** Leaves the panel as it stands; later lines follow below. Idempotent. */
@@ -118,6 +120,7 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
   const color = picocolors.createColors(wantsColor(stdout, env) && !json);
   const warn = picocolors.createColors(wantsColor(stderr, env));
   let drawn = 0;
+  let hidden = false;
   const width = (): number => stdout.columns ?? 100;
   const human = (text: string): void => {
     if (!json) stdout.write(`${text}\n`);
@@ -141,15 +144,20 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
     record(document) {
       if (json) stdout.write(`${JSON.stringify(document)}\n`);
     },
+    raw: (text) => void stdout.write(text),
     panel(lines) {
-      if (!tty) return;
-      const up = drawn > 0 ? `${esc}[${drawn}A` : `${esc}[?25l`;
-      stdout.write(`${up}${esc}[J${lines.map((line) => `${fitTo(line, width() - 1)}\n`).join('')}`);
+      if (!tty || (lines.length === 0 && drawn === 0)) return;
+      const up = drawn > 0 ? `${esc}[${drawn}A` : '';
+      stdout.write(
+        `${hidden ? '' : `${esc}[?25l`}${up}${esc}[J${lines.map((line) => `${fitTo(line, width() - 1)}\n`).join('')}`,
+      );
       drawn = lines.length;
+      hidden = true;
     },
     endPanel() {
-      if (drawn > 0) stdout.write(`${esc}[?25h`);
+      if (hidden) stdout.write(`${esc}[?25h`);
       drawn = 0;
+      hidden = false;
     },
     failure({ code, message }) {
       if (json) stdout.write(`${JSON.stringify({ error: { code, message } }, undefined, 2)}\n`);

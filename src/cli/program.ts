@@ -23,7 +23,7 @@ export async function runCommandLine(argv: readonly string[], host: Host): Promi
   const run = async (command: Command, action: Action): Promise<void> => {
     const { json = false } = command.optsWithGlobals<{ json?: boolean }>();
     const out = createOutput({ stdout: host.stdout, stderr: host.stderr, env: host.env, json });
-    const stays = command.name() === 'worker' || command.name() === 'demo';
+    const stays = staying.has(command.name());
     const signal = stays ? host.interruptible() : new AbortController().signal;
     try {
       code = await action({ env: host.env, out, signal });
@@ -42,6 +42,9 @@ export async function runCommandLine(argv: readonly string[], host: Host): Promi
   }
   return code;
 }
+
+/** Commands that tidy up when they are interrupted. */
+const staying: ReadonlySet<string> = new Set(['worker', 'demo', 'report']);
 
 const wholeNumber =
   (least: number, most: number) =>
@@ -184,6 +187,14 @@ function addQuestions(program: Command, run: Run): void {
       run(command, async (context) =>
         (await import('./audit.ts')).audit({ ...(campaign === undefined ? {} : { campaign }), overdue }, context),
       ),
+    );
+  program
+    .command('report')
+    .description('tell what came of a campaign, or how far it is, in every figure of it; read beside workers at work')
+    .argument('<campaign>', 'its id')
+    .option('--html <file>', 'write one page to look at, send or print; "-" for stdout')
+    .action((campaign, options, command) =>
+      run(command, async (context) => (await import('./report.ts')).report({ campaign, ...options }, context)),
     );
   program
     .command('explain')
