@@ -190,7 +190,7 @@ function addQuestions(program: Command, run: Run): void {
     );
   program
     .command('report')
-    .description('tell what came of a campaign, or how far it is, in every figure of it; read beside workers at work')
+    .description('tell what came of a campaign, or how far it is: every figure of it; reads only')
     .argument('<campaign>', 'its id')
     .option('--html <file>', 'write one page to look at, send or print; "-" for stdout')
     .action((campaign, options, command) =>

@@ -7,6 +7,8 @@ export interface Block {
   title: string;
   note?: string;
   head: readonly string[];
+  /** Columns of words; those of figures are set to the right. Only the first when absent. */
+  words?: readonly number[];
   rows: readonly Row[];
 }
 
@@ -49,11 +51,10 @@ export function showBlock(block: Block, out: Output): void {
   out.line();
   if (!out.tty) {
     out.line(note === undefined ? title : `${title} (${note})`);
-    const align = head.map((_, column): Align => alignOf(column, rows));
     out.table(
       head,
       rows.map(({ cells }) => cells),
-      align,
+      alignOf(block),
     );
     return;
   }
@@ -61,22 +62,30 @@ export function showBlock(block: Block, out: Output): void {
   for (const line of lines(block, Math.min(widest, out.width), color)) out.line(line);
 }
 
-/** Numbers to the right; the first column, and words, to the left. */
-const alignOf = (column: number, rows: readonly Row[]): Align =>
-  column > 0 && rows.every(({ cells }) => /^$|^[\d<>-]/.test(cells[column] ?? '')) ? 'right' : 'left';
+/** The widest column of words gives way, as far as something is left to read. */
+function narrow(widths: number[], align: readonly Align[], isTooWide: () => boolean): void {
+  while (isTooWide()) {
+    const words = widths.map((width, column) => (align[column] === 'left' ? width : 0));
+    const most = Math.max(...words);
+    if (most <= 8) return;
+    widths[words.indexOf(most)] = most - 1;
+  }
+}
 
-function lines({ head, rows }: Block, width: number, color: Colors): string[] {
-  const align = head.map((_, column) => alignOf(column, rows));
+const alignOf = ({ head, words = [0] }: Block): Align[] =>
+  head.map((_, column) => (words.includes(column) ? 'left' : 'right'));
+
+function lines(block: Block, width: number, color: Colors): string[] {
+  const { head, rows } = block;
+  const align = alignOf(block);
   const widths = head.map((cell, column) =>
     Math.max(visibleLength(cell), ...rows.map(({ cells }) => visibleLength(cells[column] ?? ''))),
   );
   const barred = rows.some(({ bar }) => bar !== undefined);
   const gaps = 2 * (head.length - 1);
   const sum = (): number => widths.reduce((total, one) => total + one, 0) + gaps;
-  // the last column of words, or else the first, gives way
-  const flexible = Math.max(0, align.lastIndexOf('left'));
   const room = width - (barred ? shortestBar + 2 : 0);
-  if (sum() > room) widths[flexible] = Math.max(8, (widths[flexible] ?? 0) - (sum() - room));
+  narrow(widths, align, () => sum() > room);
   const barWidth = Math.min(longestBar, width - sum() - 2);
   const line = (cells: readonly string[], drawn: string, paint: Paint): string => {
     const padded = cells.map((cell, column) =>

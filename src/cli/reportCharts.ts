@@ -37,7 +37,8 @@ const config: TopLevelSpec['config'] = {
 
 /** The SVG alone, sized by its place. Its elements say nothing to a screen reader: the figure around it does. */
 async function draw(spec: object): Promise<string> {
-  const [{ compile }, { parse, View }] = await Promise.all([import('vega-lite'), import('vega')]);
+  const { parse, View } = await import('vega');
+  const { compile } = await import('vega-lite');
   const autosize = { type: 'fit', contains: 'padding' };
   const whole = {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',

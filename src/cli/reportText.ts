@@ -110,6 +110,7 @@ function splitsBlock({ splits }: Report): Block {
   return {
     title: 'Variants',
     head: ['split', 'variant', 'contacts', 'replied', 'share'],
+    words: [0, 1],
     rows: splits.map(({ stage, variant, conversations, replied, replyRate }) => ({
       cells: [safe(stage), safe(variant), count(conversations), count(replied), percent(replyRate)],
       bar: replyRate,
@@ -190,7 +191,7 @@ function notSentBlock({ notSent }: Report): Block {
       cells: [status, count(many), `${safe(words)}${reason === undefined ? '' : ` (${safe(reason)})`}`],
     }),
   );
-  return { title: 'Not sent', head: ['status', 'messages', 'why'], rows };
+  return { title: 'Not sent', head: ['status', 'messages', 'why'], words: [0, 2], rows };
 }
 
 function errorsBlock({ errors }: Report): Block {

@@ -64,7 +64,7 @@ export function periodWords({ campaign, duration, asOf }: Report): string | unde
 export function audienceWords({ audience, conversations, campaign }: Report): string | undefined {
   if (campaign.startedAt === undefined) return undefined;
   const reading = audience.done ? '' : ', its audience is still being read';
-  const left = audience.leftOut.map(({ words, count: many }) => `${count(many)} left out: ${words}`);
+  const left = audience.leftOut.map(({ words, count: many }) => `${count(many)} left out: ${safe(words)}`);
   return `${[`${plural(conversations.total, 'contact')} entered${reading}`, ...left].join('; ')}`;
 }
 
