@@ -37,7 +37,7 @@ const config: TopLevelSpec['config'] = {
 
 /** The SVG alone, sized by its place. Its elements say nothing to a screen reader: the figure around it does. */
 async function draw(spec: object): Promise<string> {
-  const { parse, View } = await import('vega');
+  const { Error: errorsOnly, logger, parse, View } = await import('vega');
   const { compile } = await import('vega-lite');
   const autosize = { type: 'fit', contains: 'padding' };
   const whole = {
@@ -48,7 +48,8 @@ async function draw(spec: object): Promise<string> {
     padding: 2,
     ...spec,
   };
-  const view = new View(parse(compile(whole as unknown as TopLevelSpec).spec as Spec), { renderer: 'none' });
+  const { spec: compiled } = compile(whole as unknown as TopLevelSpec, { logger: logger(errorsOnly) });
+  const view = new View(parse(compiled as Spec), { renderer: 'none' });
   try {
     const svg = await view.toSVG();
     return svg.replace(/ (class|role|aria-[a-z]+)="[^"]*"/g, '').replace('<svg ', '<svg aria-hidden="true" ');
@@ -110,9 +111,10 @@ const series = [
   ['replied', 'var(--good)'],
 ] as const;
 
-/** Three bars a stage, in the order of the flow. */
-export function stagesChart({ funnel }: Report): Promise<string> {
+/** Three bars a stage, in the order of the flow; undefined when nobody came to any. */
+export async function stagesChart({ funnel }: Report): Promise<string | undefined> {
   const lines = funnel.filter(({ entered, sent, replied }) => entered + sent + replied > 0).slice(0, mostLines);
+  if (lines.length === 0) return undefined;
   const values = lines.flatMap((line) =>
     series.map(([name]) => ({
       stage: safe(line.stage),

@@ -90,7 +90,7 @@ interface Line {
   cells: readonly (string | Markup)[];
   sub?: boolean;
 }
-const words1 = (name: string): Column => ({ name });
+const text = (name: string): Column => ({ name });
 const number = (name: string): Column => ({ name, number: true });
 
 function table(caption: string, columns: readonly Column[], lines: readonly Line[]): Markup {
@@ -152,7 +152,7 @@ async function conversations(report: Report): Promise<Markup | undefined> {
   const says = `Conversations by status: ${statuses.map(({ status, share }) => `${status} ${percent(share)}`).join(', ')}`;
   const figures = table(
     'Conversations by status and outcome',
-    [words1('Status'), number('Count'), number('Share')],
+    [text('Status'), number('Count'), number('Share')],
     [...lines, { cells: ['total', count(total), ''] }],
   );
   return section('Outcomes', undefined, figure(says, await conversationsChart(report), figures, false));
@@ -162,7 +162,7 @@ async function stages(report: Report): Promise<Markup | undefined> {
   const { funnel } = report;
   if (funnel.length === 0 || report.conversations.total === 0) return undefined;
   const columns = [
-    words1('Stage'),
+    text('Stage'),
     ...['Entered', 'Sent', 'Follow-ups', 'Replied', 'Of entered', 'Failed', 'Skipped'].map(number),
   ];
   const lines = funnel.flatMap((line): Line[] => [
@@ -192,12 +192,17 @@ async function stages(report: Report): Promise<Markup | undefined> {
   ]);
   const says = `By stage: ${funnel.map(({ stage, entered, sent, replied }) => `${stage}: ${count(entered)} entered, ${count(sent)} sent, ${count(replied)} replied`).join('; ')}`;
   const figures = table('Stages in the order of the flow', columns, lines);
-  return section('Stages', 'Sent includes follow-ups.', figure(says, await stagesChart(report), figures, false));
+  const svg = await stagesChart(report);
+  return section(
+    'Stages',
+    'Sent includes follow-ups.',
+    svg === undefined ? figures : figure(says, svg, figures, false),
+  );
 }
 
 function splits({ splits: drawn }: Report): Markup | undefined {
   if (drawn.length === 0) return undefined;
-  const columns = [words1('Split'), words1('Variant'), number('Contacts'), number('Replied'), number('Share')];
+  const columns = [text('Split'), text('Variant'), number('Contacts'), number('Replied'), number('Share')];
   const lines = drawn.map(({ stage, variant, conversations: many, replied, replyRate }) => ({
     cells: [stage, variant, count(many), count(replied), percent(replyRate)],
   }));
@@ -211,7 +216,7 @@ async function overTime({ timeline }: Report): Promise<Markup | undefined> {
   const lines = buckets.map(({ at, sent, followUps, replied }) => ({
     cells: [words.instant(at), ...[sent, followUps, replied].map(count)],
   }));
-  const columns = [words1('From'), number('Sent'), number('Follow-ups'), number('First replies')];
+  const columns = [text('From'), number('Sent'), number('Follow-ups'), number('First replies')];
   const says = `Messages over time, ${words.timelineWords(timeline)}; most, ${count(peak.sent)}, from ${words.instant(peak.at)}`;
   const some = buckets.some(({ replied }) => replied > 0);
   const drawn = some ? markup`<h3>First replies</h3>${new Markup(await repliesChart(timeline))}` : undefined;
@@ -225,7 +230,7 @@ const percentiles = ({ p50Ms, p90Ms, p99Ms, maxMs }: Figures): string[] => [p50M
 async function histogram(title: string, bins: readonly Bin[], colour: 'first' | 'good' | 'warn'): Promise<Markup> {
   const says = `${title}: ${bins.map((bin) => `${words.binWords(bin)}: ${count(bin.count)}`).join(', ')}`;
   const lines = bins.map((bin) => ({ cells: [words.binWords(bin), count(bin.count)] }));
-  const figures = table(title, [words1('Time'), number('Count')], lines);
+  const figures = table(title, [text('Time'), number('Count')], lines);
   return figure(says, await histogramChart(bins, colour), figures, true);
 }
 
@@ -237,7 +242,7 @@ async function latency({ latency: times }: Report): Promise<Markup | undefined> 
     ...(retried ? [{ cells: ['after more tries', count(retried.count), ...percentiles(retried)] }] : []),
     ...(unknown > 0 ? [{ cells: ['time unknown', count(unknown), '', '', '', ''] }] : []),
   ];
-  const columns = [words1(''), number('Messages'), ...percentileColumns];
+  const columns = [text(''), number('Messages'), ...percentileColumns];
   const title = 'Messages sent at the first try, by time from due to sent';
   const later = 'Messages that took more than one try';
   return section(
@@ -256,7 +261,7 @@ async function replies({ replies: told }: Report): Promise<Markup | undefined> {
     ...(delay ? [{ cells: ['replied', count(delay.count), ...percentiles(delay)] }] : []),
     ...(unknown > 0 ? [{ cells: ['without a message before it', count(unknown), '', '', '', ''] }] : []),
   ];
-  const columns = [words1(''), number('Contacts'), ...percentileColumns];
+  const columns = [text(''), number('Contacts'), ...percentileColumns];
   return section(
     'Replies',
     'From the last message before it to the first reply of a contact.',
@@ -279,13 +284,13 @@ function notSent(report: Report): Markup | undefined {
     .filter(([name]) => !name.startsWith(' '))
     .map(([name, many]) => `${count(many)} ${name}`)
     .join(', ');
-  const columns = [words1('Why'), words1('Status'), number('Messages')];
+  const columns = [text('Why'), text('Status'), number('Messages')];
   return section('Not sent', `${capital(note)}.`, table('Messages that were not sent', columns, lines));
 }
 
 function errors({ errors: told }: Report): Markup | undefined {
   if (told.length === 0) return undefined;
-  const columns = [words1('Code'), ...['Not sent', 'Waiting', 'Sent later', 'Conversations'].map(number)];
+  const columns = [text('Code'), ...['Not sent', 'Waiting', 'Sent later', 'Conversations'].map(number)];
   const lines = told.map(({ code, gaveUp, waiting, overcome, conversations: ended }) => ({
     cells: [markup`<code>${code}</code>`, ...[gaveUp, waiting, overcome, ended].map(count)],
   }));

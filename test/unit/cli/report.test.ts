@@ -309,6 +309,14 @@ describe('the page', () => {
     expect(page).not.toContain('<section');
   });
 
+  test('where nobody came to any stage there is the table and no chart of them', async () => {
+    const report = spring();
+    const funnel = report.funnel.map((line) => ({ ...line, entered: 0, sent: 0, replied: 0 }));
+    const page = await reportPage({ ...report, funnel });
+    expect(page).toContain('Stages in the order of the flow');
+    expect(page).not.toContain('aria-label="By stage');
+  });
+
   test('markup escapes what is put in, and only that', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
