@@ -94,6 +94,9 @@ export function differenceWords({ checked }: Report): string | undefined {
   return `the counters differ from the documents, see \`communication-base audit\`: ${shown.join('; ')}${more}`;
 }
 
+/** With a capital letter at its begin. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const length = (ms: number): string => distance(ms);
 
 /** "under 10 ms", "10 ms to 20 ms", "30 d and more". */

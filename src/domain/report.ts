@@ -1,9 +1,9 @@
 /** The report of one campaign: every figure of it, from what was counted in its documents. */
 import type { Figures } from './distribution.ts';
 import type { Id, Metrics, Run } from './model.ts';
-import { isPlain, own } from './plain.ts';
 import { figuresOf } from './recount.ts';
-import { emptyStage, happenings, type ReportTally, type StageTally, type Unsent, word } from './reportTally.ts';
+import { audienceOf, campaignOf, durationOf, most, optional } from './reportCampaign.ts';
+import { emptyStage, happenings, type ReportTally, type StageTally, type Unsent } from './reportTally.ts';
 import { type Timeline, timeline } from './timeline.ts';
 import { reasonWord } from './words.ts';
 
@@ -98,8 +98,6 @@ const fewBuckets = 20;
 /** 0 to 1, four digits; of nothing 0. */
 const share = (part: number, whole: number): number => (whole > 0 ? Math.round((part / whole) * 10_000) / 10_000 : 0);
 
-const most = (a: { count: number }, b: { count: number }): number => b.count - a.count;
-
 export function report(head: ReportHead, reading: ReportReading): Report {
   const { tally, asOf, generatedAt, version, consistency, fineMs } = reading;
   const { metrics, run } = head;
@@ -133,70 +131,6 @@ export function report(head: ReportHead, reading: ReportReading): Report {
 
 const worst = (a: Report['errors'][number], b: Report['errors'][number]): number =>
   b.gaveUp - a.gaveUp || b.conversations - a.conversations || b.overcome - a.overcome;
-
-/** Only what is set. */
-function optional<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
-}
-
-const date = (value: unknown): Date | undefined =>
-  value instanceof Date && !Number.isNaN(value.getTime()) ? value : undefined;
-
-// ---------------------------------------------------------------- the campaign
-
-function campaignOf({ id, campaign, run }: ReportHead): Report['campaign'] {
-  const of = (field: string): unknown => (campaign === undefined ? undefined : own(campaign, field));
-  const schedule = of('schedule');
-  const planned = (field: string): Date | undefined => (isPlain(schedule) ? date(own(schedule, field)) : undefined);
-  return {
-    id,
-    status: campaign === undefined ? 'deleted' : (word(of('status')) ?? 'without a status'),
-    ...optional({
-      name: word(of('name')),
-      tenant: word(of('tenant') ?? run?.tenant),
-      runStatus: word(run?.status),
-      endReason: word(run?.endReason),
-      pausedReason: word(run?.pausedReason),
-      error: errorOf(of('error')),
-      startAt: planned('startAt'),
-      endAt: date(run?.schedule?.endAt) ?? planned('endAt'),
-      startedAt: date(run?.startedAt) ?? date(of('startedAt')),
-      completedAt: date(run?.completedAt) ?? date(of('completedAt')),
-    }),
-  };
-}
-
-function errorOf(error: unknown): Report['campaign']['error'] | undefined {
-  if (!isPlain(error)) return undefined;
-  const code = word(own(error, 'code')) ?? 'unknown';
-  const message = word(own(error, 'message')) ?? '';
-  return { code, message, ...optional({ path: word(own(error, 'path')) }) };
-}
-
-function durationOf(run: ReportHead['run'], asOf: Date): Report['duration'] {
-  const startedAt = date(run?.startedAt);
-  if (startedAt === undefined) return undefined;
-  const end = (date(run?.completedAt) ?? asOf).getTime();
-  const pauses = run?.pauses ?? [];
-  const pausedMs = pauses.reduce((sum, { from, until }) => sum + ((until?.getTime() ?? end) - from.getTime()), 0);
-  return {
-    totalMs: Math.max(0, end - startedAt.getTime()),
-    pausedMs: Math.max(0, pausedMs),
-    pauses: pauses.length,
-  };
-}
-
-function audienceOf(run: ReportHead['run']): Report['audience'] {
-  const { expanded = 0, skipped = {}, done = false } = run?.expansion ?? {};
-  const leftOut = Object.entries(skipped).map(([reason, count]) => ({
-    reason,
-    words: reasonWord(reason),
-    count: Number(count),
-  }));
-  return { entered: Number(expanded), leftOut: leftOut.filter(({ count }) => count > 0).toSorted(most), done };
-}
-
-// ---------------------------------------------------------------- what was counted
 
 const statusOrder = ['completed', 'escalated', 'suppressed', 'failed', 'cancelled', 'active'];
 
