@@ -112,34 +112,7 @@ export function rowPipeline(
   ];
 }
 
-/** Messages of a conversation in which the one before its first reply is looked for. */
-const lookedAt = 1_000;
-
-/** Ids of the last messages of a conversation. */
-const messageIds: Document = {
-  $map: {
-    input: {
-      $range: [{ $max: [1, { $subtract: ['$sequence', lookedAt - 1] }] }, { $add: ['$sequence', 1] }],
-    },
-    in: { $concat: ['$_id', '/', { $toString: '$$this' }] },
-  },
-};
-
-const sentBefore: Document = {
-  $max: {
-    $map: {
-      input: {
-        $filter: {
-          input: '$rows',
-          cond: { $and: [{ $eq: [{ $type: '$$this.sentAt' }, 'date'] }, { $lte: ['$$this.sentAt', '$repliedAt'] }] },
-        },
-      },
-      in: '$$this.sentAt',
-    },
-  },
-};
-
-/** One page of conversations. Only those that replied have their rows looked up, by `_id`. */
+/** One page of conversations; those that replied each by itself, for their messages are looked up. */
 export function conversationPipeline(range: Document, limit: number, { fineMs }: { fineMs: number }): Document[] {
   return [
     ...page(range, limit),
@@ -175,22 +148,9 @@ export function conversationPipeline(range: Document, limit: number, { fineMs }:
             },
           },
         ],
-        delays: [
+        replies: [
           { $match: { repliedAt: { $type: 'date' } } },
-          { $project: { repliedAt: 1, ids: messageIds } },
-          {
-            $lookup: {
-              from: 'messages',
-              localField: 'ids',
-              foreignField: '_id',
-              pipeline: [{ $project: { sentAt: 1 } }],
-              as: 'rows',
-            },
-          },
-          { $project: { repliedAt: 1, asked: sentBefore } },
-          { $match: { asked: { $type: 'date' } } },
-          { $project: { delay: longMs({ $subtract: ['$repliedAt', '$asked'] }) } },
-          ...byLength('$delay'),
+          { $project: { _id: { id: '$_id', repliedAt: '$repliedAt', sequence: '$sequence' } } },
         ],
         moments: [
           { $match: { repliedAt: { $type: 'date' } } },
