@@ -16,7 +16,7 @@ export interface Output {
   /** `--json` was given: human text goes nowhere. */
   readonly json: boolean;
   readonly tty: boolean;
-  /** Columns of the terminal; 100 in a pipe. */
+  /** Columns of the terminal; 100 in a pipe, or where it does not know. */
   readonly width: number;
   readonly color: Colors;
   /** A line for people. */
@@ -121,7 +121,8 @@ export function createOutput({ stdout, stderr, env, json }: OutputOptions): Outp
   const warn = picocolors.createColors(wantsColor(stderr, env));
   let drawn = 0;
   let hidden = false;
-  const width = (): number => stdout.columns ?? 100;
+  // a terminal that does not know its size says 0
+  const width = (): number => stdout.columns || 100;
   const human = (text: string): void => {
     if (!json) stdout.write(`${text}\n`);
   };
