@@ -2,7 +2,7 @@
 import type { Figures } from './distribution.ts';
 import type { Id, Metrics, Run } from './model.ts';
 import { figuresOf } from './recount.ts';
-import { audienceOf, campaignOf, durationOf, most, optional } from './reportCampaign.ts';
+import { audienceOf, byWords, campaignOf, durationOf, most, optional } from './reportCampaign.ts';
 import { emptyStage, happenings, type ReportTally, type StageTally, type Unsent } from './reportTally.ts';
 import { type Timeline, timeline } from './timeline.ts';
 import { reasonWord } from './words.ts';
@@ -112,7 +112,7 @@ export function report(head: ReportHead, reading: ReportReading): Report {
     messages,
     rates: ratesOf(tally, messages),
     funnel: funnelOf(run, metrics, tally),
-    splits: [...tally.draws.values()].map((draw) => ({ ...draw, replyRate: share(draw.replied, draw.conversations) })),
+    splits: splitsOf(tally),
     ...optional({
       timeline: timeline(tally.moments, fineMs, mostBuckets),
       shortTimeline: timeline(tally.moments, fineMs, fewBuckets),
@@ -130,7 +130,7 @@ export function report(head: ReportHead, reading: ReportReading): Report {
 }
 
 const worst = (a: Report['errors'][number], b: Report['errors'][number]): number =>
-  b.gaveUp - a.gaveUp || b.conversations - a.conversations || b.overcome - a.overcome;
+  b.gaveUp - a.gaveUp || b.conversations - a.conversations || b.overcome - a.overcome || byWords(a, b);
 
 const statusOrder = ['completed', 'escalated', 'suppressed', 'failed', 'cancelled', 'active'];
 
@@ -141,7 +141,7 @@ function conversationsOf({ conversations: total, replied, statuses, outcomes }: 
     replied,
     statuses: [...statuses]
       .map(([status, count]) => ({ status, count, share: share(count, total) }))
-      .toSorted((a, b) => place(a.status) - place(b.status)),
+      .toSorted((a, b) => place(a.status) - place(b.status) || most(a, b)),
     outcomes: [...outcomes.values()]
       .map((outcome) => ({ ...outcome, share: share(outcome.count, total) }))
       .toSorted((a, b) => place(a.status) - place(b.status) || most(a, b)),
@@ -181,12 +181,20 @@ function funnelOf(run: ReportHead['run'], metrics: Metrics | undefined, { stages
       ...optional({ type }),
       ...counts,
       ...{ entered, replied, replyRate: share(replied, entered) },
-      variants: [...variants].map(([variant, tally]) => ({ variant, ...tally })),
+      variants: [...variants].map(([variant, tally]) => ({ variant, ...tally })).toSorted(byWords),
     };
   });
 }
 
 const emptyStageLine = (): StageTally & { variants?: Map<string, StageTally> } => emptyStage();
+
+const splitsOf = ({ draws }: ReportTally): Report['splits'] =>
+  [...draws.values()]
+    .map(({ stage, variant, conversations, replied }) => ({
+      ...{ stage, variant, conversations, replied },
+      replyRate: share(replied, conversations),
+    }))
+    .toSorted(byWords);
 
 function latencyOf({ firstTry, retried }: ReportTally, sent: number): Report['latency'] {
   const first = firstTry.figures();

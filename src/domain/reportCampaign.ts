@@ -9,8 +9,10 @@ export function optional<T extends object>(values: T): { [K in keyof T]?: Exclud
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }
 
-/** Sorts by count, largest first. */
-export const most = (a: { count: number }, b: { count: number }): number => b.count - a.count;
+/** Sorts by count, largest first; what is equally many by its words, so that two reports of the same figures are the same. */
+export const most = (a: { count: number }, b: { count: number }): number => b.count - a.count || byWords(a, b);
+
+export const byWords = (a: unknown, b: unknown): number => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
 
 const date = (value: unknown): Date | undefined =>
   value instanceof Date && !Number.isNaN(value.getTime()) ? value : undefined;

@@ -188,6 +188,24 @@ describe('the report of a campaign', () => {
     expect(found.latency.unknown).toBe(5);
   });
 
+  test('what is equally many has one order, in whichever it was counted', () => {
+    const names = ['b', 'c', 'a'];
+    const of = (order: readonly string[]) => {
+      const counted = new ReportTally();
+      const row = { followUp: false, sent: false, pending: false, status: 'skipped', stage: 'intro', count: 1 };
+      const rows = order.map((name) => ({ ...row, reason: name, code: name, variant: name }));
+      counted.addRows({ rows, latencies: [], moments: [] });
+      const conversations = order.map((name) => ({ status: name, outcome: name, replied: false, count: 1 }));
+      const draws = order.map((variant) => ({ stage: 'draw', variant, conversations: 1, replied: 0 }));
+      counted.addConversations({ conversations, draws, delays: [], moments: [] });
+      return report(head, { ...reading, tally: counted });
+    };
+    const { errors, notSent, splits, conversations, ...rest } = of(names);
+    expect(of(names.toReversed())).toMatchObject({ errors, notSent, splits, conversations, funnel: rest.funnel });
+    expect(errors.map(({ code }) => code)).toEqual(['a', 'b', 'c']);
+    expect(conversations.statuses.map(({ status }) => status)).toEqual(['a', 'b', 'c']);
+  });
+
   test('what has no stage or status is counted all the same', () => {
     const counted = new ReportTally();
     counted.addRows({ rows: [{ followUp: false, sent: false, pending: false, count: 2 }], latencies: [], moments: [] });
