@@ -4,7 +4,7 @@ import type { Environment, Output } from './output.ts';
 export interface Context {
   env: Environment;
   out: Output;
-  /** Aborted by SIGINT, SIGTERM and SIGHUP, for the commands that stay: `worker`, `demo` and `watch`. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP, for the commands that stay or tidy up. */
   signal: AbortSignal;
 }
 

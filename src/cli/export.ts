@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { candidates, type Database, withDatabase } from './database.ts';
 import { type Output, plural, safe, span } from './output.ts';
 import { type Progress, silent, startProgress } from './progress.ts';
-import { writeWhole } from './textFile.ts';
+import { WholeFile } from './wholeFile.ts';
 
 export type ExportFormat = 'csv' | 'jsonl';
 
@@ -19,7 +19,7 @@ export interface ExportParams {
   messages?: boolean;
   conversations?: boolean;
   format?: ExportFormat;
-  /** Path; stdout when absent. */
+  /** Path; stdout when absent or "-". */
   out?: string;
   keepFormulas?: boolean;
 }
@@ -27,9 +27,15 @@ export interface ExportParams {
 type Document = Record<string, unknown>;
 type Sink = (text: string) => Promise<void>;
 
+/** What people trusted us with. */
+const ownerOnly = 0o600;
+
 /** 130 when it was interrupted. A reader that goes away early (`| head`) has what it wanted: 0. */
 export async function exportCampaign(params: ExportParams, context: Context): Promise<number> {
   const { out, signal } = context;
+  const { out: path, ...toStdout } = params;
+  if (path === '-') return exportCampaign(toStdout, context);
+  await using file = path === undefined ? undefined : await WholeFile.open(path, '--out', ownerOnly);
   return withDatabase(context, async (database): Promise<number> => {
     const { id, total } = await find(database, params.campaign);
     const kind: Exported = params.messages ? 'Message' : 'Conversation';
@@ -43,13 +49,10 @@ export async function exportCampaign(params: ExportParams, context: Context): Pr
       signal.addEventListener('abort', () => resolve(), { once: true });
     });
     let rows = 0;
-    const copy = async (sink: Sink): Promise<boolean> => {
-      rows = await write(pages, format, sink, progress);
-      return !signal.aborted;
-    };
     try {
-      if (params.out === undefined) await copy((text) => Promise.race([out.data(text), stopped]));
-      else await writeWhole(params.out, '--out', (file) => copy((text) => file.write(text)));
+      const sink: Sink = (text) => file?.write(text) ?? Promise.race([out.data(text), stopped]);
+      rows = await write(pages, format, sink, progress);
+      if (!signal.aborted) await file?.finish();
     } catch (error) {
       if (!isReaderGone(error)) throw error;
       return 0;
@@ -61,9 +64,9 @@ export async function exportCampaign(params: ExportParams, context: Context): Pr
       return 130;
     }
     const seconds = Math.round(performance.now() - begun) / 1000;
-    if (params.out !== undefined) out.value({ campaign: id, [what]: rows, file: params.out, seconds });
+    if (path !== undefined) out.value({ campaign: id, [what]: rows, file: path, seconds });
     out.note(
-      `${plural(rows, params.messages ? 'message' : 'conversation')} in ${span(seconds * 1000)}${params.out === undefined ? '' : `: ${safe(params.out)}`}`,
+      `${plural(rows, params.messages ? 'message' : 'conversation')} in ${span(seconds * 1000)}${path === undefined ? '' : `: ${safe(path)}`}`,
     );
     return 0;
   });

@@ -24,7 +24,7 @@ export interface Output {
   readonly tty: boolean;
   /** The same with `--json`. */
   readonly isTerminal: boolean;
-  /** Columns of the terminal; 100 in a pipe. */
+  /** Columns of the terminal; 100 in a pipe, or where it does not know. */
   readonly width: number;
   readonly color: Colors;
   /** A line for people. */
@@ -49,7 +49,7 @@ export interface Output {
   readonly notes: Sink;
   /** Colours for notes. */
   readonly noteColor: Colors;
-  /** A part of an answer that streams, `--json` or not. Resolves when the reader took it; rejects when he is gone (EPIPE). */
+  /** An answer of another kind, or a part of one that streams, `--json` or not. Resolves when the reader took it; rejects when he is gone (EPIPE). */
   data(text: string): Promise<void>;
   /** What went wrong: to stderr, with `--json` as the document itself. */
   failure(failure: { code: string; message: string }): void;
@@ -148,7 +148,9 @@ export function createOutput({ stdout, stderr, env, json, stdin }: OutputOptions
   const color = picocolors.createColors(wantsColor(stdout, env) && !json);
   const warn = picocolors.createColors(wantsColor(stderr, env));
   let drawn = 0;
-  const width = (): number => stdout.columns ?? 100;
+  let hidden = false;
+  // a terminal that does not know its size says 0
+  const width = (): number => stdout.columns || 100;
   const human = (text: string): void => {
     if (!json) stdout.write(`${text}\n`);
   };
@@ -178,10 +180,13 @@ export function createOutput({ stdout, stderr, env, json, stdin }: OutputOptions
       if (json) stdout.write(`${JSON.stringify(document)}\n`);
     },
     panel(lines) {
-      if (!tty) return;
-      const up = drawn > 0 ? `${esc}[${drawn}A` : `${esc}[?25l`;
-      stdout.write(`${up}${esc}[J${lines.map((line) => `${fitTo(line, width() - 1)}\n`).join('')}`);
+      if (!tty || (lines.length === 0 && drawn === 0)) return;
+      const up = drawn > 0 ? `${esc}[${drawn}A` : '';
+      stdout.write(
+        `${hidden ? '' : `${esc}[?25l`}${up}${esc}[J${lines.map((line) => `${fitTo(line, width() - 1)}\n`).join('')}`,
+      );
       drawn = lines.length;
+      hidden = true;
     },
     notes: stderr,
     noteColor: warn,
@@ -193,8 +198,9 @@ export function createOutput({ stdout, stderr, env, json, stdin }: OutputOptions
         stdout.write(text, (error) => (error ? reject(error) : resolve()));
       }),
     endPanel() {
-      if (drawn > 0) stdout.write(`${esc}[?25h`);
+      if (hidden) stdout.write(`${esc}[?25h`);
       drawn = 0;
+      hidden = false;
     },
     failure({ code, message }) {
       if (json) stdout.write(`${JSON.stringify({ error: { code, message } }, undefined, 2)}\n`);

@@ -18,7 +18,7 @@ export interface Host {
 }
 
 /** Commands that clean up when they are interrupted, or go on until something ends. */
-const staying: ReadonlySet<string> = new Set(['worker', 'demo', 'export', 'watch']);
+const staying: ReadonlySet<string> = new Set(['worker', 'demo', 'export', 'report', 'watch']);
 
 /** What a command returns after its parameters: a number, or never at all (it throws). */
 type Action = (context: Context) => Promise<ExitCode | number>;
@@ -195,7 +195,7 @@ function addExport(program: Command, run: Run): void {
     .addOption(
       new Option('--format <format>', 'csv unless --json or the name of --out says jsonl').choices(['csv', 'jsonl']),
     )
-    .option('--out <file>', 'a file, whole or not there at all; standard output when absent')
+    .option('--out <file>', 'a file, whole or not there at all; standard output when absent or "-"')
     .option('--keep-formulas', 'CSV: leave text as it is that a spreadsheet would run')
     .action((campaign, options, command) =>
       run(command, async (context) => (await import('./export.ts')).exportCampaign({ campaign, ...options }, context)),
@@ -235,6 +235,14 @@ function addQuestions(program: Command, run: Run): void {
       run(command, async (context) =>
         (await import('./audit.ts')).audit({ ...(campaign === undefined ? {} : { campaign }), overdue }, context),
       ),
+    );
+  program
+    .command('report')
+    .description('tell what came of a campaign, or how far it is: every figure of it; reads only')
+    .argument('<campaign>', 'its id')
+    .option('--html <file>', 'write one page to look at, send or print; "-" for stdout')
+    .action((campaign, options, command) =>
+      run(command, async (context) => (await import('./report.ts')).report({ campaign, ...options }, context)),
     );
   program
     .command('explain')

@@ -1,5 +1,4 @@
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { ServiceError } from '../domain/errors.ts';
 import { safe } from './output.ts';
@@ -36,28 +35,4 @@ export async function openTextFile(path: string, option: string): Promise<TextFi
       });
     },
   };
-}
-
-/** A file that has its name only when it is whole; `write` fills it. Nothing is left of one that could not be filled. */
-export async function writeWhole(
-  path: string,
-  option: string,
-  fill: (file: Pick<TextFile, 'write'>) => Promise<boolean>,
-): Promise<void> {
-  const part = `${path}.part`;
-  const file = await openTextFile(part, option);
-  let isWhole = false;
-  try {
-    isWhole = await fill(file);
-  } finally {
-    await file.close().catch((error: unknown) => {
-      if (isWhole) throw error;
-    });
-    if (!isWhole) await rm(part, { force: true });
-  }
-  if (isWhole)
-    await rename(part, path).catch(async (error: unknown) => {
-      await rm(part, { force: true });
-      throw new ServiceError('usage', `${option}: cannot write ${safe(path)}: ${safe((error as Error).message)}`);
-    });
 }

@@ -1,6 +1,7 @@
 /** The lifecycle of a campaign: what its document asks for, against what its run has done. The contract's table of statuses. */
 import { type CheckedCampaign, checkCampaign } from './campaignChecks.ts';
 import { takeIn } from './campaignLive.ts';
+import { withPauses } from './campaignPauses.ts';
 import { optionalPins, type Pins, pinsOf, scheduled, unexpanded } from './campaignPins.ts';
 import {
   base,
@@ -28,7 +29,8 @@ export { compilePinned } from './campaignPins.ts';
 export type { CampaignDecision, CampaignEvent, CampaignInput } from './campaignWrites.ts';
 
 /** Decides one campaign. Pure; survives any document. An empty answer: all is as it should be. */
-export const decideCampaign = (input: CampaignInput): CampaignDecision => withCollection(input, decide(input));
+export const decideCampaign = (input: CampaignInput): CampaignDecision =>
+  withPauses(input, withCollection(input, decide(input)));
 
 function decide(input: CampaignInput): CampaignDecision {
   const { raw, run } = input;
@@ -54,7 +56,7 @@ export function holdCampaign(input: CampaignInput, fault: Fault): CampaignDecisi
   if (raw === undefined || run?.status !== 'running' || run.settled || own(raw, 'status') !== 'running') return {};
   const { write } = runWrite(input, raw, { status: 'paused', pausedReason: fault.code });
   const campaign = campaignSet(raw, { status: 'paused', error: { ...fault } });
-  return { write: { ...write, campaign }, event: 'paused', faults: [fault] };
+  return withPauses(input, { write: { ...write, campaign }, event: 'paused', faults: [fault] });
 }
 
 /** May `decideCampaign` have to check the document (and so need its template)? */

@@ -57,7 +57,7 @@ export const collections = (db: Db): Collections => ({
 });
 
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */
-export const schemaVersion = 3;
+export const schemaVersion = 4;
 
 export interface InitReport {
   partitions: number;

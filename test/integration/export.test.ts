@@ -135,6 +135,7 @@ describe('export', () => {
     });
     expect((await readFile(path, 'utf8')).trim().split('\n')).toHaveLength(size);
     expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(rowsOf((await cli('spring', '--out', '-')).stdout)).toHaveLength(size);
     expect(await cli('spring', '--out', folder)).toMatchObject({ code: 2 });
     expect(await cli('spring', '--out', '/nowhere/x.csv')).toMatchObject({ code: 2 });
     await using _ = await failCommand(database.client, {

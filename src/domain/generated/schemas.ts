@@ -157,6 +157,27 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "pausedReason": {
           "type": "string"
         },
+        "pauses": {
+          "description": "When it was paused after its start, the newest 100; without `until` it still is.",
+          "type": "array",
+          "items": {
+            "type": "object",
+            "properties": {
+              "from": {
+                "bson": "date",
+                "tsType": "Date"
+              },
+              "until": {
+                "bson": "date",
+                "tsType": "Date"
+              }
+            },
+            "required": [
+              "from"
+            ],
+            "additionalProperties": true
+          }
+        },
         "createdAt": {
           "bson": "date",
           "tsType": "Date"

@@ -70,6 +70,14 @@ export interface Run {
   metrics?: Metrics;
   endReason?: 'campaign_ended' | 'campaign_cancelled';
   pausedReason?: string;
+  /**
+   * When it was paused after its start, the newest 100; without `until` it still is.
+   */
+  pauses?: {
+    from: Date;
+    until?: Date;
+    [k: string]: unknown;
+  }[];
   createdAt: Date;
   startedAt?: Date;
   completedAt?: Date;

@@ -466,6 +466,28 @@ describe('running', () => {
     expect(resumed.write?.campaign).toBeUndefined();
   });
 
+  test('its pauses are remembered, the newest hundred of them, until it is resumed or ends', () => {
+    const pause = (n: number, world: World) => at(seconds(n), edited(world, { status: 'paused' }));
+    const first = pause(1, running());
+    expect(first.run?.pauses).toEqual([{ from: new Date(seconds(1)) }]);
+    const held = at(seconds(2), edited(first, { status: 'paused', priority: 3 }));
+    expect(held.run?.pauses).toEqual([{ from: new Date(seconds(1)) }]);
+    let world: World = at(seconds(3), edited(held, { status: 'running' }));
+    expect(world.run?.pauses).toEqual([{ from: new Date(seconds(1)), until: new Date(seconds(3)) }]);
+    for (let n = 4; n < 300; n += 2) world = at(seconds(n + 1), edited(pause(n, world), { status: 'running' }));
+    expect(world.run?.pauses).toHaveLength(100);
+    expect(world.run?.pauses?.at(-1)).toEqual({ from: new Date(seconds(298)), until: new Date(seconds(299)) });
+    const cancelled = at(seconds(301), edited(pause(300, world), { status: 'cancelled' }));
+    expect(cancelled.run?.pauses?.at(-1)).toEqual({ from: new Date(seconds(300)), until: new Date(seconds(301)) });
+    expect(cancelled.run?.pauses).toHaveLength(100);
+  });
+
+  test('a run of an older release that is paused has no pause to end', () => {
+    const old = at(seconds(1), edited(running(), { status: 'paused' }));
+    const { pauses: _, ...run } = old.run as Run;
+    expect(at(seconds(2), edited({ ...old, run: run as Run }, { status: 'running' })).run).not.toHaveProperty('pauses');
+  });
+
   test('cancelled from running and from paused', () => {
     const paused = at(seconds(1), edited(running(), { status: 'paused' }));
     for (const world of [running(), paused]) {
