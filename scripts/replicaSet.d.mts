@@ -11,6 +11,8 @@ export interface ReplicaSetOptions {
   cacheGb?: number;
   /** Size of each oplog in MB; default 256. */
   oplogMb?: number;
+  /** Of the first mongod, the others follow; default free ones. Starting fails with EADDRINUSE when one is taken. */
+  port?: number;
   /** Address under which a node is known to the others and to clients, such as a proxy in front of it; default its own. */
   advertise?: (host: string) => Promise<string>;
 }

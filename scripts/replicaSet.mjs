@@ -21,6 +21,7 @@ export async function startReplicaSet({
   electionTimeoutMs = 2_000,
   cacheGb = 0.25,
   oplogMb = 256,
+  port,
   advertise = async (host) => host,
 } = {}) {
   const binary = await findMongod();
@@ -40,7 +41,7 @@ export async function startReplicaSet({
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    for (let index = 0; index < nodes; index++) set.push(await startNode(binary, join(folder, String(index)), common));
+    for (let index = 0; index < nodes; index++) set.push(await startNode(binary, join(folder, String(index)), common, port && port + index));
     const hosts = await Promise.all(set.map((node) => advertise(node.host)));
     const uri = `mongodb://${hosts.join(',')}/?replicaSet=rs0`;
     await initiate(set, hosts, electionTimeoutMs);
@@ -52,16 +53,16 @@ export async function startReplicaSet({
 }
 
 /** A port can be taken between looking and binding, so a node that ends at once is tried on another one. */
-async function startNode(binary, folder, args) {
+async function startNode(binary, folder, args, port) {
   await mkdir(folder, { recursive: true });
   for (let attempt = 1; ; attempt++) {
-    const node = new MongodNode(binary, folder, args, await freePort());
+    const node = new MongodNode(binary, folder, args, await freePort(port));
     try {
       await node.start();
       return node;
     } catch (error) {
       await node.kill();
-      if (attempt === 3) throw error;
+      if (attempt === 3 || port !== undefined) throw error;
     }
   }
 }
@@ -163,11 +164,12 @@ async function initiate(set, hosts, electionTimeoutMs) {
   }
 }
 
-function freePort() {
+/** `port` itself if it is given; rejects with EADDRINUSE when it is taken. */
+function freePort(wanted = 0) {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const { port } = server.address();
       server.close(() => resolve(port));
     });
