@@ -70,11 +70,7 @@ export async function judge({ db, provider, traffic, workers, spans = [], sendin
       'at-most-once, taken twice': some(
         repeated.filter(({ channel }) => atMostOnce.includes(channel)).map(({ key }) => key),
       ),
-      'uncertain on a channel that may try again': some(
-        [...rows.byId.values()]
-          .filter(({ status, channel }) => status === 'uncertain' && !atMostOnce.includes(channel))
-          .map(({ _id }) => _id),
-      ),
+      'uncertain although it could have been tried again': some(await givenUp(db, rows, atMostOnce)),
       'repeated although its sender was well': some(repeats.unexplained),
       'more repeated than a sender may have in doubt': some(repeats.tooMany),
       'handed over in a pause, while sending was stopped or after the end': some(
@@ -87,7 +83,7 @@ export async function judge({ db, provider, traffic, workers, spans = [], sendin
 }
 
 async function readRows(db) {
-  const fields = ['status', 'sentAt', 'channel', 'conversationId', 'stage', 'step', 'reason'];
+  const fields = ['status', 'queuedAt', 'sentAt', 'channel', 'conversationId', 'stage', 'step', 'reason'];
   const projection = Object.fromEntries(fields.map((field) => [field, 1]));
   const byId = new Map();
   const statuses = {};
@@ -97,6 +93,26 @@ async function readRows(db) {
   }
   return { byId, statuses };
 }
+
+/** Rows that are `uncertain` on a channel which tries again, although their conversation had not gone on without them. */
+async function givenUp(db, { byId }, atMostOnce) {
+  const uncertain = [...byId.values()].filter(
+    ({ status, channel }) => status === 'uncertain' && !atMostOnce.includes(channel),
+  );
+  const found = await db
+    .collection('conversation_states')
+    .find(
+      { _id: { $in: uncertain.map(({ conversationId }) => conversationId) } },
+      { projection: { status: 1, history: 1 } },
+    )
+    .toArray();
+  const conversations = new Map(found.map((conversation) => [conversation._id, conversation]));
+  return uncertain.filter((row) => !wentOn(row, conversations.get(row.conversationId))).map(({ _id }) => _id);
+}
+
+/** It was cancelled, or an event came, after the message was decided. */
+const wentOn = ({ queuedAt }, { status, history } = {}) =>
+  status === 'cancelled' || history?.some(({ at, detail }) => detail?.id !== undefined && at >= queuedAt) === true;
 
 /** The flows of the traffic have no loops: a step of a conversation is one message. */
 function doubled(byId, provider) {

@@ -83,22 +83,20 @@ async function ended(db) {
     .collection('campaigns')
     .watch([{ $match: { 'documentKey._id': campaignId } }], { fullDocument: 'updateLookup' });
   try {
-    const started = await db
-      .collection('campaigns')
-      .updateOne(
-        { _id: campaignId },
-        {
-          $setOnInsert: {
-            status: 'pending',
-            transactional: true,
-            // what is no field of a contact by itself is mapped to be one
-            audience: { collection: 'patients', filter: { time: { $exists: true } }, map: { time: '$time' } },
-            templateId: template._id.id,
-            templateVersion: template._id.version,
-          },
+    const started = await db.collection('campaigns').updateOne(
+      { _id: campaignId },
+      {
+        $setOnInsert: {
+          status: 'pending',
+          transactional: true,
+          // what is no field of a contact by itself is mapped to be one
+          audience: { collection: 'patients', filter: { time: { $exists: true } }, map: { time: '$time' } },
+          templateId: template._id.id,
+          templateVersion: template._id.version,
         },
-        { upsert: true },
-      );
+      },
+      { upsert: true },
+    );
     console.log(started.upsertedCount === 1 ? 'campaign stored' : 'campaign found; going on with it');
     const isOver = ({ status } = {}) => ['completed', 'cancelled', 'failed'].includes(status);
     let campaign = await db.collection('campaigns').findOne({ _id: campaignId });

@@ -5,8 +5,19 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url);
 const read = (path) => readFileSync(new URL(path, root), 'utf8');
-const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md', 'bench/README.md', 'chaos/README.md', 'examples/README.md']
-  .concat(readdirSync(new URL('docs', root)).filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`))
+const documents = [
+  'README.md',
+  'ARCHITECTURE.md',
+  'CHANGELOG.md',
+  'bench/README.md',
+  'chaos/README.md',
+  'examples/README.md',
+]
+  .concat(
+    readdirSync(new URL('docs', root))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `docs/${name}`),
+  )
   .filter((path) => existsSync(new URL(path, root)));
 const problems = [];
 const found = (text, pattern) => [...new Set([...text.matchAll(pattern)].map((match) => match[1]))];

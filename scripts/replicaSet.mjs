@@ -41,7 +41,8 @@ export async function startReplicaSet({
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    for (let index = 0; index < nodes; index++) set.push(await startNode(binary, join(folder, String(index)), common, port && port + index));
+    for (let index = 0; index < nodes; index++)
+      set.push(await startNode(binary, join(folder, String(index)), common, port && port + index));
     const hosts = await Promise.all(set.map((node) => advertise(node.host)));
     const uri = `mongodb://${hosts.join(',')}/?replicaSet=rs0`;
     await initiate(set, hosts, electionTimeoutMs);

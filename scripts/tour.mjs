@@ -173,5 +173,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 if (writes && failed === 0) writeFileSync(readme, written);
-process.stdout.write(failed === 0 ? `${steps.length} steps of ${dirname(readme) && 'README.md'} do what it says\n` : '');
+process.stdout.write(
+  failed === 0 ? `${steps.length} steps of ${dirname(readme) && 'README.md'} do what it says\n` : '',
+);
 process.exitCode = failed === 0 ? 0 : 1;

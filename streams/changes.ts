@@ -133,7 +133,8 @@ export class Changes {
 
   private async accept({ changes, position, complete }: ChangeBatch, askedAt: number): Promise<void> {
     const { tracker, handle, clock, instruments } = this.params;
-    if (this.openedIn !== this.epoch) {
+    const { epoch } = this;
+    if (this.openedIn !== epoch) {
       this.expected = true;
       throw new Error('the position went back');
     }
@@ -145,7 +146,7 @@ export class Changes {
     this.sweepDue = false;
     const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
     const handled = (): void => {
-      if (complete && this.openedIn === this.epoch) this.caughtUp = askedAt;
+      if (complete && epoch === this.epoch) this.caughtUp = askedAt;
       done();
     };
     // the rest of the stream does not wait for a sweep, only the position does

@@ -203,7 +203,7 @@ export class Dispatch {
     entry.conversation = conversation;
   }
 
-  /** The stop switch was touched, or a campaign changed: the next row waits for a fresh look. */
+  /** The stop switch was touched, or may have been: the next row waits for a fresh look. */
   expire(): void {
     this.gate.expire();
   }
@@ -259,7 +259,7 @@ export class Dispatch {
     const { row, decidedAt } = entry;
     lane.active += 1;
     this.unbegun.add(row);
-    this.gate.renew();
+    this.gate.renew(row.campaignId);
     const handedAt = clock.now();
     const began = clock.monotonic();
     let isStale = false;
@@ -274,18 +274,16 @@ export class Dispatch {
     this.unbegun.delete(row);
     lane.active -= 1;
     lane.answered += 1;
-    // what was only not known in time is tried again after a while, lest it misses each time by the same margin
-    if (outcome.kind === 'retry' && outcome.code === notBegun && !isStale) this.hold(entry);
+    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
-      const left = outcome.kind === 'retry' && outcome.code === notBegun ? {} : { handedAt };
-      this.tell({ row, outcome, decidedAt, ...left, answeredAt: clock.now() });
+      this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     }
     this.pump(lane);
   }
 
-  private hold({ row, decidedAt }: InDoubt): void {
-    this.tell({ row, outcome: { kind: 'held' }, decidedAt, answeredAt: this.params.clock.now() });
+  private hold({ row, decidedAt }: InDoubt, isStale = false): void {
+    this.tell({ row, outcome: { kind: 'held', isStale }, decidedAt, answeredAt: this.params.clock.now() });
   }
 
   private tell(result: RowResult): void {

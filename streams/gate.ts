@@ -13,7 +13,7 @@ export interface GateParams {
   seen: (campaignId: Id, head: CampaignHead | undefined, askedAt: number) => void;
   /** Rows that waited at the gate may be tried again. */
   onOpen: () => void;
-  /** After each re-read: what was held back may go on. */
+  /** After each answer: what was held back may go on. */
   onFresh: () => void;
   clock: Clock;
   logger: Logger;
@@ -21,22 +21,47 @@ export interface GateParams {
 
 /** What is known of campaigns and of the stop switch may be this old when a row leaves, ms. */
 const freshMs = 1000;
-/** While anything is being handed over, what is this old is read anew: an answer within half a second leaves no gap. */
-const renewMs = 500;
+/**
+ * While anything waits for an answer or is being handed over, it is asked anew so often, whether or not the answer before has come: as
+ * long as answers take no more than three quarters of a second, what is known never grows too old.
+ */
+const renewMs = 250;
+const mostUnderway = freshMs / renewMs;
+/** Later than this an answer is not waited for: it is of no use, and its connection may be dead. */
+const patienceMs = 2 * freshMs;
 const leasePollMs = 50;
+/** What lasts is said so often, ms. */
+const warnEveryMs = 5000;
+
+/** When a question was asked, by both clocks: the monotonic one may stand still while the machine sleeps, the other may be set back. */
+interface Asked {
+  monotonic: number;
+  wall: number;
+}
 
 /** A row may leave while the lease holds and what is known of its campaign and of the stop switch is fresh. */
 export class Gate {
   private readonly params: GateParams;
-  /** By campaign: when what was last read of it, and of the stop switch, was asked for, monotonic ms. */
-  private readonly read = new Map<string, number>();
-  /** When the last read was asked for, monotonic ms. */
-  private readAt = Number.NEGATIVE_INFINITY;
-  private cancelRefresh: (() => void) | undefined;
-  private refreshing = false;
+  /** By campaign: when what is known of it, and of the stop switch, was asked for. */
+  private readonly known = new Map<string, Asked>();
+  /** By campaign: when it was last asked for, answered or not. */
+  private readonly asked = new Map<string, Asked>();
+  /** Of the newest answer. */
+  private answeredAsk = Number.NEGATIVE_INFINITY;
+  private underway = 0;
+  /** When the next question is asked, monotonic ms. */
+  private nextAt = Number.POSITIVE_INFINITY;
+  private cancelNext: (() => void) | undefined;
+  /** Raised by `expire`: an answer to what was asked before does not count. */
+  private epoch = 0;
+  /** The stop switch was touched, and has not been read since. */
+  private expired = false;
+  /** A row that could leave waits for an answer. */
+  private blocked = false;
   private waitingForLease = false;
   private closed = false;
   private stopSwitch = false;
+  private warnedAt = Number.NEGATIVE_INFINITY;
 
   constructor(params: GateParams) {
     this.params = params;
@@ -50,8 +75,11 @@ export class Gate {
   /** If not, whatever is missing is waited for or read, and `onOpen` tells when it is there. */
   isOpen(campaignId: Id): boolean {
     if (this.params.ledger.leaseRemaining() <= 0) this.waitForLease();
-    else if (this.isStale(campaignId)) this.refresh();
-    else return true;
+    else if (!this.isStale(campaignId)) return true;
+    else {
+      this.blocked = true;
+      this.renew(campaignId);
+    }
     return false;
   }
 
@@ -62,28 +90,33 @@ export class Gate {
 
   /** What is known of a campaign is too old for anything of it to leave. */
   isStale(campaignId: Id): boolean {
-    return (
-      this.params.clock.monotonic() - (this.read.get(campaignKey(campaignId)) ?? Number.NEGATIVE_INFINITY) > freshMs
-    );
+    return this.ageOf(this.known.get(campaignKey(campaignId))) > freshMs;
   }
 
-  /** Something was handed over: until it has begun, what is known stays fresh. */
-  renew(): void {
-    if (this.cancelRefresh !== undefined || this.refreshing || this.closed) return;
-    const age = this.params.clock.monotonic() - this.readAt;
-    this.refreshIn(Math.max(0, renewMs - age), this.params.isConnecting);
+  /** A row of it was handed over: until it has begun, what is known stays fresh. */
+  renew(campaignId: Id): void {
+    this.askIn(renewMs - this.ageOf(this.asked.get(campaignKey(campaignId))));
   }
 
-  /** Nothing that was read counts any more. */
+  /** Nothing that was read, or asked, counts any more. */
   expire(): void {
-    this.read.clear();
-    this.refresh();
+    this.epoch += 1;
+    this.expired = true;
+    this.known.clear();
+    this.asked.clear();
+    this.askIn(0);
   }
 
   /** No more is read. */
   close(): void {
     this.closed = true;
-    this.cancelRefresh?.();
+    this.cancelNext?.();
+  }
+
+  private ageOf(asked: Asked | undefined): number {
+    if (asked === undefined) return Number.POSITIVE_INFINITY;
+    const { clock } = this.params;
+    return Math.max(clock.monotonic() - asked.monotonic, clock.now() - asked.wall);
   }
 
   private waitForLease(): void {
@@ -95,49 +128,88 @@ export class Gate {
     });
   }
 
-  /** One grouped re-read for everything that waits to leave. */
-  private refresh(): void {
-    if (this.refreshing || this.closed) return;
-    this.refreshing = true;
-    this.cancelRefresh?.();
-    this.cancelRefresh = undefined;
-    void this.reread().then((ok) => {
-      this.refreshing = false;
-      if (!ok || this.stopSwitch) this.refreshIn(ok ? freshMs : leasePollMs * 4);
-      if (!ok) return;
-      if (this.params.isConnecting()) this.renew();
-      this.params.onOpen();
-      this.params.onFresh();
-    });
-  }
-
-  private refreshIn(ms: number, isNeeded = (): boolean => true): void {
-    if (this.closed) return;
-    this.cancelRefresh = this.params.clock.after(ms, () => {
-      this.cancelRefresh = undefined;
-      if (isNeeded()) this.refresh();
-    });
-  }
-
-  private async reread(): Promise<boolean> {
-    const { campaigns, clock, logger, seen, waiting } = this.params;
-    const ids = new Map(waiting().map(({ campaignId }) => [campaignKey(campaignId), campaignId]));
-    const asked = clock.monotonic();
-    try {
-      const [heads, sending] = await Promise.all([campaigns.heads([...ids.values()]), campaigns.sending()]);
-      for (const [key, at] of this.read) if (at + freshMs < asked) this.read.delete(key);
-      for (const [key, id] of ids) {
-        seen(id, heads.get(key), asked);
-        this.read.set(key, asked);
-      }
-      this.stopSwitch = sending === 'stopped';
-      this.readAt = asked;
-      const ms = clock.monotonic() - asked;
-      if (ms > freshMs) logger.warn('what is asked before a message leaves takes too long to read; rows wait', { ms });
-      return true;
-    } catch (error) {
-      logger.warn('the gate cannot read what it has to know; rows wait', { error });
-      return false;
+  /** Asks at that time at the latest; at once when it has come. */
+  private askIn(ms: number): void {
+    const at = this.params.clock.monotonic() + ms;
+    if (this.closed || at >= this.nextAt) return;
+    this.cancelNext?.();
+    this.cancelNext = undefined;
+    this.nextAt = Number.POSITIVE_INFINITY;
+    if (ms <= 0) {
+      this.ask();
+      return;
     }
+    this.nextAt = at;
+    this.cancelNext = this.params.clock.after(ms, () => {
+      this.nextAt = Number.POSITIVE_INFINITY;
+      this.ask();
+    });
+  }
+
+  /** One question for all that waits, and the next one after a while. */
+  private ask(): void {
+    const { clock, isConnecting, waiting } = this.params;
+    const isUrgent = this.blocked || this.expired || isConnecting();
+    if (!isUrgent && !this.stopSwitch) return;
+    this.askIn(isUrgent ? renewMs : freshMs);
+    if (this.underway === mostUnderway) return;
+    const ids = new Map(waiting().map(({ campaignId }) => [campaignKey(campaignId), campaignId]));
+    const asked = { monotonic: clock.monotonic(), wall: clock.now() };
+    for (const key of ids.keys()) this.asked.set(key, asked);
+    void this.read(ids, asked);
+  }
+
+  private async read(ids: ReadonlyMap<string, Id>, asked: Asked): Promise<void> {
+    const { campaigns, clock } = this.params;
+    const { epoch } = this;
+    const abort = new AbortController();
+    let cancel = (): void => {};
+    const tooLate = new Promise<never>((_, reject) => {
+      cancel = clock.after(patienceMs, () => {
+        reject(new Error(`no answer within ${patienceMs} ms`));
+        abort.abort();
+      });
+    });
+    this.underway += 1;
+    try {
+      const both = [campaigns.heads([...ids.values()], abort.signal), campaigns.sending(abort.signal)] as const;
+      const [heads, sending] = await Promise.race([Promise.all(both), tooLate]);
+      if (epoch === this.epoch) this.take(ids, asked, { heads, sending });
+    } catch (error) {
+      this.warn('the gate cannot read what it has to know; rows wait', { error });
+    } finally {
+      cancel();
+      this.underway -= 1;
+    }
+  }
+
+  private take(
+    ids: ReadonlyMap<string, Id>,
+    asked: Asked,
+    { heads, sending }: { heads: ReadonlyMap<string, CampaignHead>; sending: 'on' | 'stopped' },
+  ): void {
+    const { clock, onFresh, onOpen, seen } = this.params;
+    if (asked.monotonic < this.answeredAsk) return;
+    this.answeredAsk = asked.monotonic;
+    for (const stamps of [this.known, this.asked])
+      for (const [key, at] of stamps) if (this.ageOf(at) > freshMs) stamps.delete(key);
+    for (const [key, id] of ids) {
+      seen(id, heads.get(key), asked.monotonic);
+      this.known.set(key, asked);
+    }
+    this.expired = false;
+    this.blocked = false;
+    this.stopSwitch = sending === 'stopped';
+    const ms = clock.monotonic() - asked.monotonic;
+    if (ms > freshMs) this.warn('what is asked before a message leaves takes too long to read; rows wait', { ms });
+    onOpen();
+    onFresh();
+  }
+
+  private warn(message: string, fields: Record<string, unknown>): void {
+    const now = this.params.clock.monotonic();
+    if (this.closed || now - this.warnedAt < warnEveryMs) return;
+    this.warnedAt = now;
+    this.params.logger.warn(message, fields);
   }
 }

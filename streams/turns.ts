@@ -5,14 +5,15 @@ export class Turns {
   private readonly reachedNow = new Set<string>();
   private now = 0;
 
-  /** The same until `next`. */
+  /** The same until `next`, whatever comes or goes meanwhile: who was looked at stays in front. */
   order<T>(all: readonly T[], keyOf: (one: T) => string): T[] {
     const waiting = all.map((one) => {
       const key = keyOf(one);
-      return { one, key, since: this.since.get(key) ?? this.now };
+      const since = this.since.get(key) ?? this.now;
+      return { one, key, since, rank: this.reachedNow.has(key) ? -1 : since };
     });
     this.since = new Map(waiting.map(({ key, since }) => [key, since]));
-    return waiting.sort((a, b) => a.since - b.since).map(({ one }) => one);
+    return waiting.sort((a, b) => a.rank - b.rank).map(({ one }) => one);
   }
 
   /** Told each that was looked at. */

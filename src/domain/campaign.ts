@@ -13,6 +13,7 @@ import {
   failed,
   finalStatus,
   isFinal,
+  missingFrom,
   putBack,
   runWrite,
 } from './campaignWrites.ts';
@@ -167,8 +168,9 @@ function decidePaused(input: CampaignInput, raw: Record<string, unknown>, run: R
   // as it stood in the collection that was put back, maybe from before its start
   const isPutBack = run.pausedReason === collectionMissing && starting.has(status);
   if (status !== 'running' && !isPutBack) return putBack(input, raw, run, 'paused');
-  if (run.startedAt !== undefined) return takeIn(input, raw, run, { status: 'running' }, 'resumed');
-  return startScheduled(input, raw, run);
+  if (run.startedAt === undefined) return startScheduled(input, raw, run);
+  const shown = isPutBack ? { status: 'running' as const, ...missingFrom(raw, run) } : undefined;
+  return takeIn(input, raw, run, { status: 'running' }, 'resumed', shown);
 }
 
 /** Cancelled, or past its end: what is open is winding down. */

@@ -12,7 +12,7 @@ import {
   runWrite,
 } from './campaignWrites.ts';
 import type { Fault } from './errors.ts';
-import type { Run } from './model.ts';
+import type { CampaignDocument, Run } from './model.ts';
 import { normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
 import { faultsOf } from './validation.ts';
@@ -27,6 +27,7 @@ export function takeIn(
   run: Run,
   set: Partial<Run>,
   event?: CampaignEvent,
+  shown?: Partial<CampaignDocument>,
 ): CampaignDecision {
   const faults = liveFaults(raw);
   const { priority, endAt } = live(raw, run, faults);
@@ -43,7 +44,7 @@ export function takeIn(
       : { schedule: withEnd(run.schedule, endAt), ...takenIn(run, endAt, input.now) }),
   };
   const again = endAt === undefined ? {} : { lookAgainAt: endAt.getTime() };
-  const campaign = reported(raw, faults, event);
+  const campaign = reported(raw, faults, event, shown);
   const isFound = run.pausedReason === collectionMissing;
   if (Object.keys(changes).length === 0 && campaign === undefined && !isFound) return again;
   const unset = event === 'resumed' || isFound ? (['pausedReason'] as const) : [];
@@ -68,15 +69,19 @@ function live(
   };
 }
 
-/** The first fault, unless it stands there already; without one, a resumed campaign has no error any more. */
+/** What is to be `shown`, and the first fault, unless it stands there already; without one, a resumed campaign has no error any more. */
 function reported(
   raw: Record<string, unknown>,
   [fault]: readonly Fault[],
   event: CampaignEvent | undefined,
+  shown: Partial<CampaignDocument> | undefined,
 ): ReturnType<typeof campaignSet> | undefined {
   const error = own(raw, 'error');
-  if (fault !== undefined) return sameError(error, fault) ? undefined : campaignSet(raw, { error: { ...fault } });
-  return event === 'resumed' && error !== undefined ? campaignSet(raw, {}, ['error']) : undefined;
+  const isTold = fault === undefined ? event !== 'resumed' || error === undefined : sameError(error, fault);
+  if (isTold && shown === undefined) return undefined;
+  return fault === undefined
+    ? campaignSet(raw, { ...shown }, ['error'])
+    : campaignSet(raw, { ...shown, error: { ...fault } });
 }
 
 /** Faults of the fields that are looked at while it runs. */

@@ -88,6 +88,14 @@ export const cancelled = (run: Run): Partial<Run> => ({
   ...closed(run),
 });
 
+/** What the run knows and a document that was put back or replaced does not show. */
+export function missingFrom(raw: Record<string, unknown>, run: Run): Partial<CampaignDocument> {
+  const names = (['startedAt', 'completedAt', 'metrics'] as const).filter(
+    (name) => run[name] && own(raw, name) === undefined,
+  );
+  return Object.fromEntries(names.map((name) => [name, run[name]]));
+}
+
 /** A run that was only scheduled ends with its campaign. */
 export function failed(
   input: CampaignInput,
@@ -122,12 +130,11 @@ export function putBack(
     path: 'status',
     message: `was ${printable(own(raw, 'status'))}; ${why}`,
   };
-  const lost = (['startedAt', 'completedAt', 'metrics'] as const).filter(
-    (name) => run[name] && own(raw, name) === undefined,
-  );
-  const restored = Object.fromEntries(lost.map((name) => [name, run[name]])) as Partial<CampaignDocument>;
   return {
-    write: { ...base(input, raw), campaign: campaignSet(raw, { status, error: { ...fault }, ...restored }) },
+    write: {
+      ...base(input, raw),
+      campaign: campaignSet(raw, { status, error: { ...fault }, ...missingFrom(raw, run) }),
+    },
     event: 'put_back',
     faults: [fault],
   };

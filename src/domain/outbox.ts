@@ -12,10 +12,10 @@ export const rowTakes = (status: Message['status'] | undefined, from: MessageCha
   from === undefined || status === from || (status === undefined && from === 'sending');
 
 /**
- * A channel's answer; or `held`: the gate kept the row back, it never left; or `lost`: its sender is gone, nobody knows
- * whether it left.
+ * A channel's answer; or `held`: the gate kept the row back, it never left (`isStale`: only because nothing fresh was known
+ * in time); or `lost`: its sender is gone, nobody knows whether it left.
  */
-export type RowOutcome = SendResult | { kind: 'held' } | { kind: 'lost' };
+export type RowOutcome = SendResult | { kind: 'held'; isStale?: boolean } | { kind: 'lost' };
 
 export interface RowResult {
   row: Message;
@@ -64,9 +64,12 @@ export function recordResult(draft: Draft, result: RowResult): void {
         draft.changeRow(row, { handedAt: new Date(result.handedAt) });
       retry(draft, result, outcome);
       return;
-    case 'held':
-      requeue(draft, row, { attempts: row.attempts - 1 }, draft.now, 'held');
+    case 'held': {
+      // not at once, lest it misses by the same margin each time
+      const waitMs = outcome.isStale ? backoffMs(1, draft.random) : 0;
+      requeue(draft, row, { attempts: row.attempts - 1 }, draft.now + waitMs, 'held');
       return;
+    }
   }
 }
 

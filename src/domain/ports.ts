@@ -130,9 +130,9 @@ export interface CampaignStore {
   /** Ids of campaign documents in a status that asks for something from us, or of no known status. For sweeps; paged by the store itself. */
   needingAttention(): AsyncIterable<Id>;
   /** Of the documents as stored; missing ones are absent from the map. Keyed by `campaignKey`. */
-  heads(ids: readonly Id[]): Promise<Map<string, CampaignHead>>;
+  heads(ids: readonly Id[], signal?: AbortSignal): Promise<Map<string, CampaignHead>>;
   /** "stopped" when `settings.control` says so. */
-  sending(): Promise<'on' | 'stopped'>;
+  sending(signal?: AbortSignal): Promise<'on' | 'stopped'>;
   /** The next page of a collection audience, ordered by `_id` across types. `after` undefined starts. */
   audiencePage(
     source: { collection: string; filter: Record<string, unknown> },

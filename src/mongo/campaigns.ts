@@ -100,14 +100,18 @@ export class MongoCampaigns implements CampaignStore {
     for (const { _id } of await cursor.toArray()) if (isId(_id)) yield _id;
   }
 
-  async heads(ids: readonly Id[]): Promise<Map<string, CampaignHead>> {
-    const projection = { status: 1, 'schedule.endAt': 1 };
-    const found = await this.of.campaigns.find({ _id: { $in: [...ids] } }, { projection }).toArray();
+  async heads(ids: readonly Id[], signal?: AbortSignal): Promise<Map<string, CampaignHead>> {
+    if (ids.length === 0) return new Map();
+    const options = { projection: { status: 1, 'schedule.endAt': 1 }, ...(signal && { signal }) };
+    const found = await this.of.campaigns.find({ _id: { $in: [...ids] } }, options).toArray();
     return new Map(found.map((campaign) => [campaignKey(campaign._id), headOf(campaign)]));
   }
 
-  async sending(): Promise<'on' | 'stopped'> {
-    const control = (await this.of.settings.findOne({ _id: 'control' })) as Partial<ControlSetting> | null;
+  async sending(signal?: AbortSignal): Promise<'on' | 'stopped'> {
+    const control = (await this.of.settings.findOne(
+      { _id: 'control' },
+      signal && { signal },
+    )) as Partial<ControlSetting> | null;
     return control?.sending === 'stopped' ? 'stopped' : 'on';
   }
 

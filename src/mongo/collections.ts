@@ -132,6 +132,8 @@ async function noteCampaigns(db: Db, problems: string[]): Promise<void> {
     const there = await campaigns
       .find({ _id: { $in: ids.slice(from, from + 1000) } }, { projection: { _id: 1 } })
       .toArray();
+    // dropped and put back meanwhile: whoever sees that notes it
+    if ((await uuidOf(db, 'campaigns')) !== uuid) return;
     try {
       await runs.updateMany(
         { _id: { $in: there.map(({ _id }) => _id) }, ...elsewhere },

@@ -545,8 +545,10 @@ describe('running', () => {
     for (const status of ['pending', 'scheduled']) {
       const gone = at(seconds(2), { run: running().run }, { collection: 'missing' });
       const back = at(seconds(4), { raw: campaign({ status }), run: gone.run });
-      expect(back).toMatchObject({ event: 'resumed', run: { status: 'running' } });
-      expect(at(seconds(5), back)).toMatchObject({ raw: { status: 'running' }, run: { status: 'running' } });
+      const shown = { status: 'running', startedAt: back.run?.startedAt, metrics: back.run?.metrics };
+      expect(back).toMatchObject({ event: 'resumed', run: { status: 'running' }, raw: shown });
+      expect(back.raw).not.toHaveProperty('error');
+      expect(decideCampaign(inputOf(seconds(5), back))).toEqual({});
     }
     const held = { ...(running().run as Run), status: 'paused' as const, pausedReason: 'not_allowed' };
     expect(decideCampaign(inputOf(seconds(2), { run: held }, { collection: 'missing' }))).toEqual({});

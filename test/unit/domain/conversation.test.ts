@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { newConversation } from '../../../src/domain/conversation.ts';
 import type { Message } from '../../../src/domain/model.ts';
-import { anna, channels, contextOf, given, Story, seconds } from './given.ts';
+import { anna, channels, contextOf, facts, given, Story, seconds } from './given.ts';
 
 const text = (value = 'Hello {{ contact.name }}') => ({ text: value });
 const intro = { id: 'intro', type: 'message', channel: 'sms', content: text() };
@@ -427,6 +427,20 @@ describe('answers of channels', () => {
     expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', attempts: 0 });
     expect(story.conversation).toMatchObject({ awaiting: 'spring:anna/1', nextActionAt: new Date(seconds(1)) });
     expect(story.conversation).not.toHaveProperty('delayed');
+  });
+
+  test('held only because nothing fresh was known in time: after a while, however long ago it was queued', () => {
+    const giveUp = 60;
+    const impatient = new Map([['sms', facts('sms', 'phone', { giveUpMs: giveUp * 1000 })]]);
+    const story = new Story({ ...contextOf([intro]), channels: impatient }).due(0);
+    for (const second of [1, giveUp * 2, giveUp * 3]) {
+      story.answer(second, { kind: 'held', isStale: true });
+      expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', attempts: 0 });
+      const wait = Number(story.conversation.nextActionAt) - seconds(second);
+      expect(wait).toBeGreaterThanOrEqual(0);
+      expect(wait).toBeLessThanOrEqual(1000);
+      story.due(second + 1);
+    }
   });
 
   test('a row that is put back while its lane is served waits for a decision that is given the row', () => {
