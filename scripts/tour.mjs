@@ -36,9 +36,11 @@ function stepsOf(text) {
 }
 
 /** What stays the same from run to run. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const ansi = /\u001b\[[0-9;?]*[A-Za-z]/g;
 const gist = (line) =>
   line
-    .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+    .replace(ansi, '')
     .replace(/\/\S*\/communication-base-\S+/g, 'PATH')
     .replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{32}\b/g, 'ID')
     .replace(/\d[\d,.:TZ-]*/g, '0')

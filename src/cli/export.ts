@@ -36,7 +36,7 @@ export async function exportCampaign(params: ExportParams, context: Context): Pr
   const { out: path, ...toStdout } = params;
   if (path === '-') return exportCampaign(toStdout, context);
   await using file = path === undefined ? undefined : await WholeFile.open(path, '--out', ownerOnly);
-  return withDatabase(context, async (database): Promise<number> => {
+  return await withDatabase(context, async (database): Promise<number> => {
     const { id, total } = await find(database, params.campaign);
     const kind: Exported = params.messages ? 'Message' : 'Conversation';
     const what = params.messages ? 'messages' : 'conversations';
