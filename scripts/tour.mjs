@@ -16,7 +16,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = join(root, 'README.md');
 const writes = process.argv.includes('--write');
 const installs = process.argv.includes('--install');
-const stepTimeoutMs = installs ? 300_000 : 90_000;
+const stepTimeoutMs = installs ? 300_000 : 180_000;
 
 /** The steps between "## Five minutes" and the next heading of that level. */
 function stepsOf(text) {
