@@ -333,8 +333,9 @@ describe('what should move', () => {
     subject: AuditedConversation,
     newest?: AuditedRow,
     campaign = state(),
-    allowed = patience(60_000, []),
+    allowed = patience(60_000, [], 512),
   ): string[] => suspicions(subject, newest, campaign, allowed).map(({ kind, found }) => `${kind} ${found}`);
+  const channel = (concurrency: number, timeoutMs: number) => ({ concurrency, timeoutMs });
   const sending = (queuedAt: number) => row(2, { status: 'sending', pending: true, queuedAt: at(queuedAt) });
 
   test.each<[string, string[], string[]]>([
@@ -348,12 +349,22 @@ describe('what should move', () => {
     ['sent long ago', kinds(conversation(), sending(2)), [`sending_stuck sending since ${instant(at(10))}`]],
     [
       'on a channel that waits 42 s for an answer',
-      kinds(conversation(), sending(2), state(), patience(60_000, [10_000, 42_000])),
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 10_000), channel(64, 42_000)], 64)),
       [`sending_stuck sending since ${instant(at(10))}`],
     ],
     [
       'on a channel that waits 42.5 s for an answer',
-      kinds(conversation(), sending(2), state(), patience(60_000, [10_000, 42_500])),
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 10_000), channel(64, 42_500)], 64)),
+      [],
+    ],
+    [
+      'on a channel that waits 5.3 s for an answer, behind all that a member may have in doubt',
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 5_300)], 512)),
+      [`sending_stuck sending since ${instant(at(10))}`],
+    ],
+    [
+      'on a channel that waits 5.4 s for an answer, behind all that a member may have in doubt',
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 5_400)], 449)),
       [],
     ],
     ['written since', kinds(conversation({ updatedAt: at(70) }), sending(2)), []],
