@@ -248,8 +248,10 @@ describe('what must hold of a conversation', () => {
     };
     expect([8, 7].map((handed) => late(handed, seconds(6)))).toEqual([true, false]);
     expect(late(8, undefined, seconds(3))).toBe(false);
-    // taken in before it came
-    expect(late(8, seconds(6), seconds(3))).toBe(true);
+    // taken in before it came, for longer than clocks may differ
+    expect(late(8, seconds(6), seconds(1))).toBe(true);
+    // set and taken in just before it came: who hands over may learn of it later, and its clock be ahead
+    expect([11, 11.1].map((handed) => late(handed, seconds(6), seconds(5.5)))).toEqual([false, true]);
     // set at 20 to a time that had passed
     expect([8, 20, 25, 25.1].map((handed) => late(handed, seconds(6), seconds(20)))).toEqual([
       false,
