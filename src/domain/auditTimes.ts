@@ -96,3 +96,10 @@ export function handedInTime({ rows, conversation: { endedAt }, context }: Subje
     return end && crossed(row, end.at, end.toleranceMs) ? [late(row, end.toleranceMs, end.what, new Date(end.at))] : [];
   });
 }
+
+/** What left after the end of its campaign, and is no finding: its sender may not have known of it, and whether it did is not proved. */
+export function handedUnproved(subject: Subject): number {
+  const { rows, context } = subject;
+  const found = new Set(handedInTime(subject).map(({ message }) => message));
+  return rows.filter((row) => crossed(row, context.endAt, toleranceMs) && !found.has(row._id)).length;
+}

@@ -273,10 +273,13 @@ describe('of a campaign that has ended', () => {
     expect(stdout).toMatch(/not everything could be proved.*\nno findings/);
   });
 
-  test('an end that was set to a time that had passed: what left before it was taken in is no finding', async () => {
+  test('an end that was set to a time that had passed: what left before it was taken in is no finding, and not proved', async () => {
     const ends = { 'schedule.endAt': anHourAgo(), endTakenInAt: new Date() };
     await using _ = await altered(stage, 'campaign_runs', 'spring', set(ends));
-    expect(await stage.audit('spring')).toMatchObject({ code: 0, complete: true, findings: [], notes: [] });
+    const sent = await stage.of('messages').countDocuments({ handedAt: { $exists: true } });
+    const report = await stage.audit('spring');
+    expect(report).toMatchObject({ code: 0, complete: false, findings: [] });
+    expect(report.notes).toEqual([expect.stringMatching(new RegExp(`^spring: ${sent} messages left after its end, `))]);
   });
 
   test('neither content nor addresses are printed; of a kind the first 20 and how many more', async () => {

@@ -263,6 +263,21 @@ describe('what must hold of a conversation', () => {
     expect(late(12, seconds(6), undefined, at(6))).toBe(true);
   });
 
+  test('what was handed over after the end of the campaign and is no finding is not proved either', () => {
+    const unproved = (handed: number, more: object, of: Partial<AuditedConversation> = {}): number => {
+      const rows = [row(1), row(2, { handedAt: at(handed), sentAt: at(handed) })];
+      const byId = new Map(rows.map((one) => [one._id, one]));
+      return proveConversation(conversation(of), byId, { ...context, ...more }).lateUnproved;
+    };
+    const retroactive = { endAt: seconds(6), endTakenInAt: seconds(20) };
+    expect([7, 7.1, 25, 25.1].map((handed) => unproved(handed, retroactive))).toEqual([0, 1, 1, 0]);
+    expect(unproved(8, { endAt: seconds(6), endTakenInAt: seconds(5.5) })).toBe(1);
+    // known from the start: a finding; so is what left after its conversation had ended
+    expect(unproved(8, { endAt: seconds(6) })).toBe(0);
+    expect(unproved(12, retroactive, { endedAt: at(6) })).toBe(0);
+    expect(unproved(12, { endTakenInAt: seconds(20) })).toBe(0);
+  });
+
   test('the part of an id that names a campaign', () => {
     expect([campaignPart(`${id}/1`), campaignPart('odd')]).toEqual(['spring', undefined]);
   });
