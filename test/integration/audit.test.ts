@@ -500,6 +500,12 @@ describe('of a campaign that runs, and nobody works on it', () => {
       return fold({ 'expansion.after': expanded });
     };
     expect(kindsOf(await meanwhile('live', goes, {}, '--overdue', '8'))).not.toContain('expansion_stuck');
+    // for longer than anything is watched
+    const notes = [expect.stringMatching(/^live: \d+ expanded, and no further/)];
+    const open = await meanwhile('live', () => fold({}), {}, '--overdue', '61');
+    expect(kindsOf(open)).not.toContain('expansion_stuck');
+    expect(open).toMatchObject({ complete: false, notes });
+    expect(await meanwhile('live', goes, {}, '--overdue', '61')).toMatchObject({ complete: true, notes: [] });
   });
 
   test('run_missing: conversations and messages without one, of that campaign and of all', async () => {
