@@ -189,11 +189,18 @@ export class AuditReader {
     return new Map(found.map(({ _id, owner }) => [_id, owner]));
   }
 
-  /** Whether a message of these partitions that was decided since then has been on its way on the channel. */
+  /** Whether a message of these partitions is on its way on the channel, and it or its conversation was written since then: each try writes the conversation. */
   async isOnItsWay(channel: string, partitions: readonly number[], since: Date): Promise<boolean> {
-    const filter = { ...conversationQueries.pendingMessages(partitions, undefined), status: 'sending' as const };
-    const options = { projection: { _id: 1 } } as const;
-    return (await this.of.messages.findOne({ ...filter, channel, queuedAt: { $gte: since } }, options)) !== null;
+    const { messages, conversations: of } = this.of;
+    const sending = { ...conversationQueries.pendingMessages(partitions, undefined), status: 'sending', channel };
+    const found = messages.aggregate([
+      { $match: sending },
+      { $lookup: { from: of.collectionName, localField: 'conversationId', foreignField: '_id', as: 'of' } },
+      { $match: { $or: [{ queuedAt: { $gte: since } }, { 'of.updatedAt': { $gte: since } }] } },
+      { $limit: 1 },
+      { $project: { _id: 1 } },
+    ]);
+    return await found.hasNext();
   }
 
   /** The next conversations of a campaign in order of `_id`. */

@@ -594,18 +594,25 @@ describe('of a campaign that runs, and nobody works on it', () => {
     expect(report).toMatchObject({ complete: true, notes: [] });
   });
 
-  test('where its turn has not come and its owner waits for answers, nothing is proved', async () => {
-    await using _ = await altered(stage, conversations, 'live:c3', { $set: { nextActionAt: anHourAgo() } });
-    const row = await stage.of('messages').findOne({ _id: 'live:c4/1' });
-    const sending = { status: 'sending', pending: true, queuedAt: new Date() };
-    await using __ = await altered(stage, 'messages', String(row?._id), { $set: sending });
-    await states().updateOne({ _id: 'live:c3' }, { $set: { nextChannel: 'phone' } });
-    const report = await stage.audit('live');
-    expect(overdueOf(report)).toEqual([]);
-    expect(report).toMatchObject({
-      complete: false,
-      notes: [expect.stringMatching(/^live is behind on channel phone: 1 .*its turn has not come/)],
-    });
+  test('where its turn has not come and its owner waits for answers, nothing is proved; what is stuck itself is no excuse', async () => {
+    const overdue = { nextActionAt: anHourAgo(), nextChannel: 'phone' };
+    await using _ = await altered(stage, conversations, 'live:c3', { $set: overdue });
+    const found = async (queuedAt: Date, updatedAt: Date): Promise<Report> => {
+      const sending = { status: 'sending', pending: true, queuedAt };
+      await using _row = await altered(stage, 'messages', 'live:c4/1', { $set: sending });
+      await using _conversation = await altered(stage, conversations, 'live:c4', { $set: { updatedAt } });
+      // awaited here: both are put back with this function
+      return await stage.audit('live');
+    };
+    const notes = [expect.stringMatching(/^live is behind on channel phone: 1 .*its turn has not come/)];
+    // decided just now; or long ago, and it is another try
+    for (const report of [await found(new Date(), anHourAgo()), await found(anHourAgo(), new Date())]) {
+      expect(overdueOf(report)).toEqual([]);
+      expect(report).toMatchObject({ complete: false, notes });
+    }
+    const stuck = await found(anHourAgo(), anHourAgo());
+    expect(overdueOf(stuck)).toEqual(['live:c3']);
+    expect(stuck).toMatchObject({ complete: true, kinds: { sending_stuck: 1 } });
   });
 
   test('who was lost has as long as a take-over takes: what it takes up then is no finding', async () => {
