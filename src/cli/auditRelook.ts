@@ -53,7 +53,7 @@ export class Relook {
     this.report = report;
     this.patience = patience;
     this.watchMs = Math.max(leastMs, leaseTtlMs + takeOverMs);
-    this.lanes = new Lanes(report, patience);
+    this.lanes = new Lanes(db, report, patience);
     this.groups = grouped(report.suspects);
     this.waiting = report.waiting;
   }
@@ -66,7 +66,7 @@ export class Relook {
       await this.look(looked - began);
       if (this.isOpen()) await pause(Math.max(0, looked + everyMs - performance.now()));
     }
-    await this.lanes.tell(this.db);
+    await this.lanes.tell();
   }
 
   private isOpen(): boolean {
@@ -87,7 +87,7 @@ export class Relook {
         if (isOver) this.tell(one);
       }
       // after them, so that what was served in between is known to be
-      await this.lanes.see(reader, campaign, [...standing, ...over]);
+      await this.lanes.see(reader.now, campaign, [...standing, ...over]);
       if (standing.length > 0) left.push({ campaign, own: standing });
     }
     this.groups = left;

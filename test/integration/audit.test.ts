@@ -594,6 +594,57 @@ describe('of a campaign that runs, and nobody works on it', () => {
     expect(report).toMatchObject({ complete: true, notes: [] });
   });
 
+  /** Does this when the audit has begun to watch, and then that, over and over. */
+  function onceThen(what: () => Promise<unknown>, then: () => Promise<unknown>): () => Promise<unknown> {
+    const began = Date.now();
+    let isDone = false;
+    return async () => {
+      await setTimeout(50);
+      if (isDone) return then();
+      if (Date.now() - began < 1_500) return undefined;
+      isDone = true;
+      return what();
+    };
+  }
+  const early = () => new Date(Date.now() - 7_200_000);
+
+  test('a partition that was served and is then passed over is found', async () => {
+    await using _ = await altered(stage, conversations, one, { $set: { nextActionAt: anHourAgo() } });
+    await using __ = await altered(stage, conversations, other, { $set: { nextActionAt: early() } });
+    const partition = partitionOfConversation(one, 16);
+    await using ___ = await altered(stage, conversations, third, { $set: { partition, nextActionAt: early() } });
+    const itsTurn = { $inc: { sequence: 1, version: 1 } as never, $unset: { nextActionAt: '' as const } };
+    const happens = onceThen(() => states().updateOne({ _id: third }, itsTurn), taken(other));
+    const report = await meanwhile('live', happens, { LEASE_TTL_MS: '6000' });
+    expect(overdueOf(report)).toEqual([one]);
+    expect(report).toMatchObject({ complete: true, notes: [] });
+  });
+
+  test('a reply that ends the next one due is no turn of its partition', async () => {
+    await using _ = await altered(stage, conversations, one, { $set: { nextActionAt: anHourAgo() } });
+    const partition = partitionOfConversation(one, 16);
+    await using __ = await altered(stage, conversations, third, { $set: { partition, nextActionAt: early() } });
+    const reply = (detail: object) => ({
+      $set: { status: 'completed', outcome: 'replied' },
+      $unset: { nextActionAt: '' as const },
+      $inc: { version: 1 } as never,
+      $push: {
+        history: {
+          $each: [
+            { at: new Date(), event: 'message', detail },
+            { at: new Date(), event: 'ended', detail: { status: 'completed' } },
+          ],
+        },
+      } as never,
+    });
+    const nothing = () => Promise.resolve();
+    // an author may call an event as we call what we did
+    const replied = onceThen(() => states().updateOne({ _id: third }, reply({ id: 'e1' })), nothing);
+    const report = await meanwhile('live', replied, { LEASE_TTL_MS: '6000' });
+    expect(overdueOf(report)).toEqual([one]);
+    expect(report).toMatchObject({ complete: true, notes: [] });
+  });
+
   test('where its turn has not come and its owner waits for answers, nothing is proved; what is stuck itself is no excuse', async () => {
     const overdue = { nextActionAt: anHourAgo(), nextChannel: 'phone' };
     await using _ = await altered(stage, conversations, 'live:c3', { $set: overdue });

@@ -9,7 +9,7 @@ import {
   orphanClaim,
   proveConversation,
 } from '../../../src/domain/audit.ts';
-import { type Due, LaneWatch } from '../../../src/domain/auditLanes.ts';
+import { type Due, LaneWatch, type Standing } from '../../../src/domain/auditLanes.ts';
 import { campaignPart } from '../../../src/domain/auditPlace.ts';
 import { notBegun, runMark, runSuspicions, watchedMs } from '../../../src/domain/auditRun.ts';
 import {
@@ -534,7 +534,12 @@ describe('what should move', () => {
   });
 
   describe('a lane', () => {
-    const due = (id: string, second: number): Due => ({ id, at: seconds(second) });
+    const due = (id: string, second: number): Due => ({ id, at: seconds(second), sequence: 1, lastEvent: undefined });
+    /** It had its turn, and is due no more. */
+    const gone = (more: Partial<Standing> = {}): Standing => ({
+      ...{ at: undefined, sequence: 2, lastEvent: undefined },
+      ...more,
+    });
     const owners = new Map([
       [0, 'm1'],
       [1, 'm1'],
@@ -542,12 +547,18 @@ describe('what should move', () => {
       [3, undefined],
     ]);
     const stuck = due('stuck', 10);
-    /** Each look shows what is next due in partitions 0, 1, 2; the same conversation stands still in the first. */
-    const watched = (looks: readonly [other: Due | undefined, foreign: Due][], ownersAt = (_: number) => owners) => {
+    type Look = readonly [other: Due | undefined, foreign: Due, first?: Due];
+    /**
+     * Each look shows what is next due in partitions 1, 2 and 0; in 0 the same conversation stands still if nothing is said.
+     * What is next due no more is gone, if `since` says nothing else of it (by id).
+     */
+    const watched = (looks: readonly Look[], ownersAt = (_: number) => owners, since: object = {}) => {
       const watch = new LaneWatch();
-      for (const [n, [other, foreign]] of looks.entries()) {
-        const heads = new Map([[0, stuck], ...(other ? [[1, other] as const] : []), [2, foreign], [3, stuck]]);
-        watch.see(heads, ownersAt(n), seconds(100 + n));
+      for (const [n, [other, foreign, first = stuck]] of looks.entries()) {
+        const heads = new Map([[0, first], ...(other ? [[1, other] as const] : []), [2, foreign], [3, stuck]]);
+        const now = new Map([...heads.values()].map((one) => [one.id, one]));
+        const stands = new Map<string, Standing>(watch.ids.map((id) => [id, now.get(id) ?? gone()]));
+        watch.see(heads, new Map([...stands, ...Object.entries(since)]), ownersAt(n), seconds(100 + n));
       }
       return watch;
     };
@@ -585,13 +596,35 @@ describe('what should move', () => {
       expect(watch.of(1)).toBe('served');
     });
 
+    test('served, and then passed over: it is not served any more', () => {
+      const then = (many: number) => watched([[due('a', 30), rests, due('first', 5)], ...moving(many)]).of(0);
+      expect(then(4)).toBe('served');
+      expect(then(5)).toBe('passed_over');
+    });
+
+    const other = (list: (Due | undefined)[], since: object = {}) =>
+      watched(
+        list.map((one) => [one, rests]),
+        undefined,
+        since,
+      ).of(1);
+
     test('what was inserted before, or goes before it is due, was not taken; the last one was', () => {
-      const other = (...list: (Due | undefined)[]) => watched(list.map((one) => [one, rests])).of(1);
-      expect(other(due('a', 30), due('b', 20))).toBe('still');
-      expect(other(due('a', 200), due('b', 210), undefined)).toBe('still');
-      expect(other(due('a', 30), undefined)).toBe('served');
-      expect(other(due('a', 30), due('a', 40))).toBe('served');
-      expect(other(due('a', 30), due('b', 30))).toBe('served');
+      const [a, b] = [due('a', 30), due('b', 20)];
+      expect(other([a, b], { a })).toBe('still');
+      expect(other([due('a', 200), due('b', 210), undefined])).toBe('still');
+      expect(other([a, undefined])).toBe('served');
+      expect(other([a, due('a', 40)])).toBe('served');
+      expect(other([a, due('b', 30)])).toBe('served');
+    });
+
+    test('an event is no turn; a message is one, and so is what leads on without a message or an event', () => {
+      const moved = (more: Partial<Standing>) => other([due('a', 30), due('b', 30)], { a: gone(more) });
+      expect(moved({ sequence: 1, lastEvent: 'reply' })).toBe('still');
+      expect(moved({ sequence: 2, lastEvent: 'reply' })).toBe('served');
+      expect(moved({ sequence: 1 })).toBe('served');
+      // deleted
+      expect(other([due('a', 30), due('b', 30)], { a: undefined })).toBe('still');
     });
   });
 
