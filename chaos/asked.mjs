@@ -11,7 +11,7 @@ const everybody = {
 const followUps = ['intro/1', 'intro/2'];
 
 /** A campaign that had so long without a fault of the whole reached somebody, ms: a take-over, twice, and some more. */
-const aliveMs = 10_000;
+const aliveMs = 20_000;
 /** From the end of such a fault until all is as before, ms: a process starts and joins, and takes over who was lost meanwhile. */
 const recoveryMs = 8_000;
 /** The clock of a decision may be so much older than its write. */

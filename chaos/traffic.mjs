@@ -150,7 +150,7 @@ export class Traffic {
     const audience = inline
       ? { contacts: [...contacts, contacts[0]] }
       : { collection: 'people', filter: { group: random.int(0, 4) } };
-    const endsMs = flow === 'slow' ? random.int(20_000, 35_000) : random.int(2000, 15_000);
+    const endsMs = flow === 'slow' ? random.int(30_000, 44_000) : random.int(2000, 15_000);
     const ends = fate === 'endAt' || fate === 'moveEnd';
     const endAt = Date.now() + endsMs + (fate === 'moveEnd' ? 6000 : 0);
     const schedule = ends ? { schedule: { endAt: new Date(endAt) } } : {};

@@ -31,11 +31,8 @@ export const audit = (params: AuditParams, context: Context): Promise<ExitCode> 
     const { partitions } = await readCluster(database.db);
     const report = new AuditReport(out.json ? keptOfKind : shownOfKind);
     const { ids, watched } = await scope(database, params.campaign, report);
-    const { channels, leaseTtlMs } = database.config;
-    const allowed = patience(
-      params.overdue * 1000,
-      channels.map(({ timeoutMs }) => timeoutMs),
-    );
+    const { channels, leaseTtlMs, sendConcurrency } = database.config;
+    const allowed = patience(params.overdue * 1000, channels, sendConcurrency);
     const [cluster] = await Promise.all([
       watched ? watchMembers(database.in, leaseTtlMs) : undefined,
       auditAll(database, ids, { partitions, patience: allowed, leaseTtlMs, report, out }),

@@ -4,6 +4,7 @@ import {
   type AuditedRow,
   type Claim,
   type FindingKind,
+  instant,
   isExpired,
   isSequence,
   proveConversation,
@@ -19,6 +20,7 @@ import type { Db, MongoClient } from '../mongo/values.ts';
 import { orphans } from './auditOrphans.ts';
 import { type AuditReport, findingOf } from './auditReport.ts';
 import { showId } from './database.ts';
+import { plural } from './output.ts';
 
 export interface CampaignAuditParams {
   client: MongoClient;
@@ -42,6 +44,7 @@ export class CampaignAudit {
   /** A later part sees a later time: sums over all of them prove nothing. */
   private inParts = false;
   private expired = 0;
+  private lateUnproved = 0;
   constructor(params: CampaignAuditParams) {
     this.params = params;
   }
@@ -67,6 +70,7 @@ export class CampaignAudit {
     if (head === undefined) return false;
     const { metrics, pending } = await reader.counters(campaignId);
     await this.conversations(reader, head);
+    this.noteLate(head);
     if (this.inParts) {
       this.suspectRun(head, undefined);
       report.unproved(
@@ -95,6 +99,15 @@ export class CampaignAudit {
     }
   }
 
+  private noteLate({ run: { schedule } }: CampaignHead): void {
+    const { campaignId, report } = this.params;
+    if (this.lateUnproved === 0) return;
+    const many = plural(this.lateUnproved, 'message');
+    report.unproved(
+      `${showId(campaignId)}: ${many} left after its end, ${instant(schedule?.endAt)}, and not after that was taken in: whether their senders knew of it is not proved`,
+    );
+  }
+
   private count(page: readonly AuditedConversation[], rows: Iterable<AuditedRow>): void {
     const { report } = this.params;
     const before = this.recount.rows;
@@ -110,6 +123,7 @@ export class CampaignAudit {
     const proof = proveConversation(conversation, rows, this.proofContext(head, partitions));
     report.proved(campaign, _id, proof);
     this.expired += proof.expired;
+    this.lateUnproved += proof.lateUnproved;
     const newest = isSequence(sequence) ? rows.get(messageId(_id, sequence)) : undefined;
     const mark = markOf(conversation);
     for (const { kind } of suspicions(conversation, newest, head, patience)) {

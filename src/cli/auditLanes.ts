@@ -4,7 +4,7 @@ import type { Patience } from '../domain/auditStuck.ts';
 import type { Finding } from '../domain/findings.ts';
 import { campaignKey } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
-import { AuditReader } from '../mongo/auditReader.ts';
+import { LaneReader } from '../mongo/laneReader.ts';
 import type { Db } from '../mongo/values.ts';
 import type { AuditReport, Place, Suspect } from './auditReport.ts';
 import { showId } from './database.ts';
@@ -37,23 +37,30 @@ interface Told {
 
 export class Lanes {
   private readonly lanes = new Map<string, WatchedLane>();
+  private readonly reader: LaneReader;
   private readonly report: AuditReport;
   private readonly patience: Patience;
+  /** ms since the epoch, the last look. */
+  private now = 0;
 
-  constructor(report: AuditReport, patience: Patience) {
+  constructor(db: Db, report: AuditReport, patience: Patience) {
+    this.reader = new LaneReader(db);
     this.report = report;
     this.patience = patience;
   }
 
-  /** Looks at what is next due in the lanes of these suspects. */
-  async see(reader: AuditReader, campaignId: Id, suspects: readonly Suspect[]): Promise<void> {
+  /** Looks at what is next due in the lanes of these suspects. @param now ms since the epoch. */
+  async see(now: number, campaignId: Id, suspects: readonly Suspect[]): Promise<void> {
+    const { reader } = this;
+    this.now = now;
     const places = new Map(suspects.flatMap(({ place }) => (place ? [[laneKey(campaignId, place), place]] : [])));
     if (places.size === 0) return;
     const owners = await reader.owners();
     for (const place of places.values()) {
       const { channel, opening } = place;
       const heads = await reader.heads({ campaignId, channel, opening }, [...owners.keys()]);
-      this.lane(campaignId, place).watch.see(heads, owners, reader.now);
+      const { watch } = this.lane(campaignId, place);
+      watch.see(heads, await reader.standings(watch.ids), owners, now);
     }
   }
 
@@ -69,16 +76,14 @@ export class Lanes {
   }
 
   /** Once all have been looked at. */
-  async tell(db: Db): Promise<void> {
-    if (this.lanes.size === 0) return;
+  async tell(): Promise<void> {
     const [behind, open] = [new Map<string, Told>(), new Map<string, Told>()];
-    await using reader = await AuditReader.latest(db);
     const busy = new Map<string, Promise<boolean>>();
     for (const { campaign, channel, watch, late } of this.lanes.values())
       for (const [partition, { many, findings, since }] of late) {
         const service = watch.of(partition);
         if (service === 'served') add(behind, { campaign, channel, many, since });
-        else if (service === 'still' && (await this.isBusy(reader, watch, channel, partition, busy)))
+        else if (service === 'still' && (await this.isBusy(watch, channel, partition, busy)))
           add(open, { campaign, channel, many, since });
         else this.report.addMany('overdue', many, findings);
       }
@@ -89,7 +94,6 @@ export class Lanes {
 
   /** Whether the owner waits for answers on the channel: it may have no room for more. */
   private isBusy(
-    reader: AuditReader,
     watch: LaneWatch,
     channel: string,
     partition: number,
@@ -98,8 +102,8 @@ export class Lanes {
     const owned = watch.ownerOf(partition);
     if (owned === undefined) return Promise.resolve(false);
     const key = `${owned.owner} ${channel}`;
-    const since = new Date(reader.now - this.patience.answerMs);
-    const answer = known.get(key) ?? reader.isOnItsWay(channel, owned.partitions, since);
+    const since = new Date(this.now - this.patience.answerMs);
+    const answer = known.get(key) ?? this.reader.isOnItsWay(channel, owned.partitions, since);
     known.set(key, answer);
     return answer;
   }

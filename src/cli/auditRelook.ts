@@ -10,12 +10,15 @@ import { AuditReader, type CampaignHead } from '../mongo/auditReader.ts';
 import type { Db } from '../mongo/values.ts';
 import { Lanes } from './auditLanes.ts';
 import { type AuditReport, findingOf, type Suspect, type Waiting } from './auditReport.ts';
+import { showId } from './database.ts';
 
 /** What stands still is watched for at least so long, ms. */
 const leastMs = 5_000;
 /** A take-over takes this long beside the lease of who was lost, ms. */
 const takeOverMs = 2_000;
 const everyMs = 500;
+/** Nothing is watched for longer, ms: what would have to be is not proved. */
+const mostMs = 60_000;
 const pageSize = 1_000;
 
 interface Group {
@@ -50,7 +53,7 @@ export class Relook {
     this.report = report;
     this.patience = patience;
     this.watchMs = Math.max(leastMs, leaseTtlMs + takeOverMs);
-    this.lanes = new Lanes(report, patience);
+    this.lanes = new Lanes(db, report, patience);
     this.groups = grouped(report.suspects);
     this.waiting = report.waiting;
   }
@@ -63,7 +66,7 @@ export class Relook {
       await this.look(looked - began);
       if (this.isOpen()) await pause(Math.max(0, looked + everyMs - performance.now()));
     }
-    await this.lanes.tell(this.db);
+    await this.lanes.tell();
   }
 
   private isOpen(): boolean {
@@ -79,12 +82,12 @@ export class Relook {
       const standing: Suspect[] = [];
       const over: Suspect[] = [];
       for await (const one of this.standing(reader, head, own)) {
-        const isOver = watchedMs >= Math.max(this.watchMs, one.suspect.watchMs ?? 0);
+        const isOver = watchedMs >= Math.max(this.watchMs, isProvable(one.suspect) ? (one.suspect.watchMs ?? 0) : 0);
         (isOver ? over : standing).push(one.suspect);
         if (isOver) this.tell(one);
       }
       // after them, so that what was served in between is known to be
-      await this.lanes.see(reader, campaign, [...standing, ...over]);
+      await this.lanes.see(reader.now, campaign, [...standing, ...over]);
       if (standing.length > 0) left.push({ campaign, own: standing });
     }
     this.groups = left;
@@ -97,7 +100,11 @@ export class Relook {
   private tell({ suspect, claim, dueAt }: Standing): void {
     const { campaign, conversation, place } = suspect;
     const finding = findingOf(campaign, conversation, claim);
-    if (place === undefined) this.report.add(finding);
+    if (!isProvable(suspect))
+      this.report.unproved(
+        `${showId(campaign)}: ${claim.found} while it was watched; whether for as long as --overdue says is not proved`,
+      );
+    else if (place === undefined) this.report.add(finding);
     else this.lanes.late(campaign, place, finding, dueAt);
   }
 
@@ -130,6 +137,8 @@ export class Relook {
     });
   }
 }
+
+const isProvable = ({ watchMs = 0 }: Suspect): boolean => watchMs <= mostMs;
 
 function grouped(suspects: readonly Suspect[]): Group[] {
   const groups = new Map<string, Group>();

@@ -1,7 +1,7 @@
 /** What must hold of a conversation and its messages, proved from the stored documents alone. Whatever they hold, nothing throws. */
 import { belongs, consumedOnce, endedIsOver, endIsTold, inPartition, settledIsOver } from './auditPlace.ts';
 import { isPendingStatus, type ProofContext, type Subject, time } from './auditSubject.ts';
-import { clockGap, handedInTime, inOrder, sentInOrder } from './auditTimes.ts';
+import { clockGap, handedInTime, handedUnproved, inOrder, sentInOrder } from './auditTimes.ts';
 import type { AuditedConversation, AuditedRow, Claim } from './findings.ts';
 import { messageId, sequenceOf } from './ids.ts';
 
@@ -15,6 +15,8 @@ export interface Proof {
   clockGapMs: number;
   /** Rows nobody knows the fate of: they are with a channel, and their conversation has ended. */
   unknown: number;
+  /** Rows handed over after the end of their campaign, of which nothing says whether their sender knew of that end. */
+  lateUnproved: number;
   /** Documents that may be gone, or go at any time: nothing is proved of them. */
   expired: number;
 }
@@ -31,7 +33,7 @@ export function isExpired({ expireAt }: { expireAt?: Date }, { settled, now }: P
   return at !== undefined && (settled || at <= now);
 }
 
-const unproved = (): Proof => ({ claims: [], clockGapMs: 0, unknown: 0, expired: 0 });
+const unproved = (): Proof => ({ claims: [], clockGapMs: 0, unknown: 0, lateUnproved: 0, expired: 0 });
 
 /** @param rows By id; those of its sequence are looked up, others are not its own. */
 export function proveConversation(
@@ -51,6 +53,7 @@ export function proveConversation(
     claims: proofs.flatMap((prove) => prove(subject)),
     clockGapMs: clockGap(kept),
     unknown: ended ? kept.filter(({ status }) => status === 'sending').length : 0,
+    lateUnproved: handedUnproved(subject),
     expired: found.length - kept.length,
   };
 }

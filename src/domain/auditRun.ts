@@ -16,7 +16,7 @@ export function runSuspicions(
     endedOtherwise(state),
     undecided(state),
     notStarted(state, overdueMs),
-    expansionStuck(state, overdueMs),
+    expansionStuck(state),
   ];
   return claims.filter((claim) => claim !== undefined);
 }
@@ -45,21 +45,16 @@ function notStarted({ run, campaign, now }: CampaignState, overdueMs: number): C
   return { kind: 'not_started', found, expected: `started within ${overdueMs / 1000} s` };
 }
 
-/** Folding writes a busy run all the while: as long as that, its expansion is watched, ms. */
-const mostWatchedMs = 60_000;
-
 const isUnwritten = ({ run, now }: CampaignState, overdueMs: number): boolean =>
   now - (time(run.updatedAt) ?? 0) > overdueMs;
 
-function expansionStuck(state: CampaignState, overdueMs: number): Claim | undefined {
-  const { run, campaign } = state;
+function expansionStuck({ run, campaign }: CampaignState): Claim | undefined {
   if (run.settled || run.status !== 'running' || campaign?.status !== 'running' || run.expansion.done) return undefined;
-  if (!isUnwritten(state, overdueMs) && overdueMs > mostWatchedMs) return undefined;
   const found = `${run.expansion.expanded} expanded, and no further`;
   return { kind: 'expansion_stuck', found, expected: 'it goes on until the audience is expanded' };
 }
 
-/** For how long a run has to stand still, ms, beside what any suspect has to. When an expansion moved last is not recorded: where the run has just been written, only watching tells. */
+/** For how long a run has to stand still, ms, beside what any suspect has to. When an expansion moved last is not recorded, and folding writes a busy run all the while: where the run has just been written, only watching tells. */
 export const watchedMs = (kind: FindingKind, state: CampaignState, overdueMs: number): number =>
   kind === 'expansion_stuck' && !isUnwritten(state, overdueMs) ? overdueMs : 0;
 

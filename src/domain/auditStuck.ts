@@ -27,11 +27,24 @@ export interface Patience {
 /** An answer waits for its round, ms. */
 const recordedMs = 5_000;
 
-/** @param timeoutsMs Of the channels; a message may wait in front of its channel until one that hangs has made room. */
-export const patience = (overdueMs: number, timeoutsMs: readonly number[]): Patience => ({
-  overdueMs,
-  answerMs: Math.max(overdueMs, ...timeoutsMs.map((timeoutMs) => 2 * timeoutMs + recordedMs)),
-});
+/** As much of a channel as says how long a message may be on its way. */
+export interface ChannelPace {
+  /** Sends at a time. */
+  concurrency: number;
+  timeoutMs: number;
+}
+
+/**
+ * All that a member may have in doubt may wait in front of one channel that hangs, as many at a time as it sends. Each of those
+ * has its time-out twice: for the way there, and for the answer.
+ * @param sendConcurrency Rows in doubt on a member, at most.
+ */
+export function patience(overdueMs: number, channels: readonly ChannelPace[], sendConcurrency: number): Patience {
+  const answers = channels.map(
+    ({ concurrency, timeoutMs }) => Math.ceil(sendConcurrency / concurrency) * 2 * timeoutMs + recordedMs,
+  );
+  return { overdueMs, answerMs: Math.max(overdueMs, ...answers) };
+}
 
 /** `running`: what is due leaves; `ending`: whatever is active ends; `resting`: nothing has to move. */
 export type Motion = 'running' | 'ending' | 'resting';

@@ -65,24 +65,41 @@ const late = (row: AuditedRow, toleranceMs: number, what: string, at: unknown): 
   expected: `at most ${toleranceMs} ms after ${what}, at ${instant(at)}`,
 });
 
-/** Another member than the one that handed it over may have ended the conversation, by its own clock. */
-const afterItsEnd = ({ rows, conversation: { endedAt } }: Subject): AuditedRow[] =>
-  rows.filter((row) => crossed(row, time(endedAt), clocksMs));
+/** After this instant (ms since the epoch) and what may be said to differ nothing of a campaign leaves. */
+interface End {
+  at: number;
+  toleranceMs: number;
+  what: string;
+}
 
-/** A member holds at the end of a campaign by its own clock; when that end was taken in, another one's clock says. */
-function afterEnd(row: AuditedRow, { endAt, endTakenInAt }: Subject['context']): Claim[] {
-  if (endAt === undefined || !crossed(row, endAt, toleranceMs)) return [];
-  if (endTakenInAt === undefined || endTakenInAt <= endAt)
-    return [late(row, toleranceMs, 'the campaign came to its end', new Date(endAt))];
-  if (!crossed(row, endTakenInAt, clocksMs)) return [];
-  return [late(row, clocksMs, 'the end of the campaign was taken in', new Date(endTakenInAt))];
+/**
+ * A member holds at the end of a campaign by its own clock. When that end was taken in, another one's clock says: unless it
+ * was known for longer than clocks may differ, a member may have learned of it only when it had come.
+ */
+function endOf({ endAt, endTakenInAt }: Subject['context']): End | undefined {
+  if (endAt === undefined) return undefined;
+  return endTakenInAt === undefined || endTakenInAt + clocksMs <= endAt
+    ? { at: endAt, toleranceMs, what: 'the campaign came to its end' }
+    : {
+        at: Math.max(endAt, endTakenInAt),
+        toleranceMs: clocksMs,
+        what: 'the end of the campaign came and was taken in',
+      };
 }
 
 /** Nothing leaves after the end of its conversation or of its campaign: one finding a message. */
-export function handedInTime(subject: Subject): Claim[] {
-  const { rows, conversation, context } = subject;
-  const ended = new Set(afterItsEnd(subject));
-  return rows.flatMap((row) =>
-    ended.has(row) ? [late(row, clocksMs, 'the conversation ended', conversation.endedAt)] : afterEnd(row, context),
-  );
+export function handedInTime({ rows, conversation: { endedAt }, context }: Subject): Claim[] {
+  const end = endOf(context);
+  return rows.flatMap((row) => {
+    // another member than the one that handed it over may have ended the conversation, by its own clock
+    if (crossed(row, time(endedAt), clocksMs)) return [late(row, clocksMs, 'the conversation ended', endedAt)];
+    return end && crossed(row, end.at, end.toleranceMs) ? [late(row, end.toleranceMs, end.what, new Date(end.at))] : [];
+  });
+}
+
+/** What left after the end of its campaign, and is no finding: its sender may not have known of it, and whether it did is not proved. */
+export function handedUnproved(subject: Subject): number {
+  const { rows, context } = subject;
+  const found = new Set(handedInTime(subject).map(({ message }) => message));
+  return rows.filter((row) => crossed(row, context.endAt, toleranceMs) && !found.has(row._id)).length;
 }

@@ -1,17 +1,15 @@
 /** What `audit` reads: few fields, by ranges of `_id`, at one point in time. */
 import type { AggregateOptions, ClientSession, Db, Document, FindOptions, MongoClient } from 'mongodb';
 import type { AuditedConversation, AuditedRow } from '../domain/audit.ts';
-import type { Due } from '../domain/auditLanes.ts';
 import { keyOfAny } from '../domain/auditPlace.ts';
 import type { CampaignState } from '../domain/auditStuck.ts';
 import { isDropped } from '../domain/campaign.ts';
 import { conversationRange } from '../domain/ids.ts';
 import { foldCounters } from '../domain/metrics.ts';
-import type { ControlSetting, Id, Lane, Metrics, Run } from '../domain/model.ts';
+import type { ControlSetting, Id, Metrics, Run } from '../domain/model.ts';
 import { campaignQueries } from './campaigns.ts';
 import { serverTime } from './client.ts';
 import { type Collections, collections, uuidOf } from './collections.ts';
-import { conversationQueries } from './conversationQueries.ts';
 import { mongoErrorOf } from './values.ts';
 
 /** A campaign, its run and the stop switch, as far as they are looked at. */
@@ -21,7 +19,7 @@ export interface CampaignHead extends CampaignState {
   campaign: { status?: unknown; startAt?: unknown; metrics?: unknown; hasResults: boolean } | undefined;
 }
 
-const isArray = (field: string): Document => ({ $isArray: `$${field}` });
+export const isArray = (field: string): Document => ({ $isArray: `$${field}` });
 
 const conversationFields: Document = {
   ...{
@@ -168,32 +166,6 @@ export class AuditReader {
   async counters(campaignId: Id): Promise<{ metrics: Metrics; pending: number }> {
     const found = await this.of.counters.find({ campaignId }, this.options).toArray();
     return foldCounters(found, new Date(this.now));
-  }
-
-  /** By partition: what is next due of a lane. */
-  async heads(lane: Lane, partitions: readonly number[]): Promise<Map<number, Due>> {
-    const options = { projection: { nextActionAt: 1 }, sort: { nextActionAt: 1 } } as const;
-    const heads = new Map<number, Due>();
-    const look = async (partition: number): Promise<void> => {
-      const found = await this.of.conversations.findOne(conversationQueries.nextDue(lane, [partition]), options);
-      const at = found?.nextActionAt?.getTime();
-      if (found && at !== undefined) heads.set(partition, { id: found._id, at });
-    };
-    await Promise.all(partitions.map(look));
-    return heads;
-  }
-
-  /** By partition: its owner. */
-  async owners(): Promise<Map<number, string | undefined>> {
-    const found = await this.of.partitions.find({}, { projection: { owner: 1 } }).toArray();
-    return new Map(found.map(({ _id, owner }) => [_id, owner]));
-  }
-
-  /** Whether a message of these partitions that was decided since then has been on its way on the channel. */
-  async isOnItsWay(channel: string, partitions: readonly number[], since: Date): Promise<boolean> {
-    const filter = { ...conversationQueries.pendingMessages(partitions, undefined), status: 'sending' as const };
-    const options = { projection: { _id: 1 } } as const;
-    return (await this.of.messages.findOne({ ...filter, channel, queuedAt: { $gte: since } }, options)) !== null;
   }
 
   /** The next conversations of a campaign in order of `_id`. */

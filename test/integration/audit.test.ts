@@ -273,10 +273,13 @@ describe('of a campaign that has ended', () => {
     expect(stdout).toMatch(/not everything could be proved.*\nno findings/);
   });
 
-  test('an end that was set to a time that had passed: what left before it was taken in is no finding', async () => {
+  test('an end that was set to a time that had passed: what left before it was taken in is no finding, and not proved', async () => {
     const ends = { 'schedule.endAt': anHourAgo(), endTakenInAt: new Date() };
     await using _ = await altered(stage, 'campaign_runs', 'spring', set(ends));
-    expect(await stage.audit('spring')).toMatchObject({ code: 0, complete: true, findings: [], notes: [] });
+    const sent = await stage.of('messages').countDocuments({ handedAt: { $exists: true } });
+    const report = await stage.audit('spring');
+    expect(report).toMatchObject({ code: 0, complete: false, findings: [] });
+    expect(report.notes).toEqual([expect.stringMatching(new RegExp(`^spring: ${sent} messages left after its end, `))]);
   });
 
   test('neither content nor addresses are printed; of a kind the first 20 and how many more', async () => {
@@ -497,6 +500,12 @@ describe('of a campaign that runs, and nobody works on it', () => {
       return fold({ 'expansion.after': expanded });
     };
     expect(kindsOf(await meanwhile('live', goes, {}, '--overdue', '8'))).not.toContain('expansion_stuck');
+    // for longer than anything is watched
+    const notes = [expect.stringMatching(/^live: \d+ expanded, and no further/)];
+    const open = await meanwhile('live', () => fold({}), {}, '--overdue', '61');
+    expect(kindsOf(open)).not.toContain('expansion_stuck');
+    expect(open).toMatchObject({ complete: false, notes });
+    expect(await meanwhile('live', goes, {}, '--overdue', '61')).toMatchObject({ complete: true, notes: [] });
   });
 
   test('run_missing: conversations and messages without one, of that campaign and of all', async () => {
@@ -585,18 +594,76 @@ describe('of a campaign that runs, and nobody works on it', () => {
     expect(report).toMatchObject({ complete: true, notes: [] });
   });
 
-  test('where its turn has not come and its owner waits for answers, nothing is proved', async () => {
-    await using _ = await altered(stage, conversations, 'live:c3', { $set: { nextActionAt: anHourAgo() } });
-    const row = await stage.of('messages').findOne({ _id: 'live:c4/1' });
-    const sending = { status: 'sending', pending: true, queuedAt: new Date() };
-    await using __ = await altered(stage, 'messages', String(row?._id), { $set: sending });
-    await states().updateOne({ _id: 'live:c3' }, { $set: { nextChannel: 'phone' } });
-    const report = await stage.audit('live');
-    expect(overdueOf(report)).toEqual([]);
-    expect(report).toMatchObject({
-      complete: false,
-      notes: [expect.stringMatching(/^live is behind on channel phone: 1 .*its turn has not come/)],
+  /** Does this when the audit has begun to watch, and then that, over and over. */
+  function onceThen(what: () => Promise<unknown>, then: () => Promise<unknown>): () => Promise<unknown> {
+    const began = Date.now();
+    let isDone = false;
+    return async () => {
+      await setTimeout(50);
+      if (isDone) return then();
+      if (Date.now() - began < 1_500) return undefined;
+      isDone = true;
+      return what();
+    };
+  }
+  const early = () => new Date(Date.now() - 7_200_000);
+
+  test('a partition that was served and is then passed over is found', async () => {
+    await using _ = await altered(stage, conversations, one, { $set: { nextActionAt: anHourAgo() } });
+    await using __ = await altered(stage, conversations, other, { $set: { nextActionAt: early() } });
+    const partition = partitionOfConversation(one, 16);
+    await using ___ = await altered(stage, conversations, third, { $set: { partition, nextActionAt: early() } });
+    const itsTurn = { $inc: { sequence: 1, version: 1 } as never, $unset: { nextActionAt: '' as const } };
+    const happens = onceThen(() => states().updateOne({ _id: third }, itsTurn), taken(other));
+    const report = await meanwhile('live', happens, { LEASE_TTL_MS: '6000' });
+    expect(overdueOf(report)).toEqual([one]);
+    expect(report).toMatchObject({ complete: true, notes: [] });
+  });
+
+  test('a reply that ends the next one due is no turn of its partition', async () => {
+    await using _ = await altered(stage, conversations, one, { $set: { nextActionAt: anHourAgo() } });
+    const partition = partitionOfConversation(one, 16);
+    await using __ = await altered(stage, conversations, third, { $set: { partition, nextActionAt: early() } });
+    const reply = (detail: object) => ({
+      $set: { status: 'completed', outcome: 'replied' },
+      $unset: { nextActionAt: '' as const },
+      $inc: { version: 1 } as never,
+      $push: {
+        history: {
+          $each: [
+            { at: new Date(), event: 'message', detail },
+            { at: new Date(), event: 'ended', detail: { status: 'completed' } },
+          ],
+        },
+      } as never,
     });
+    const nothing = () => Promise.resolve();
+    // an author may call an event as we call what we did
+    const replied = onceThen(() => states().updateOne({ _id: third }, reply({ id: 'e1' })), nothing);
+    const report = await meanwhile('live', replied, { LEASE_TTL_MS: '6000' });
+    expect(overdueOf(report)).toEqual([one]);
+    expect(report).toMatchObject({ complete: true, notes: [] });
+  });
+
+  test('where its turn has not come and its owner waits for answers, nothing is proved; what is stuck itself is no excuse', async () => {
+    const overdue = { nextActionAt: anHourAgo(), nextChannel: 'phone' };
+    await using _ = await altered(stage, conversations, 'live:c3', { $set: overdue });
+    const found = async (queuedAt: Date, updatedAt: Date): Promise<Report> => {
+      const sending = { status: 'sending', pending: true, queuedAt };
+      await using _row = await altered(stage, 'messages', 'live:c4/1', { $set: sending });
+      await using _conversation = await altered(stage, conversations, 'live:c4', { $set: { updatedAt } });
+      // awaited here: both are put back with this function
+      return await stage.audit('live');
+    };
+    const notes = [expect.stringMatching(/^live is behind on channel phone: 1 .*its turn has not come/)];
+    // decided just now; or long ago, and it is another try
+    for (const report of [await found(new Date(), anHourAgo()), await found(anHourAgo(), new Date())]) {
+      expect(overdueOf(report)).toEqual([]);
+      expect(report).toMatchObject({ complete: false, notes });
+    }
+    const stuck = await found(anHourAgo(), anHourAgo());
+    expect(overdueOf(stuck)).toEqual(['live:c3']);
+    expect(stuck).toMatchObject({ complete: true, kinds: { sending_stuck: 1 } });
   });
 
   test('who was lost has as long as a take-over takes: what it takes up then is no finding', async () => {

@@ -9,7 +9,7 @@ import {
   orphanClaim,
   proveConversation,
 } from '../../../src/domain/audit.ts';
-import { type Due, LaneWatch } from '../../../src/domain/auditLanes.ts';
+import { type Due, LaneWatch, type Standing } from '../../../src/domain/auditLanes.ts';
 import { campaignPart } from '../../../src/domain/auditPlace.ts';
 import { notBegun, runMark, runSuspicions, watchedMs } from '../../../src/domain/auditRun.ts';
 import {
@@ -248,8 +248,10 @@ describe('what must hold of a conversation', () => {
     };
     expect([8, 7].map((handed) => late(handed, seconds(6)))).toEqual([true, false]);
     expect(late(8, undefined, seconds(3))).toBe(false);
-    // taken in before it came
-    expect(late(8, seconds(6), seconds(3))).toBe(true);
+    // taken in before it came, for longer than clocks may differ
+    expect(late(8, seconds(6), seconds(1))).toBe(true);
+    // set and taken in just before it came: who hands over may learn of it later, and its clock be ahead
+    expect([11, 11.1].map((handed) => late(handed, seconds(6), seconds(5.5)))).toEqual([false, true]);
     // set at 20 to a time that had passed
     expect([8, 20, 25, 25.1].map((handed) => late(handed, seconds(6), seconds(20)))).toEqual([
       false,
@@ -259,6 +261,21 @@ describe('what must hold of a conversation', () => {
     ]);
     // one finding, although its conversation had ended too
     expect(late(12, seconds(6), undefined, at(6))).toBe(true);
+  });
+
+  test('what was handed over after the end of the campaign and is no finding is not proved either', () => {
+    const unproved = (handed: number, more: object, of: Partial<AuditedConversation> = {}): number => {
+      const rows = [row(1), row(2, { handedAt: at(handed), sentAt: at(handed) })];
+      const byId = new Map(rows.map((one) => [one._id, one]));
+      return proveConversation(conversation(of), byId, { ...context, ...more }).lateUnproved;
+    };
+    const retroactive = { endAt: seconds(6), endTakenInAt: seconds(20) };
+    expect([7, 7.1, 25, 25.1].map((handed) => unproved(handed, retroactive))).toEqual([0, 1, 1, 0]);
+    expect(unproved(8, { endAt: seconds(6), endTakenInAt: seconds(5.5) })).toBe(1);
+    // known from the start: a finding; so is what left after its conversation had ended
+    expect(unproved(8, { endAt: seconds(6) })).toBe(0);
+    expect(unproved(12, retroactive, { endedAt: at(6) })).toBe(0);
+    expect(unproved(12, { endTakenInAt: seconds(20) })).toBe(0);
   });
 
   test('the part of an id that names a campaign', () => {
@@ -333,8 +350,9 @@ describe('what should move', () => {
     subject: AuditedConversation,
     newest?: AuditedRow,
     campaign = state(),
-    allowed = patience(60_000, []),
+    allowed = patience(60_000, [], 512),
   ): string[] => suspicions(subject, newest, campaign, allowed).map(({ kind, found }) => `${kind} ${found}`);
+  const channel = (concurrency: number, timeoutMs: number) => ({ concurrency, timeoutMs });
   const sending = (queuedAt: number) => row(2, { status: 'sending', pending: true, queuedAt: at(queuedAt) });
 
   test.each<[string, string[], string[]]>([
@@ -348,12 +366,22 @@ describe('what should move', () => {
     ['sent long ago', kinds(conversation(), sending(2)), [`sending_stuck sending since ${instant(at(10))}`]],
     [
       'on a channel that waits 42 s for an answer',
-      kinds(conversation(), sending(2), state(), patience(60_000, [10_000, 42_000])),
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 10_000), channel(64, 42_000)], 64)),
       [`sending_stuck sending since ${instant(at(10))}`],
     ],
     [
       'on a channel that waits 42.5 s for an answer',
-      kinds(conversation(), sending(2), state(), patience(60_000, [10_000, 42_500])),
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 10_000), channel(64, 42_500)], 64)),
+      [],
+    ],
+    [
+      'on a channel that waits 5.3 s for an answer, behind all that a member may have in doubt',
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 5_300)], 512)),
+      [`sending_stuck sending since ${instant(at(10))}`],
+    ],
+    [
+      'on a channel that waits 5.4 s for an answer, behind all that a member may have in doubt',
+      kinds(conversation(), sending(2), state(), patience(60_000, [channel(64, 5_400)], 449)),
       [],
     ],
     ['written since', kinds(conversation({ updatedAt: at(70) }), sending(2)), []],
@@ -416,20 +444,16 @@ describe('what should move', () => {
     expect(unsettled(campaign, left, 60_000)?.kind).toBe(is ? 'not_settled' : undefined);
   });
 
-  const ofRun = (campaign: CampaignState, left?: { active: number; pending: number }, overdueMs = 60_000): string[] =>
-    runSuspicions(campaign, left, overdueMs).map(({ kind, found }) => `${kind} ${found}`);
+  const ofRun = (campaign: CampaignState, left?: { active: number; pending: number }): string[] =>
+    runSuspicions(campaign, left, 60_000).map(({ kind, found }) => `${kind} ${found}`);
   const over = (more: object, status: string, is: object = {}) =>
     ofRun(
       state({ run: { settled: true, status: 'completed', startedAt: at(0), ...more }, campaign: { status, ...is } }),
     );
   const scheduled = (more: object, campaign: object = {}) =>
     ofRun(state({ run: { status: 'scheduled', ...more }, campaign: { status: 'scheduled', ...campaign } }));
-  const expanding = (more: object = {}, status = 'running', overdueMs = 60_000) =>
-    ofRun(
-      state({ run: { expansion: { expanded: 7, skipped: {}, done: false }, ...more }, campaign: { status } }),
-      undefined,
-      overdueMs,
-    );
+  const expanding = (more: object = {}, status = 'running') =>
+    ofRun(state({ run: { expansion: { expanded: 7, skipped: {}, done: false }, ...more }, campaign: { status } }));
   test.each<[string, string[], string[]]>([
     ['it runs', ofRun(state()), []],
     [
@@ -470,11 +494,10 @@ describe('what should move', () => {
       [`not_started scheduled for ${instant(at(20))}`],
     ],
     ['it expands, or is only folded', expanding({ updatedAt: at(50) }), ['expansion_stuck 7 expanded, and no further']],
-    ['nobody watches it for so long', expanding({ updatedAt: at(50) }, 'running', 61_000), []],
-    ['it does not expand', expanding({}, 'running', 61_000), ['expansion_stuck 7 expanded, and no further']],
+    ['it does not expand', expanding(), ['expansion_stuck 7 expanded, and no further']],
     [
       'it does not expand, since nobody knows when',
-      expanding({ updatedAt: none }, 'running', 61_000),
+      expanding({ updatedAt: none }),
       ['expansion_stuck 7 expanded, and no further'],
     ],
     ['it does not expand in a pause', expanding({}, 'paused'), []],
@@ -511,7 +534,12 @@ describe('what should move', () => {
   });
 
   describe('a lane', () => {
-    const due = (id: string, second: number): Due => ({ id, at: seconds(second) });
+    const due = (id: string, second: number): Due => ({ id, at: seconds(second), sequence: 1, lastEvent: undefined });
+    /** It had its turn, and is due no more. */
+    const gone = (more: Partial<Standing> = {}): Standing => ({
+      ...{ at: undefined, sequence: 2, lastEvent: undefined },
+      ...more,
+    });
     const owners = new Map([
       [0, 'm1'],
       [1, 'm1'],
@@ -519,12 +547,18 @@ describe('what should move', () => {
       [3, undefined],
     ]);
     const stuck = due('stuck', 10);
-    /** Each look shows what is next due in partitions 0, 1, 2; the same conversation stands still in the first. */
-    const watched = (looks: readonly [other: Due | undefined, foreign: Due][], ownersAt = (_: number) => owners) => {
+    type Look = readonly [other: Due | undefined, foreign: Due, first?: Due];
+    /**
+     * Each look shows what is next due in partitions 1, 2 and 0; in 0 the same conversation stands still if nothing is said.
+     * What is next due no more is gone, if `since` says nothing else of it (by id).
+     */
+    const watched = (looks: readonly Look[], ownersAt = (_: number) => owners, since: object = {}) => {
       const watch = new LaneWatch();
-      for (const [n, [other, foreign]] of looks.entries()) {
-        const heads = new Map([[0, stuck], ...(other ? [[1, other] as const] : []), [2, foreign], [3, stuck]]);
-        watch.see(heads, ownersAt(n), seconds(100 + n));
+      for (const [n, [other, foreign, first = stuck]] of looks.entries()) {
+        const heads = new Map([[0, first], ...(other ? [[1, other] as const] : []), [2, foreign], [3, stuck]]);
+        const now = new Map([...heads.values()].map((one) => [one.id, one]));
+        const stands = new Map<string, Standing>(watch.ids.map((id) => [id, now.get(id) ?? gone()]));
+        watch.see(heads, new Map([...stands, ...Object.entries(since)]), ownersAt(n), seconds(100 + n));
       }
       return watch;
     };
@@ -562,13 +596,35 @@ describe('what should move', () => {
       expect(watch.of(1)).toBe('served');
     });
 
+    test('served, and then passed over: it is not served any more', () => {
+      const then = (many: number) => watched([[due('a', 30), rests, due('first', 5)], ...moving(many)]).of(0);
+      expect(then(4)).toBe('served');
+      expect(then(5)).toBe('passed_over');
+    });
+
+    const other = (list: (Due | undefined)[], since: object = {}) =>
+      watched(
+        list.map((one) => [one, rests]),
+        undefined,
+        since,
+      ).of(1);
+
     test('what was inserted before, or goes before it is due, was not taken; the last one was', () => {
-      const other = (...list: (Due | undefined)[]) => watched(list.map((one) => [one, rests])).of(1);
-      expect(other(due('a', 30), due('b', 20))).toBe('still');
-      expect(other(due('a', 200), due('b', 210), undefined)).toBe('still');
-      expect(other(due('a', 30), undefined)).toBe('served');
-      expect(other(due('a', 30), due('a', 40))).toBe('served');
-      expect(other(due('a', 30), due('b', 30))).toBe('served');
+      const [a, b] = [due('a', 30), due('b', 20)];
+      expect(other([a, b], { a })).toBe('still');
+      expect(other([due('a', 200), due('b', 210), undefined])).toBe('still');
+      expect(other([a, undefined])).toBe('served');
+      expect(other([a, due('a', 40)])).toBe('served');
+      expect(other([a, due('b', 30)])).toBe('served');
+    });
+
+    test('an event is no turn; a message is one, and so is what leads on without a message or an event', () => {
+      const moved = (more: Partial<Standing>) => other([due('a', 30), due('b', 30)], { a: gone(more) });
+      expect(moved({ sequence: 1, lastEvent: 'reply' })).toBe('still');
+      expect(moved({ sequence: 2, lastEvent: 'reply' })).toBe('served');
+      expect(moved({ sequence: 1 })).toBe('served');
+      // deleted
+      expect(other([due('a', 30), due('b', 30)], { a: undefined })).toBe('still');
     });
   });
 
