@@ -10,7 +10,7 @@ const answers = { 1: 'Yes', 2: 'yes please', 3: 'No', 4: 'Who is this?' };
 const answerAfterMs = 300;
 
 /**
- * `replies`: where answers are POSTed, `{ id, from, text }`; nobody has to listen there.
+ * `port`: 0 takes a free one. `replies`: where answers are POSTed, `{ id, from, text }`; nobody has to listen there.
  * A message that was accepted under its Idempotency-Key is not delivered again: the first answer is repeated.
  */
 export async function startGateway({ port, replies, say }) {
@@ -48,7 +48,7 @@ export async function startGateway({ port, replies, say }) {
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
-    accepted,
+    port: server.address().port,
     async close() {
       for (const timer of timers) clearTimeout(timer);
       server.closeAllConnections();

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { simpleParser } from 'mailparser';
 import { SMTPServer } from 'smtp-server';
 
-/** `folder` has to be there. */
+/** `port`: 0 takes a free one. `folder` has to be there. */
 export async function startMailbox({ port, folder, say }) {
   let count = 0;
   const keep = async (stream) => {
@@ -27,5 +27,5 @@ export async function startMailbox({ port, folder, say }) {
   server.on('error', () => {});
   const listening = server.listen(port, '127.0.0.1');
   await once(listening, 'listening');
-  return { close: () => new Promise((resolve) => server.close(resolve)) };
+  return { port: listening.address().port, close: () => new Promise((resolve) => server.close(resolve)) };
 }
