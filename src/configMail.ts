@@ -1,6 +1,6 @@
 /** What a channel with driver smtp is configured by: server, sender, headers, where attachments may come from. */
-import { hidden, type Reader, type Spec } from './configSpec.ts';
-import { maskUri } from './configValues.ts';
+import type { Reader, Spec } from './configSpec.ts';
+import { headersSpec, maskUri } from './configValues.ts';
 import { asciiDomain, isInternational, parseMailbox } from './domain/mailAddress.ts';
 
 const options = ['tls', 'name'];
@@ -53,22 +53,10 @@ const isHeader = ([name, value]: [string, unknown]): boolean =>
   value.length <= 900 &&
   !/[\p{Cc}\u2028\u2029]/u.test(value);
 
-export const mailHeaders: Spec<Record<string, string>> = {
-  allowed:
-    'a JSON object of header names and texts of one line, each name once; not those that are written for each mail: From, Sender, To, Cc, Bcc, Subject, Date, Message-ID, MIME-Version, Content-*, List-Unsubscribe(-Post), Return-Path, Received, Resent-*, DKIM-Signature, X-Mailer',
-  parse: (text) => {
-    try {
-      const value: unknown = JSON.parse(text);
-      if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-      const entries = Object.entries(value);
-      const names = new Set(entries.map(([name]) => name.toLowerCase()));
-      return names.size === entries.length && entries.every(isHeader) ? (value as Record<string, string>) : undefined;
-    } catch {
-      return undefined;
-    }
-  },
-  show: hidden,
-};
+export const mailHeaders = headersSpec(
+  'a JSON object of header names and texts of one line, each name once; not those that are written for each mail: From, Sender, To, Cc, Bcc, Subject, Date, Message-ID, MIME-Version, Content-*, List-Unsubscribe(-Post), Return-Path, Received, Resent-*, DKIM-Signature, X-Mailer',
+  isHeader,
+);
 
 /** `host` or `host:port`, as a URL has them. */
 export const hosts: Spec<readonly string[]> = {

@@ -89,8 +89,12 @@ const isHeader = ([name, value]: [string, unknown]): boolean =>
   typeof value === 'string' &&
   /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 
-export const headers: Spec<Record<string, string>> = {
-  allowed: `a JSON object of header names and texts, each name once, none of ${reserved.join(', ')}`,
+/** Headers as a JSON object. */
+export const headersSpec = (
+  allowed: string,
+  isHeader: (entry: [string, unknown]) => boolean,
+): Spec<Record<string, string>> => ({
+  allowed,
   parse: (text) => {
     try {
       const value: unknown = JSON.parse(text);
@@ -103,4 +107,9 @@ export const headers: Spec<Record<string, string>> = {
     }
   },
   show: hidden,
-};
+});
+
+export const headers = headersSpec(
+  `a JSON object of header names and texts, each name once, none of ${reserved.join(', ')}`,
+  isHeader,
+);

@@ -1,4 +1,5 @@
 /** HTML in which everything that is put in is escaped, unless it is markup already. */
+import { escapeHtml as escapeHtmlText } from '../domain/html.ts';
 import { safe } from './output.ts';
 
 export class Markup {
@@ -10,17 +11,8 @@ export class Markup {
 
 type Part = Markup | string | number | undefined | readonly Part[];
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
 /** Text that others wrote: no control characters, no bidi overrides, nothing that HTML would read. */
-export const escapeHtml = (text: string): string =>
-  safe(text.toWellFormed()).replace(/[&<>"']/g, (one) => entities[one] as string);
+export const escapeHtml = (text: string): string => escapeHtmlText(safe(text.toWellFormed()));
 
 const render = (part: Part): string => {
   if (part === undefined) return '';

@@ -1,5 +1,6 @@
 /** The template engine, and with liquidPlain.ts the only file that knows liquidjs: what a template may do, what its values look like, how far it may go. */
 import { Context, Liquid, type LiquidError, type Template as LiquidNode, type Tag, toValue } from 'liquidjs';
+import { escapeHtml } from './html.ts';
 import { type PlainTemplate, plainTemplate, renderPlain } from './liquidPlain.ts';
 
 /** A parsed template. Text without Liquid in it stays the string it is. */
@@ -99,15 +100,6 @@ function show(output: unknown): string {
   const seen = typeof value === 'object' ? readable(value) : value;
   return typeof seen === 'object' ? JSON.stringify(seen) : String(seen);
 }
-
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => String(entities[character]));
 
 /** `this` of a liquidjs filter, as far as it is used here. */
 interface FilterThis {
