@@ -495,11 +495,6 @@ describe('what should move', () => {
     ],
     ['it expands, or is only folded', expanding({ updatedAt: at(50) }), ['expansion_stuck 7 expanded, and no further']],
     ['it does not expand', expanding(), ['expansion_stuck 7 expanded, and no further']],
-    [
-      'it does not expand, since nobody knows when',
-      expanding({ updatedAt: none }),
-      ['expansion_stuck 7 expanded, and no further'],
-    ],
     ['it does not expand in a pause', expanding({}, 'paused'), []],
   ])('a run is where its campaign wants it: %s', (_, is, expected) => {
     expect(is).toEqual(expected);
@@ -530,6 +525,7 @@ describe('what should move', () => {
     const folded = state({ run: { updatedAt: at(99) } });
     expect(watchedMs('expansion_stuck', folded, 60_000)).toBe(60_000);
     expect(watchedMs('expansion_stuck', state(), 60_000)).toBe(0);
+    expect(watchedMs('expansion_stuck', state({ run: { updatedAt: none } }), 60_000)).toBe(0);
     expect(watchedMs('undecided', folded, 60_000)).toBe(0);
   });
 
