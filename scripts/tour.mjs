@@ -3,12 +3,13 @@
 // README shows. `--write` puts what is printed into the README instead; `--install` runs `npm ci` there too.
 //
 // A block of `sh` is typed into the terminal that the comment before it names (`<!-- terminal: worker -->`; the last one
-// otherwise). The block of `text` behind it is what it prints; a line of "…" stands for any lines. Figures, times, ids and
-// the width of columns may differ. Commands that look at something are looked at again until it shows.
+// otherwise); what ends has to end with 0. The block of `text` behind it is what it prints; a line of "…" stands for any lines.
+// Times, durations, ids and the width of columns may differ, counts may not. A last command that looks at something is typed
+// again until it shows what it should.
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -35,17 +36,22 @@ function stepsOf(text) {
   return steps;
 }
 
-/** What stays the same from run to run. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
 const ansi = /\u001b\[[0-9;?]*[A-Za-z]/g;
+
+/** What stays the same from run to run. */
 const gist = (line) =>
   line
     .replace(ansi, '')
     .replace(/\/\S*\/communication-base-\S+/g, 'PATH')
     .replace(/\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{32}\b/g, 'ID')
-    .replace(/\d[\d,.:TZ-]*/g, '0')
-    .replace(/\b0 (ms|s|min|h)\b( 0 (ms|s|min|h)\b)*/g, '0 s')
-    .replace(/[█▏▎▍▌▋▊▉░─]+/g, '▒')
+    .replace(/\d{4}-\d\d-\d\d[T ][\d:.]+Z?( UTC)?|\b\d\d:\d\d(:\d\d)?\b/g, 'TIME')
+    .replace(/\b\d[\d.,]* (ms|s|min|h)\b( \d+ (ms|s|min|h)\b)*/g, 'SPAN')
+    .replace(/\bsms-\d+\b/g, 'sms-N')
+    .replace(/\b\d+ KB\b/g, 'N KB')
+    // the beat of a member
+    .replace(/^(ID .* TIME +)\d+ /, '$1N ')
+    .replace(/[█▏▎▍▌▋▊▉░─▬]+/g, '▒')
     .replace(/[\s▒]+/g, ' ')
     .trim();
 
@@ -53,7 +59,7 @@ const gist = (line) =>
 function isLike(shown, printed) {
   const [first, ...rest] = shown;
   if (first === undefined) return printed.length === 0;
-  if (first === '…') return printed.some((_, index) => isLike(rest, printed.slice(index))) || rest.length === 0;
+  if (first === '…') return rest.length === 0 || printed.some((_, index) => isLike(rest, printed.slice(index)));
   return printed.length > 0 && first === printed[0] && isLike(rest, printed.slice(1));
 }
 const linesOf = (text) =>
@@ -62,27 +68,42 @@ const linesOf = (text) =>
     .map(gist)
     .filter((line) => line !== '');
 
-/** A shell that is typed into; what it prints since the last prompt is kept. */
+/** A shell that is typed into; what it prints is kept in the order in which it came. */
 class Terminal {
   printed = '';
   #shell;
   #waiting;
 
   constructor(folder) {
-    const env = { ...process.env, NO_COLOR: '1', PS1: '' };
+    const env = { ...process.env, NO_COLOR: '1' };
     this.#shell = spawn('bash', ['--noprofile', '--norc'], { cwd: folder, env, detached: true });
-    for (const stream of [this.#shell.stdout, this.#shell.stderr])
-      stream.setEncoding('utf8').on('data', (text) => {
-        this.printed += text;
-        this.#waiting?.();
-      });
+    this.#shell.stdout.setEncoding('utf8').on('data', (text) => {
+      this.printed += text;
+      this.#waiting?.();
+    });
+    this.#shell.stdin.write('exec 2>&1\n');
   }
 
-  type(line) {
-    this.#shell.stdin.write(`${line}\n`);
+  /** Resolves with what the command printed once it has ended, and whether it ended with 0. */
+  async run(command, ms) {
+    this.printed = '';
+    this.#shell.stdin.write(`${command}\necho "ended=$?"\n`);
+    const ended = await this.until((text) => /^ended=\d+$/m.test(text), ms);
+    return { ok: ended && /^ended=0$/m.test(this.printed), printed: this.printed.replace(/^ended=\d+\n/m, '') };
   }
 
-  /** What is printed until `isThere` of it, or until the time is over. */
+  /** Starts what stays. */
+  start(command) {
+    this.printed = '';
+    this.#shell.stdin.write(`${command}; echo "ended=$?"\n`);
+  }
+
+  /** Of what was started. */
+  get hasEnded() {
+    return /^ended=\d+$/m.test(this.printed);
+  }
+
+  /** Waits for what is printed; false when the time is over. */
   async until(isThere, ms) {
     const end = Date.now() + ms;
     while (!isThere(this.printed) && Date.now() < end) {
@@ -96,44 +117,56 @@ class Terminal {
 
   /** Ctrl-C to whatever runs in it, then the shell itself. */
   async close() {
-    if (this.#shell.exitCode !== null) return;
+    if (this.#shell.exitCode !== null || this.#shell.signalCode !== null) return;
     const gone = new Promise((resolve) => this.#shell.once('exit', resolve));
     this.#shell.stdin.end();
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL']) {
-      try {
-        process.kill(-this.#shell.pid, signal);
-      } catch {}
-      if (await Promise.race([gone.then(() => true), sleep(20_000, false, { ref: false })])) return;
+      this.kill(signal);
+      if (await Promise.race([gone.then(() => true), sleep(20_000, false, { ref: false })])) break;
+    }
+    // a worker finishes what it has in flight
+    while (this.kill(0)) await sleep(100);
+  }
+
+  kill(signal) {
+    try {
+      return process.kill(-this.#shell.pid, signal);
+    } catch {
+      return false;
     }
   }
 }
 
+const terminals = new Map();
+
 /** Types one step; resolves with what it printed, and whether that is what is shown. */
-async function take(step, terminals, folder) {
-  let terminal = terminals.get(step.terminal);
-  if (terminal === undefined) {
-    terminal = new Terminal(folder);
-    terminals.set(step.terminal, terminal);
-  }
-  const shown = step.shown && linesOf(step.shown.text);
+async function take({ terminal: name, commands: all, shown: block }, folder) {
+  const terminal = terminals.get(name) ?? new Terminal(folder);
+  terminals.set(name, terminal);
+  const shown = block && linesOf(block.text);
   const matches = (text) => shown === undefined || isLike(shown, linesOf(text));
-  const commands = step.commands.filter((line) => installs || line !== 'npm ci');
-  const stays = /communication-base worker|npm run sandbox/.test(commands.at(-1) ?? '');
-  const looks = /communication-base (status|explain|members|audit)\b/.test(commands.at(-1) ?? '');
+  const commands = all.filter((line) => installs || line !== 'npm ci');
+  const last = commands.pop();
+  let before = '';
+  for (const command of commands) {
+    const { ok, printed } = await terminal.run(command, stepTimeoutMs);
+    before += printed;
+    if (!ok) return { ok, printed: before };
+  }
   const end = Date.now() + stepTimeoutMs;
-  for (;;) {
-    terminal.printed = '';
-    for (const line of commands) terminal.type(line);
-    if (stays) {
-      const isThere = await terminal.until(matches, end - Date.now());
-      return { ok: isThere, printed: terminal.printed };
-    }
-    terminal.type('echo "exit=$?"');
-    const ended = await terminal.until((text) => /^exit=\d+$/m.test(text), end - Date.now());
-    const printed = terminal.printed.replace(/^exit=\d+\n/m, '');
-    const ok = ended && terminal.printed.includes('exit=0') && (writes || matches(printed));
-    if (ok || !looks || Date.now() > end) return { ok, printed };
-    await sleep(1000);
+  if (/communication-base worker|npm run sandbox/.test(last)) {
+    terminal.start(last);
+    const isThere = await terminal.until((text) => matches(text) || terminal.hasEnded, stepTimeoutMs);
+    return { ok: isThere && !terminal.hasEnded, printed: before + terminal.printed, stays: true };
+  }
+  const looks = /communication-base (status|explain|members|audit)\b/.test(last);
+  for (let previous = ''; ; await sleep(1000)) {
+    const { ok, printed } = await terminal.run(last, Math.max(0, end - Date.now()));
+    const text = before + printed;
+    const isSettled = !looks || linesOf(text).join('\n') === previous;
+    if (ok && (writes ? isSettled : matches(text))) return { ok, printed: text };
+    if (!looks || Date.now() > end) return { ok: false, printed: text };
+    previous = linesOf(text).join('\n');
   }
 }
 
@@ -152,30 +185,47 @@ function copyProject() {
   return folder;
 }
 
-const text = readFileSync(readme, 'utf8');
-const steps = stepsOf(text);
-const folder = copyProject();
-const terminals = new Map();
-let failed = 0;
-let written = text;
-try {
-  for (const step of steps) {
-    process.stdout.write(`${step.terminal}$ ${step.commands.join(`\n${step.terminal}$ `)}\n`);
-    const { ok, printed } = await take(step, terminals, folder);
-    process.stdout.write(`${printed}\n`);
-    if (writes && step.shown && !step.shown.text.includes('…'))
-      written = written.replace(`\`\`\`text\n${step.shown.text}`, `\`\`\`text\n${printed.trim()}\n`);
-    if (ok) continue;
-    failed += 1;
-    process.stderr.write(`NOT AS SHOWN: ${step.commands.join('; ')}\nthe README shows:\n${step.shown?.text ?? ''}\n`);
-    break;
-  }
-} finally {
+async function cleanUp(folder) {
   for (const terminal of [...terminals.values()].reverse()) await terminal.close();
   rmSync(folder, { recursive: true, force: true });
 }
-if (writes && failed === 0) writeFileSync(readme, written);
-process.stdout.write(
-  failed === 0 ? `${steps.length} steps of ${dirname(readme) && 'README.md'} do what it says\n` : '',
-);
-process.exitCode = failed === 0 ? 0 : 1;
+
+const text = readFileSync(readme, 'utf8');
+const steps = stepsOf(text);
+const folder = copyProject();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
+  process.once(signal, () => {
+    for (const terminal of terminals.values()) terminal.kill('SIGTERM');
+    void cleanUp(folder).finally(() => process.exit(1));
+  });
+let failed;
+const written = [];
+try {
+  for (const step of steps) {
+    process.stdout.write(`${step.terminal}$ ${step.commands.join(`\n${step.terminal}$ `)}\n`);
+    const { ok, printed, stays } = await take(step, folder);
+    process.stdout.write(`${printed}\n`);
+    const isWhole = step.shown && !stays && !/^…$/m.test(step.shown.text);
+    if (writes && isWhole) written.unshift({ ...step.shown, printed });
+    if (!ok) failed = step;
+    const gone = steps.find(({ terminal }) => terminal !== step.terminal && terminals.get(terminal)?.hasEnded);
+    if (gone) failed = gone;
+    if (failed) break;
+  }
+} finally {
+  await cleanUp(folder);
+}
+if (failed) {
+  const { commands, shown } = failed;
+  process.stderr.write(
+    `not as the README shows it: ${commands.join('; ')}\n${shown?.text ?? 'it has to end with 0'}\n`,
+  );
+  process.exitCode = 1;
+} else {
+  let now = text;
+  // from the last to the first, so that places stay what they are
+  for (const { at, text: old, printed } of written)
+    now = `${now.slice(0, at)}${printed.trim()}\n${now.slice(at + old.length)}`;
+  if (writes) writeFileSync(readme, now);
+  process.stdout.write(`${steps.length} steps of the README do what it says\n`);
+}

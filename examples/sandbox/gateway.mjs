@@ -8,6 +8,8 @@ const isUnknown = (to) => /00$/.test(to);
 /** What somebody answers to a question, by the last digit of the number; the rest is silent. */
 const answers = { 1: 'Yes', 2: 'yes please', 3: 'No', 4: 'Who is this?' };
 const answerAfterMs = 300;
+/** An answer that nobody took is reported again so often. */
+const reports = 5;
 
 /**
  * `port`: 0 takes a free one. `replies`: where answers are POSTed, `{ id, from, text }`; nobody has to listen there.
@@ -16,13 +18,18 @@ const answerAfterMs = 300;
 export async function startGateway({ port, replies, say }) {
   const accepted = new Map();
   const timers = new Set();
+  let closed = false;
 
-  const answer = (to, text) => {
+  const report = (reply, left) => {
     const timer = setTimeout(async () => {
       timers.delete(timer);
-      const reply = { id: `in-${accepted.size}-${to}`, from: to, text };
       const body = JSON.stringify(reply);
-      await fetch(replies, { method: 'POST', body, headers: { 'content-type': 'application/json' } }).catch(() => {});
+      const headers = { 'content-type': 'application/json' };
+      const taken = await fetch(replies, { method: 'POST', body, headers }).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+      if (!taken && left > 1 && !closed) report(reply, left - 1);
     }, answerAfterMs);
     timers.add(timer);
   };
@@ -36,7 +43,8 @@ export async function startGateway({ port, replies, say }) {
       accepted.set(key, `sms-${accepted.size + 1}`);
       say('sms', `${to}  ${content.text}`);
       const text = answers[to.at(-1)];
-      if (text && /YES or NO/.test(content.text)) answer(to, text);
+      if (text && /YES or NO/.test(content.text))
+        report({ id: `answer-${accepted.get(key)}`, from: to, text }, reports);
     }
     return [200, { id: accepted.get(key) }];
   };
@@ -50,6 +58,7 @@ export async function startGateway({ port, replies, say }) {
   return {
     port: server.address().port,
     async close() {
+      closed = true;
       for (const timer of timers) clearTimeout(timer);
       server.closeAllConnections();
       server.close();
