@@ -128,7 +128,7 @@ export async function stagesChart({ funnel }: Report): Promise<string | undefine
     type: 'ordinal',
     sort: null,
     axis: { ...none, labelColor: 'var(--text)' },
-    scale: { paddingInner: 0.3 },
+    scale: { paddingInner: 0.25, paddingOuter: 0.05 },
   };
   const colour = {
     field: 'name',
@@ -141,7 +141,12 @@ export async function stagesChart({ funnel }: Report): Promise<string | undefine
     data: { values },
     encoding: {
       y,
-      yOffset: { field: 'name', type: 'nominal', sort: null, scale: { domain: series.map(([name]) => name) } },
+      yOffset: {
+        field: 'name',
+        type: 'nominal',
+        sort: null,
+        scale: { domain: series.map(([name]) => name), paddingOuter: 0 },
+      },
       x: lengths(values.map(({ value }) => value)),
     },
     layer: [
