@@ -9,6 +9,7 @@ import type { ClusterRead, Head } from '../mongo/progressReader.ts';
 import { showId } from './database.ts';
 import { date, type Loose, list, number, record } from './loose.ts';
 import { safe } from './output.ts';
+import { safeTexts } from './safeTexts.ts';
 import type { MemberView, Snapshot, StageView } from './watchModel.ts';
 import { Troubles } from './watchTroubles.ts';
 
@@ -87,6 +88,7 @@ export class WatchState {
     return foldCounters([{ counts: stored }], new Date(0)).metrics;
   }
 
+  /** What is shown; no text in it can do anything to a terminal. */
   snapshot(now: number): Snapshot {
     const head: Head = this.head ?? { campaign: undefined, run: undefined, counters: [], sending: 'on' };
     const { campaign } = head;
@@ -101,7 +103,7 @@ export class WatchState {
     const drain = drainMs(due, sent);
     const name = campaign?.['name'];
     const members = this.members();
-    return {
+    return safeTexts<Snapshot>({
       at: new Date(this.clock(now)),
       campaign: showId(this.campaign),
       ...(name === undefined ? {} : { name: safe(name) }),
@@ -130,7 +132,7 @@ export class WatchState {
       delays,
       troubles: this.troubles.list(over),
       ...(members === undefined ? {} : { members, partitions: this.cluster?.partitions.length ?? 0 }),
-    };
+    });
   }
 
   private rates(): Snapshot['rates'] {
