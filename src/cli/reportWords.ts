@@ -2,17 +2,11 @@
 import type { Report, StageLine } from '../domain/report.ts';
 import { instantLabel, stepWords, type Timeline } from '../domain/timeline.ts';
 import { errorWords } from '../domain/words.ts';
+import { percent } from './drawing.ts';
 import { count, distance, plural, safe } from './output.ts';
 
 /** 2026-01-05 09:00:30 UTC. */
 export const instant = (at: Date): string => `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-
-/** 0.123 as 12.3 %. A part of something never reads as none of it, or as all. */
-export function percent(share: number): string {
-  if (share > 0 && share < 0.0005) return '< 0.1 %';
-  if (share < 1 && share >= 0.9995) return '> 99.9 %';
-  return `${(share * 100).toFixed(1)} %`;
-}
 
 const unstarted = new Set(['draft', 'pending', 'scheduled']);
 

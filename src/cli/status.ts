@@ -174,7 +174,6 @@ const outcomeNames = ['active', 'completed', 'escalated', 'failed', 'suppressed'
 
 function showOutcomes(metrics: Loose, out: Output): void {
   const total = number(metrics['total']);
-  const share = (value: number): string => (total === 0 ? '-' : `${((100 * value) / total).toFixed(1)} %`);
   const rows = outcomeNames
     .map((name): [string, number] => [name, number(metrics[name])])
     .filter(([, value]) => value > 0);
@@ -182,7 +181,7 @@ function showOutcomes(metrics: Loose, out: Output): void {
     `  ${safe(word)}`,
     number(value),
   ]);
-  const line = ([name, value]: [string, number]): string[] => [name, count(value), share(value)];
+  const line = ([name, value]: [string, number]): string[] => [name, count(value), percent(value, total)];
   out.line();
   out.table(
     ['conversations', 'count', 'share'],

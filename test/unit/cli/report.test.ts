@@ -6,7 +6,7 @@ import { bar, showBlock, wrap } from '../../../src/cli/reportBlocks.ts';
 import { reportPage } from '../../../src/cli/reportHtml.ts';
 import { escapeHtml, Markup, markup } from '../../../src/cli/reportMarkup.ts';
 import { showReport } from '../../../src/cli/reportText.ts';
-import { binWords, headline, percent, readingWords, short, statusWords } from '../../../src/cli/reportWords.ts';
+import { binWords, headline, readingWords, short, statusWords } from '../../../src/cli/reportWords.ts';
 import type { Report } from '../../../src/domain/report.ts';
 import { evil, hostile, later, spring } from '../domain/reports.ts';
 import { context, run } from './host.ts';
@@ -199,16 +199,6 @@ describe('in words', () => {
     ['parts', 'sums may differ a little'],
   ] as const)('how it was read: %s', (consistency, words) => {
     expect(readingWords({ ...spring(), consistency })).toContain(words);
-  });
-
-  test.each([
-    [0, '0.0 %'],
-    [0.0001, '< 0.1 %'],
-    [0.1234, '12.3 %'],
-    [0.9999, '> 99.9 %'],
-    [1, '100.0 %'],
-  ])('%d is %s', (share, words) => {
-    expect(percent(share)).toBe(words);
   });
 
   test('bins', () => {

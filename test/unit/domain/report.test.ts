@@ -206,6 +206,24 @@ describe('the report of a campaign', () => {
     expect(conversations.statuses.map(({ status }) => status)).toEqual(['a', 'b', 'c']);
   });
 
+  test('of a million, few are not none, and most are not all', () => {
+    const counted = new ReportTally();
+    const row = { stage: 'intro', followUp: false, pending: false };
+    const rows = [
+      { ...row, status: 'sent', sent: true, count: 999_970 },
+      { ...row, status: 'failed', sent: false, reason: 'provider_rejected', count: 30 },
+    ];
+    counted.addRows({ rows, latencies: [], moments: [] });
+    const conversations = [
+      { status: 'completed', replied: false, count: 999_970 },
+      { status: 'failed', replied: false, count: 30 },
+    ];
+    counted.addConversations({ conversations, draws: [], delays: [], moments: [] });
+    const { rates, conversations: found } = report(head, { ...reading, tally: counted });
+    expect(rates).toMatchObject({ completed: 0.99997, failed: 0.00003, sent: 0.99997 });
+    expect(found.statuses.map(({ share }) => share)).toEqual([0.99997, 0.00003]);
+  });
+
   test('what has no stage or status is counted all the same', () => {
     const counted = new ReportTally();
     counted.addRows({ rows: [{ followUp: false, sent: false, pending: false, count: 2 }], latencies: [], moments: [] });
