@@ -8,6 +8,7 @@ import type { Context, ExitCode } from './context.ts';
 import { candidates, type Database, located, withDatabase } from './database.ts';
 import { Interrupted, pause, unlessAborted } from './interrupt.ts';
 import { safe } from './output.ts';
+import { Ending } from './watchEnding.ts';
 import type { Snapshot } from './watchModel.ts';
 import { WatchReads } from './watchReads.ts';
 import { WatchState } from './watchSnapshot.ts';
@@ -25,8 +26,6 @@ export interface WatchParams {
 const maxTimeMs = 5_000;
 /** A member that is alive beats within its lease; a look comes on top. */
 const patienceMs = 2_500;
-/** An ended campaign of which nothing moves for so long is not waited for. */
-const settleWithinMs = 15_000;
 
 /** 0 when the campaign completed; 1 when it ended in another way, is not there, or the watch was stopped before. */
 export const watch = (params: WatchParams, context: Context): Promise<ExitCode> =>
@@ -116,7 +115,8 @@ async function follow(
       view.show(snapshot);
     } catch (error) {
       if (first || !isNoFaultOfDocuments(error)) throw error;
-      if (!away) reads.forget();
+      reads.forget();
+      watched.forget();
       away = true;
       view.away((located(error, config.mongodbUri) as Error).message);
     }
@@ -126,21 +126,4 @@ async function follow(
 
 function ignoreAway(error: unknown): void {
   if (!isNoFaultOfDocuments(error)) throw error;
-}
-
-/** Whether there is nothing more to wait for. */
-class Ending {
-  private movedAt: number | undefined;
-  private active: number | undefined;
-
-  isOver({ status, over, metrics }: Snapshot, now: number): boolean {
-    if (over) return true;
-    if (!['cancelled', 'deleted', 'failed', 'completed'].includes(status)) {
-      this.movedAt = undefined;
-      return false;
-    }
-    if (this.movedAt === undefined || metrics.active !== this.active) this.movedAt = now;
-    this.active = metrics.active;
-    return now - this.movedAt > settleWithinMs;
-  }
 }

@@ -68,6 +68,8 @@ export class WatchState {
   /** Nothing could be read for a while: who is silent since, and how fast it goes, is to be seen anew. */
   forget(): void {
     this.pulse.forget();
+    this.meter.forget();
+    this.meters.clear();
   }
 
   /** ms since the epoch by the database's clock. */

@@ -57,3 +57,22 @@ test.each([
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
   expect(shown).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]|\\u001b/);
 });
+
+test('after MongoDB was away nothing of before counts: no rate, and no alarm that nothing moves', () => {
+  const state = new WatchState('spring', 1000);
+  const counters = (sent: number) => [{ memberId: 'a', counts: { total: 9, active: 9, messages: { sent } } }];
+  const running = { status: 'running', startedAt: new Date(0) };
+  const see = (at: number, sent: number): void => {
+    state.seeHead({ campaign: running, run: running, counters: counters(sent), sending: 'on' }, at);
+    state.seeCluster({ ...cluster, members: [{ ...(member as object), _id: 'a', beat: at } as never] }, at, 0);
+  };
+  const codes = () => state.snapshot(0).delays.map(({ code }) => code);
+  state.due = { now: { count: 9, more: false }, later: [] };
+  for (const at of [0, 1000, 2000]) see(at, at / 100);
+  state.forget();
+  for (const at of [63_000, 64_000, 65_000]) see(at, 20);
+  expect(codes()).not.toContain('standing_still');
+  expect(state.snapshot(0)).toMatchObject({ rates: { sent: 0 }, sentRates: [0, 0], members: [{ rate: 0 }] });
+  see(94_000, 20);
+  expect(codes()).toContain('standing_still');
+});
