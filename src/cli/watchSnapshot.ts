@@ -18,6 +18,9 @@ const rateMs = 5_000;
 /** Kept for the little columns. */
 const ratesKept = 240;
 
+/** A message in ten minutes is not nothing. */
+const rounded = (rate: number): number => Math.round(rate * 10_000) / 10_000;
+
 export class WatchState {
   readonly troubles = new Troubles();
   /** Of the audience, where it is known. */
@@ -140,7 +143,7 @@ export class WatchState {
   private rates(): Snapshot['rates'] {
     const known = (['sent', 'ended', 'entered'] as const).flatMap((name) => {
       const rate = this.meter.rate(name, rateMs);
-      return rate === undefined ? [] : [[name, Math.round(rate * 100) / 100] as const];
+      return rate === undefined ? [] : [[name, rounded(rate)] as const];
     });
     return Object.fromEntries(known);
   }
@@ -185,7 +188,7 @@ export class WatchState {
         share: shareOf(member._id, ids, cluster.partitions.length),
         beat: number(member.beat),
         ...(at === undefined ? {} : { lagSeconds: Math.max(0, Math.floor(cluster.serverNow / 1000) - at) }),
-        ...(rate === undefined ? {} : { rate: Math.round(rate * 100) / 100 }),
+        ...(rate === undefined ? {} : { rate: rounded(rate) }),
       };
     });
   }
