@@ -47,12 +47,16 @@ export function problemWords({ campaign }: Report): string | undefined {
 export function periodWords({ campaign, duration, asOf }: Report): string | undefined {
   const { startedAt, completedAt } = campaign;
   if (startedAt === undefined || duration === undefined) return undefined;
-  const paused =
-    duration.pauses === 0 ? '' : `, ${length(duration.pausedMs)} of it in ${plural(duration.pauses, 'pause')}`;
-  const took = `${length(duration.totalMs)}${paused}`;
+  const took = `${length(duration.totalMs)}${pausesWords(duration)}`;
   return completedAt === undefined
     ? `started ${instant(startedAt)}, ${took} so far (as of ${instant(asOf)})`
     : `${instant(startedAt)} to ${instant(completedAt)}, ${took}`;
+}
+
+function pausesWords({ pausedMs, pauses, olderPauses }: NonNullable<Report['duration']>): string {
+  if (pauses === 0) return '';
+  const most = `${length(pausedMs)} of it in ${plural(pauses, 'pause')}`;
+  return olderPauses ? `, at least ${most} (older ones are not kept)` : `, ${most}`;
 }
 
 export function audienceWords({ audience, conversations, campaign }: Report): string | undefined {

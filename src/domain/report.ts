@@ -68,7 +68,13 @@ export interface Report {
   /** The counters of the campaign against its documents. Absent without counters, and where it was read in parts. */
   checked?: { figures: number; differences: Difference[] };
   /** From the start to the end, or to now; pauses included, and of these so many ms. Absent before the start. */
-  duration?: { totalMs: number; pausedMs: number; pauses: number };
+  duration?: {
+    totalMs: number;
+    pausedMs: number;
+    pauses: number;
+    /** As many pauses as are kept: there may have been older ones, which nothing here knows of. */
+    olderPauses?: true;
+  };
   audience: { entered: number; leftOut: { reason: string; words: string; count: number }[]; done: boolean };
   conversations: {
     total: number;

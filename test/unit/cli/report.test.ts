@@ -6,7 +6,7 @@ import { bar, showBlock, wrap } from '../../../src/cli/reportBlocks.ts';
 import { reportPage } from '../../../src/cli/reportHtml.ts';
 import { escapeHtml, Markup, markup } from '../../../src/cli/reportMarkup.ts';
 import { showReport } from '../../../src/cli/reportText.ts';
-import { binWords, headline, readingWords, short, statusWords } from '../../../src/cli/reportWords.ts';
+import { binWords, headline, periodWords, readingWords, short, statusWords } from '../../../src/cli/reportWords.ts';
 import type { Report } from '../../../src/domain/report.ts';
 import { evil, hostile, later, spring } from '../domain/reports.ts';
 import { context, run } from './host.ts';
@@ -181,6 +181,13 @@ describe('in words', () => {
     [{ status: 'running' }, 'running'],
   ])('%j is %s', (campaign, words) => {
     expect(statusWords(withCampaign(campaign))).toBe(words);
+  });
+
+  test('that only the newest pauses are known', () => {
+    const duration = { totalMs: 7_200_000, pausedMs: 300_000, pauses: 100, olderPauses: true } as const;
+    expect(periodWords({ ...spring(), duration })).toMatch(
+      /2 h 0 min, at least 5 min of it in 100 pauses \(older ones are not kept\)$/,
+    );
   });
 
   test('a fault, why it is paused, and what the counters say otherwise are told', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { keptPauses } from '../../../src/domain/campaignPauses.ts';
 import { emptyMetrics } from '../../../src/domain/metrics.ts';
 import type { Run } from '../../../src/domain/model.ts';
 import { Recount } from '../../../src/domain/recount.ts';
@@ -142,6 +143,15 @@ describe('the report of a campaign', () => {
     expect(duration).toEqual({ totalMs: 5000, pausedMs: 4000, pauses: 1 });
     const { pauses: __, ...older } = run;
     expect(report({ ...head, run: older }, { ...empty, asOf: later(5000) }).duration?.pauses).toBe(0);
+  });
+
+  test('given as many pauses as are kept, then it says that there may have been older ones', () => {
+    const pausesOf = (many: number) =>
+      Array.from({ length: many }, (_, n) => ({ from: later(n), until: later(n + 1) }));
+    const durationOf = (many: number) =>
+      report({ ...head, run: { ...head.run, pauses: pausesOf(many) } }, empty).duration;
+    expect(durationOf(keptPauses - 1)).not.toHaveProperty('olderPauses');
+    expect(durationOf(keptPauses)).toMatchObject({ pausedMs: 100, pauses: 100, olderPauses: true });
   });
 
   test('variants have their own figures, in their stage and where they were drawn', () => {
