@@ -19,7 +19,7 @@ export interface ReportParams {
   html?: string;
 }
 
-/** Prints the report, or writes it as a page; 1 when there is no such campaign. */
+/** Prints the report, or writes it as a page; 1 when there is no such campaign, 130 when it was interrupted. */
 export async function report({ campaign, html }: ReportParams, context: Context): Promise<ExitCode> {
   const { out, signal } = context;
   if (html === '-' && out.json)
@@ -52,7 +52,7 @@ export async function report({ campaign, html }: ReportParams, context: Context)
 
 function interrupted(out: Output): ExitCode {
   out.failure({ code: 'interrupted', message: 'interrupted; nothing was written' });
-  return 1;
+  return 130;
 }
 
 /** A deleted campaign lives on in its run. */
