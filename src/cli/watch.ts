@@ -3,9 +3,9 @@ import { ServiceError } from '../domain/errors.ts';
 import type { Id } from '../domain/model.ts';
 import { isNoFaultOfDocuments } from '../mongo/away.ts';
 import { ProgressReader } from '../mongo/progressReader.ts';
-import { findCampaign } from './campaigns.ts';
+import { findCampaignId } from './campaigns.ts';
 import type { Context, ExitCode } from './context.ts';
-import { candidates, type Database, located, withDatabase } from './database.ts';
+import { type Database, located, withDatabase } from './database.ts';
 import { Interrupted, pause, unlessAborted } from './interrupt.ts';
 import { safe } from './output.ts';
 import { Ending } from './watchEnding.ts';
@@ -78,10 +78,7 @@ async function find(
 /** @param again Then MongoDB may be away for a while. */
 async function lookUp(typed: string, { in: stored }: Database, again: boolean): Promise<Id | undefined> {
   try {
-    const campaign = await findCampaign(stored, typed);
-    if (campaign) return campaign._id;
-    const run = await stored.runs.findOne({ _id: { $in: candidates(typed) } }, { projection: { _id: 1 } });
-    return run?._id;
+    return await findCampaignId(stored, typed);
   } catch (error) {
     if (again && isNoFaultOfDocuments(error)) return undefined;
     throw error;
