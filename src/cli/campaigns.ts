@@ -31,6 +31,14 @@ export async function findCampaign(
   return undefined;
 }
 
+/** The id of that campaign; a deleted one lives on in its run. Undefined when there is neither. */
+export async function findCampaignId(stored: Collections, typed: string): Promise<Id | undefined> {
+  const campaign = await findCampaign(stored, typed);
+  if (campaign) return campaign._id;
+  for (const _id of candidates(typed)) if (await stored.runs.findOne({ _id }, { projection: { _id: 1 } })) return _id;
+  return undefined;
+}
+
 export const noCampaign = (typed: string): ServiceError =>
   new ServiceError('not_found', `there is no campaign ${safe(typed)}`);
 

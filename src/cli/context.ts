@@ -8,5 +8,5 @@ export interface Context {
   signal: AbortSignal;
 }
 
-/** What a command answers: 0 done, 1 the answer is no. Wrong use (2) and MongoDB out of reach (3) are thrown. */
-export type ExitCode = 0 | 1 | 2 | 3;
+/** What a command answers: 0 done, 1 the answer is no, 130 interrupted before it was whole. Wrong use (2) and MongoDB out of reach (3) are thrown. */
+export type ExitCode = 0 | 1 | 2 | 3 | 130;

@@ -4,6 +4,7 @@ import { type Endings, type Line, percentile, type Tally } from './demoFigures.t
 import { campaignId, stageOrder } from './demoScenario.ts';
 import type { Check, Facts } from './demoVerdict.ts';
 import { duration } from './demoView.ts';
+import { percent } from './drawing.ts';
 import { type Align, count, type Output, plural } from './output.ts';
 
 const right: Align = 'right';
@@ -19,12 +20,7 @@ function outcomeRows({ outcomes }: Endings, contacts: number): string[][] {
   const entries = Object.entries(outcomes).sort(([, a], [, b]) => b - a);
   const total = entries.reduce((sum, [, value]) => sum + value, 0);
   return [
-    ...entries.map(([outcome, value]) => [
-      outcome,
-      count(value),
-      `${((100 * value) / Math.max(1, contacts)).toFixed(1)} %`,
-      meanings[outcome] ?? '',
-    ]),
+    ...entries.map(([outcome, value]) => [outcome, count(value), percent(value, contacts), meanings[outcome] ?? '']),
     ['total', count(total), '', `of ${plural(contacts, 'contact')}`],
   ];
 }

@@ -1,4 +1,4 @@
-/** Bars and little columns, for terminals. Pure. */
+/** Bars, little columns and shares. Pure. */
 import type { Colors } from './output.ts';
 
 /** Statuses of conversations in the order they are drawn. */
@@ -63,9 +63,11 @@ export const clock = (ms: number): string => {
     : `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}:${two(seconds % 60)}`;
 };
 
-/** A share that is 100 % only when it is all, and 0 % only when it is nothing. */
-export function percent(part: number, total: number): string {
-  if (total <= 0) return '-';
-  const share = Math.floor((1000 * part) / total) / 10;
-  return `${(part > 0 ? Math.max(0.1, share) : 0).toFixed(1)} %`;
+/** 0.123 as 12.3 %. A part of something never reads as none of it, or as all; of nothing there is a dash. */
+export function percent(part: number, whole = 1): string {
+  if (whole <= 0) return '-';
+  const share = Math.max(0, part / whole);
+  if (share > 0 && share < 0.0005) return '< 0.1 %';
+  if (share < 1 && share >= 0.9995) return '> 99.9 %';
+  return `${(100 * share).toFixed(1)} %`;
 }

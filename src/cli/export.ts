@@ -5,9 +5,9 @@ import { conversationRange } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
 import { pagesOf } from '../mongo/exportPages.ts';
 import { extendedJson } from '../mongo/values.ts';
-import { headOnly, noCampaign } from './campaigns.ts';
+import { findCampaignId, noCampaign } from './campaigns.ts';
 import type { Context } from './context.ts';
-import { candidates, type Database, withDatabase } from './database.ts';
+import { type Database, withDatabase } from './database.ts';
 import { type Output, plural, safe, span } from './output.ts';
 import { type Progress, silent, startProgress } from './progress.ts';
 import { WholeFile } from './wholeFile.ts';
@@ -74,13 +74,11 @@ export async function exportCampaign(params: ExportParams, context: Context): Pr
 
 /** By its document, or by its run when that was deleted. */
 async function find({ in: stored }: Database, typed: string): Promise<{ id: Id; total: number | undefined }> {
-  for (const _id of candidates(typed)) {
-    const found =
-      (await stored.campaigns.findOne({ _id }, { projection: headOnly })) ??
-      (await stored.runs.findOne({ _id }, { projection: { metrics: 1 } }));
-    if (found) return { id: found._id, total: found.metrics?.total };
-  }
-  throw noCampaign(typed);
+  const _id = await findCampaignId(stored, typed);
+  if (_id === undefined) throw noCampaign(typed);
+  const only = { projection: { metrics: 1 } };
+  const found = (await stored.campaigns.findOne({ _id }, only)) ?? (await stored.runs.findOne({ _id }, only));
+  return { id: _id, total: found?.metrics?.total };
 }
 
 function formatOf({ format, out: file }: ExportParams, out: Output): ExportFormat {

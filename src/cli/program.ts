@@ -85,7 +85,7 @@ function build(host: Host, run: Run): Command {
     })
     .addHelpText(
       'after',
-      '\nExit codes: 0 done, 1 the answer is no, 2 wrong use, 3 MongoDB out of reach.\nSettings come from the environment; `config` prints them.',
+      '\nExit codes: 0 done, 1 the answer is no, 2 wrong use, 3 MongoDB out of reach, 130 interrupted before it was whole.\nSettings come from the environment; `config` prints them.',
     );
   addService(program, run);
   addCampaigns(program, run);

@@ -6,9 +6,9 @@ import { ReportTally } from '../domain/reportTally.ts';
 import { fineStepMs } from '../domain/timeline.ts';
 import { ReportReader } from '../mongo/reportReader.ts';
 import { version } from '../worker/version.ts';
-import { findCampaign, noCampaign } from './campaigns.ts';
+import { findCampaignId, noCampaign } from './campaigns.ts';
 import type { Context, ExitCode } from './context.ts';
-import { candidates, type Database, showId, withDatabase } from './database.ts';
+import { type Database, showId, withDatabase } from './database.ts';
 import { type Output, plural, safe } from './output.ts';
 import { showReport } from './reportText.ts';
 import { WholeFile } from './wholeFile.ts';
@@ -19,7 +19,7 @@ export interface ReportParams {
   html?: string;
 }
 
-/** Prints the report, or writes it as a page; 1 when there is no such campaign. */
+/** Prints the report, or writes it as a page; 1 when there is no such campaign, 130 when it was interrupted. */
 export async function report({ campaign, html }: ReportParams, context: Context): Promise<ExitCode> {
   const { out, signal } = context;
   if (html === '-' && out.json)
@@ -27,7 +27,8 @@ export async function report({ campaign, html }: ReportParams, context: Context)
   if (html === '') throw new ServiceError('usage', '--html is ""; it takes a file, or "-" for stdout');
   await using file = html === undefined || html === '-' ? undefined : await WholeFile.open(html, '--html');
   const made = await withDatabase(context, async (database) => {
-    const id = await find(database, campaign);
+    const id = await findCampaignId(database.in, campaign);
+    if (id === undefined) throw noCampaign(campaign);
     return read(database, id, { out, signal, quiet: html === '-' });
   });
   if (made === undefined) return interrupted(out);
@@ -52,15 +53,7 @@ export async function report({ campaign, html }: ReportParams, context: Context)
 
 function interrupted(out: Output): ExitCode {
   out.failure({ code: 'interrupted', message: 'interrupted; nothing was written' });
-  return 1;
-}
-
-/** A deleted campaign lives on in its run. */
-async function find({ in: stored }: Database, typed: string): Promise<Id> {
-  const campaign = await findCampaign(stored, typed);
-  if (campaign !== undefined) return campaign._id;
-  for (const _id of candidates(typed)) if ((await stored.runs.countDocuments({ _id }, { limit: 1 })) > 0) return _id;
-  throw noCampaign(typed);
+  return 130;
 }
 
 interface Work {

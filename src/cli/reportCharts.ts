@@ -4,8 +4,9 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { Bin } from '../domain/distribution.ts';
 import type { Report } from '../domain/report.ts';
 import type { Timeline } from '../domain/timeline.ts';
+import { percent } from './drawing.ts';
 import { count, safe } from './output.ts';
-import { binWords, bucketLabel, percent } from './reportWords.ts';
+import { binWords, bucketLabel } from './reportWords.ts';
 
 const width = 780;
 const rowHeight = 30;

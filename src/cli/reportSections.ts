@@ -1,6 +1,7 @@
 /** The sections of the page. One that has nothing to say is left out. */
 import type { Bin, Figures } from '../domain/distribution.ts';
 import type { Report } from '../domain/report.ts';
+import { percent } from './drawing.ts';
 import { count, plural } from './output.ts';
 import { conversationsChart, histogramChart, repliesChart, stagesChart, timelineChart } from './reportCharts.ts';
 import { Markup, markup } from './reportMarkup.ts';
@@ -8,7 +9,7 @@ import { figure, type Line, number, section, table, text } from './reportTables.
 import { messageWords } from './reportText.ts';
 import * as words from './reportWords.ts';
 
-const { capital, length, percent } = words;
+const { capital, length } = words;
 
 export async function sections(report: Report): Promise<Markup[]> {
   if (report.campaign.startedAt === undefined && report.conversations.total === 0) return [];

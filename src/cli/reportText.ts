@@ -2,6 +2,7 @@
 import type { Bin, Figures } from '../domain/distribution.ts';
 import type { Report } from '../domain/report.ts';
 import { showId } from './database.ts';
+import { percent } from './drawing.ts';
 import { count, type Output, safe } from './output.ts';
 import { type Block, type Row, showBlock, wrap } from './reportBlocks.ts';
 import {
@@ -11,7 +12,6 @@ import {
   differenceWords,
   headline,
   length,
-  percent,
   periodWords,
   problemWords,
   readingWords,

@@ -2,17 +2,11 @@
 import type { Report, StageLine } from '../domain/report.ts';
 import { instantLabel, stepWords, type Timeline } from '../domain/timeline.ts';
 import { errorWords } from '../domain/words.ts';
+import { percent } from './drawing.ts';
 import { count, distance, plural, safe } from './output.ts';
 
 /** 2026-01-05 09:00:30 UTC. */
 export const instant = (at: Date): string => `${at.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-
-/** 0.123 as 12.3 %. A part of something never reads as none of it, or as all. */
-export function percent(share: number): string {
-  if (share > 0 && share < 0.0005) return '< 0.1 %';
-  if (share < 1 && share >= 0.9995) return '> 99.9 %';
-  return `${(share * 100).toFixed(1)} %`;
-}
 
 const unstarted = new Set(['draft', 'pending', 'scheduled']);
 
@@ -53,12 +47,16 @@ export function problemWords({ campaign }: Report): string | undefined {
 export function periodWords({ campaign, duration, asOf }: Report): string | undefined {
   const { startedAt, completedAt } = campaign;
   if (startedAt === undefined || duration === undefined) return undefined;
-  const paused =
-    duration.pauses === 0 ? '' : `, ${length(duration.pausedMs)} of it in ${plural(duration.pauses, 'pause')}`;
-  const took = `${length(duration.totalMs)}${paused}`;
+  const took = `${length(duration.totalMs)}${pausesWords(duration)}`;
   return completedAt === undefined
     ? `started ${instant(startedAt)}, ${took} so far (as of ${instant(asOf)})`
     : `${instant(startedAt)} to ${instant(completedAt)}, ${took}`;
+}
+
+function pausesWords({ pausedMs, pauses, olderPauses }: NonNullable<Report['duration']>): string {
+  if (pauses === 0) return '';
+  const most = `${length(pausedMs)} of it in ${plural(pauses, 'pause')}`;
+  return olderPauses ? `, at least ${most} (older ones are not kept)` : `, ${most}`;
 }
 
 export function audienceWords({ audience, conversations, campaign }: Report): string | undefined {

@@ -1,9 +1,8 @@
 /** `status`: one campaign in figures, or all of them as a list. Documents of others are read as what they are, whatever that is. */
-import type { Id } from '../domain/model.ts';
 import type { Collections } from '../mongo/collections.ts';
-import { findCampaign, noCampaign } from './campaigns.ts';
+import { findCampaignId, headOnly, noCampaign } from './campaigns.ts';
 import type { Context, ExitCode } from './context.ts';
-import { candidates, showId, withDatabase } from './database.ts';
+import { showId, withDatabase } from './database.ts';
 import { percent } from './drawing.ts';
 import { date, instant, type Loose, number, record } from './loose.ts';
 import { type Align, count, type Output, plural, safe, span } from './output.ts';
@@ -125,18 +124,15 @@ async function showOne(stored: Collections, out: Output, typed: string): Promise
 
 /** A deleted campaign lives on in its run. */
 async function read(stored: Collections, typed: string): Promise<{ campaign: Loose; run: Loose } | undefined> {
-  const campaign = await findCampaign(stored, typed);
-  const ids: Id[] = campaign ? [campaign._id] : candidates(typed);
-  for (const _id of ids) {
-    const projection = { status: 1, settled: 1, expansion: 1, metrics: 1, template: 1, endReason: 1, pausedReason: 1 };
-    const run = await stored.runs.findOne(
-      { _id },
-      { projection: { ...projection, startedAt: 1, completedAt: 1, 'flow.stages.id': 1, priority: 1 } },
-    );
-    if (campaign) return { campaign, run: record(run) };
-    if (run) return { campaign: { _id, status: 'deleted', startedAt: run.startedAt }, run: record(run) };
-  }
-  return undefined;
+  const _id = await findCampaignId(stored, typed);
+  if (_id === undefined) return undefined;
+  const campaign = await stored.campaigns.findOne<Loose>({ _id }, { projection: headOnly });
+  const projection = { status: 1, settled: 1, expansion: 1, metrics: 1, template: 1, endReason: 1, pausedReason: 1 };
+  const run = await stored.runs.findOne(
+    { _id },
+    { projection: { ...projection, startedAt: 1, completedAt: 1, 'flow.stages.id': 1, priority: 1 } },
+  );
+  return { campaign: campaign ?? { _id, status: 'deleted', startedAt: run?.startedAt }, run: record(run) };
 }
 
 function showHead(campaign: Loose, run: Loose, out: Output): void {
@@ -174,7 +170,6 @@ const outcomeNames = ['active', 'completed', 'escalated', 'failed', 'suppressed'
 
 function showOutcomes(metrics: Loose, out: Output): void {
   const total = number(metrics['total']);
-  const share = (value: number): string => (total === 0 ? '-' : `${((100 * value) / total).toFixed(1)} %`);
   const rows = outcomeNames
     .map((name): [string, number] => [name, number(metrics[name])])
     .filter(([, value]) => value > 0);
@@ -182,7 +177,7 @@ function showOutcomes(metrics: Loose, out: Output): void {
     `  ${safe(word)}`,
     number(value),
   ]);
-  const line = ([name, value]: [string, number]): string[] => [name, count(value), share(value)];
+  const line = ([name, value]: [string, number]): string[] => [name, count(value), percent(value, total)];
   out.line();
   out.table(
     ['conversations', 'count', 'share'],

@@ -3,11 +3,12 @@ import { ServiceError } from '../domain/errors.ts';
 import type { Id } from '../domain/model.ts';
 import { isNoFaultOfDocuments } from '../mongo/away.ts';
 import { ProgressReader } from '../mongo/progressReader.ts';
-import { findCampaign } from './campaigns.ts';
+import { findCampaignId } from './campaigns.ts';
 import type { Context, ExitCode } from './context.ts';
-import { candidates, type Database, located, withDatabase } from './database.ts';
+import { type Database, located, withDatabase } from './database.ts';
 import { Interrupted, pause, unlessAborted } from './interrupt.ts';
 import { safe } from './output.ts';
+import { Ending } from './watchEnding.ts';
 import type { Snapshot } from './watchModel.ts';
 import { WatchReads } from './watchReads.ts';
 import { WatchState } from './watchSnapshot.ts';
@@ -25,8 +26,6 @@ export interface WatchParams {
 const maxTimeMs = 5_000;
 /** A member that is alive beats within its lease; a look comes on top. */
 const patienceMs = 2_500;
-/** An ended campaign of which nothing moves for so long is not waited for. */
-const settleWithinMs = 15_000;
 
 /** 0 when the campaign completed; 1 when it ended in another way, is not there, or the watch was stopped before. */
 export const watch = (params: WatchParams, context: Context): Promise<ExitCode> =>
@@ -79,10 +78,7 @@ async function find(
 /** @param again Then MongoDB may be away for a while. */
 async function lookUp(typed: string, { in: stored }: Database, again: boolean): Promise<Id | undefined> {
   try {
-    const campaign = await findCampaign(stored, typed);
-    if (campaign) return campaign._id;
-    const run = await stored.runs.findOne({ _id: { $in: candidates(typed) } }, { projection: { _id: 1 } });
-    return run?._id;
+    return await findCampaignId(stored, typed);
   } catch (error) {
     if (again && isNoFaultOfDocuments(error)) return undefined;
     throw error;
@@ -116,7 +112,8 @@ async function follow(
       view.show(snapshot);
     } catch (error) {
       if (first || !isNoFaultOfDocuments(error)) throw error;
-      if (!away) reads.forget();
+      reads.forget();
+      watched.forget();
       away = true;
       view.away((located(error, config.mongodbUri) as Error).message);
     }
@@ -126,21 +123,4 @@ async function follow(
 
 function ignoreAway(error: unknown): void {
   if (!isNoFaultOfDocuments(error)) throw error;
-}
-
-/** Whether there is nothing more to wait for. */
-class Ending {
-  private movedAt: number | undefined;
-  private active: number | undefined;
-
-  isOver({ status, over, metrics }: Snapshot, now: number): boolean {
-    if (over) return true;
-    if (!['cancelled', 'deleted', 'failed', 'completed'].includes(status)) {
-      this.movedAt = undefined;
-      return false;
-    }
-    if (this.movedAt === undefined || metrics.active !== this.active) this.movedAt = now;
-    this.active = metrics.active;
-    return now - this.movedAt > settleWithinMs;
-  }
 }

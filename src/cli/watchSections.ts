@@ -11,9 +11,12 @@ export const label = (text: string, color: Colors): string => color.dim(pad(text
 
 export const many = ({ count: value, more }: Count): string => `${count(value)}${more ? '+' : ''}`;
 
-/** 0.4, 12, 1,240. */
-export const rateWords = (rate: number): string =>
-  `${rate > 0 && rate < 10 ? rate.toFixed(1) : count(Math.round(rate))}/s`;
+/** 1,240/s, 0.4/s, 2/min, 36/h: what is not nothing never reads as 0. */
+export function rateWords(rate: number): string {
+  if (rate <= 0 || rate >= 10) return `${count(Math.round(rate))}/s`;
+  if (rate >= 0.1) return `${rate.toFixed(1)}/s`;
+  return rate * 60 >= 1 ? `${Math.round(rate * 60)}/min` : `${Math.max(1, Math.round(rate * 3600))}/h`;
+}
 
 export function statusWords(status: string, color: Colors): string {
   if (status === 'completed') return color.green(status);

@@ -9,6 +9,7 @@ import type { ClusterRead, Head } from '../mongo/progressReader.ts';
 import { showId } from './database.ts';
 import { date, type Loose, list, number, record } from './loose.ts';
 import { safe } from './output.ts';
+import { safeTexts } from './safeTexts.ts';
 import type { MemberView, Snapshot, StageView } from './watchModel.ts';
 import { Troubles } from './watchTroubles.ts';
 
@@ -16,6 +17,9 @@ import { Troubles } from './watchTroubles.ts';
 const rateMs = 5_000;
 /** Kept for the little columns. */
 const ratesKept = 240;
+
+/** A message in ten minutes is not nothing. */
+const rounded = (rate: number): number => Math.round(rate * 10_000) / 10_000;
 
 export class WatchState {
   readonly troubles = new Troubles();
@@ -67,6 +71,8 @@ export class WatchState {
   /** Nothing could be read for a while: who is silent since, and how fast it goes, is to be seen anew. */
   forget(): void {
     this.pulse.forget();
+    this.meter.forget();
+    this.meters.clear();
   }
 
   /** ms since the epoch by the database's clock. */
@@ -87,6 +93,7 @@ export class WatchState {
     return foldCounters([{ counts: stored }], new Date(0)).metrics;
   }
 
+  /** What is shown; no text in it can do anything to a terminal. */
   snapshot(now: number): Snapshot {
     const head: Head = this.head ?? { campaign: undefined, run: undefined, counters: [], sending: 'on' };
     const { campaign } = head;
@@ -101,7 +108,7 @@ export class WatchState {
     const drain = drainMs(due, sent);
     const name = campaign?.['name'];
     const members = this.members();
-    return {
+    return safeTexts<Snapshot>({
       at: new Date(this.clock(now)),
       campaign: showId(this.campaign),
       ...(name === undefined ? {} : { name: safe(name) }),
@@ -130,13 +137,13 @@ export class WatchState {
       delays,
       troubles: this.troubles.list(over),
       ...(members === undefined ? {} : { members, partitions: this.cluster?.partitions.length ?? 0 }),
-    };
+    });
   }
 
   private rates(): Snapshot['rates'] {
     const known = (['sent', 'ended', 'entered'] as const).flatMap((name) => {
       const rate = this.meter.rate(name, rateMs);
-      return rate === undefined ? [] : [[name, Math.round(rate * 100) / 100] as const];
+      return rate === undefined ? [] : [[name, rounded(rate)] as const];
     });
     return Object.fromEntries(known);
   }
@@ -181,7 +188,7 @@ export class WatchState {
         share: shareOf(member._id, ids, cluster.partitions.length),
         beat: number(member.beat),
         ...(at === undefined ? {} : { lagSeconds: Math.max(0, Math.floor(cluster.serverNow / 1000) - at) }),
-        ...(rate === undefined ? {} : { rate: Math.round(rate * 100) / 100 }),
+        ...(rate === undefined ? {} : { rate: rounded(rate) }),
       };
     });
   }

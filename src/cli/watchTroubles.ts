@@ -27,12 +27,16 @@ interface Seen {
 
 /** Codes of one kind; more of them are nothing that a person reads. */
 const keptCodes = 50;
+/** Looks for a row with a reason that found none: one of skipped rows only, or of rows too long ago. */
+const vainLooks = 3;
 
 export class Troubles {
   private readonly seen = new Map<string, Seen>();
   private reasons: Record<string, number> = {};
   private retries = new Map<string, number>();
   private more = false;
+  /** Looks in vain, by reason. */
+  private readonly vain = new Map<string, number>();
 
   count({ reasons }: Metrics): void {
     this.reasons = reasons;
@@ -51,11 +55,21 @@ export class Troubles {
   /** Rows that failed for good. */
   failed(rows: readonly TroubleRow[]): void {
     for (const row of rows) this.note('reason', row);
+    for (const code of this.unseenReasons()) this.vain.set(code, (this.vain.get(code) ?? 0) + 1);
   }
 
-  /** Reasons whose message nobody has seen. */
+  /** There are reasons whose message nobody has seen, and that are worth a look. */
   get unseen(): boolean {
-    return Object.entries(this.reasons).some(([code, many]) => many > 0 && !this.seen.has(`reason ${safe(code)}`));
+    return this.unseenReasons().length > 0;
+  }
+
+  private unseenReasons(): string[] {
+    return Object.keys(this.reasons).filter(
+      (code) =>
+        (this.reasons[code] ?? 0) > 0 &&
+        !this.seen.has(`reason ${safe(code)}`) &&
+        (this.vain.get(code) ?? 0) < vainLooks,
+    );
   }
 
   /** Most first; retries first, since something may still be done about them, unless all is over. */

@@ -56,7 +56,7 @@ export interface DelayFacts {
   due: DueCounts | undefined;
   /** Conversations whose time is ahead, by `delayed`, among those that were looked at. */
   delayed: readonly (Count & { reason: string })[];
-  /** ms since any figure changed. */
+  /** ms in which look after look found no figure changed. */
   stillMs: number;
 }
 

@@ -21,8 +21,7 @@ export class RateMeter {
   /** A sample later than all before. A count that fell begins a new story. */
   see(sample: Sample): void {
     const last = this.samples.at(-1);
-    if (last && (sample.sent < last.sent || sample.ended < last.ended || sample.entered < last.entered))
-      this.samples = [];
+    if (last && (sample.sent < last.sent || sample.ended < last.ended || sample.entered < last.entered)) this.forget();
     this.samples.push(sample);
     if (this.samples.length > keptSamples) this.samples.shift();
     this.samples = this.samples.filter(({ at }) => at >= sample.at - keptMs);
@@ -41,16 +40,20 @@ export class RateMeter {
     return shown.slice(1).map((sample, index) => between(shown[index], sample, name) ?? 0);
   }
 
-  /** ms since any of the figures last changed, as far as was looked. */
+  /** ms since a look at which the figures were the same as at all after it; 0 unless two looks after that found no movement. */
   stillMs(): number {
     const last = this.samples.at(-1);
     if (last === undefined) return 0;
-    let since = last.at;
-    for (const { at, sent, ended, entered } of this.samples.toReversed()) {
-      since = at;
-      if (sent !== last.sent || ended !== last.ended || entered !== last.entered) break;
-    }
-    return last.at - since;
+    const moved = this.samples.findLastIndex(
+      ({ sent, ended, entered }) => sent !== last.sent || ended !== last.ended || entered !== last.entered,
+    );
+    const still = this.samples.slice(moved + 1);
+    return still.length > 2 ? last.at - (still[0] as Sample).at : 0;
+  }
+
+  /** Nothing was seen for a while: what lies before it says nothing of what comes after. */
+  forget(): void {
+    this.samples = [];
   }
 }
 

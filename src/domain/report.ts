@@ -68,7 +68,13 @@ export interface Report {
   /** The counters of the campaign against its documents. Absent without counters, and where it was read in parts. */
   checked?: { figures: number; differences: Difference[] };
   /** From the start to the end, or to now; pauses included, and of these so many ms. Absent before the start. */
-  duration?: { totalMs: number; pausedMs: number; pauses: number };
+  duration?: {
+    totalMs: number;
+    pausedMs: number;
+    pauses: number;
+    /** As many pauses as are kept: there may have been older ones, which nothing here knows of. */
+    olderPauses?: true;
+  };
   audience: { entered: number; leftOut: { reason: string; words: string; count: number }[]; done: boolean };
   conversations: {
     total: number;
@@ -77,7 +83,7 @@ export interface Report {
     outcomes: { status: string; outcome: string; count: number; share: number }[];
   };
   messages: StageTally & { total: number; delivered: number; bounced: number };
-  /** 0 to 1, four digits, as in `results`; of nothing 0. */
+  /** 0 to 1, not rounded as those in `results` are; of nothing 0. */
   rates: Record<'completed' | 'failed' | 'replied' | 'sent' | 'delivered' | 'bounced', number>;
   funnel: StageLine[];
   splits: { stage: string; variant: string; conversations: number; replied: number; replyRate: number }[];
@@ -95,8 +101,8 @@ export interface Report {
 const mostBuckets = 60;
 const fewBuckets = 20;
 
-/** 0 to 1, four digits; of nothing 0. */
-const share = (part: number, whole: number): number => (whole > 0 ? Math.round((part / whole) * 10_000) / 10_000 : 0);
+/** 0 to 1, not rounded: only what is nothing is 0, only what is all is 1. Of nothing 0. */
+const share = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 
 export function report(head: ReportHead, reading: ReportReading): Report {
   const { tally, asOf, generatedAt, version, consistency, fineMs } = reading;

@@ -1,4 +1,5 @@
 /** What a report says of the campaign itself, as it and its run are stored: read as what they are, whatever that is. */
+import { keptPauses } from './campaignPauses.ts';
 import { isPlain, own } from './plain.ts';
 import type { Report, ReportHead } from './report.ts';
 import { word } from './reportTally.ts';
@@ -56,6 +57,7 @@ export function durationOf(run: ReportHead['run'], asOf: Date): Report['duration
     totalMs: Math.max(0, end - startedAt.getTime()),
     pausedMs: Math.max(0, pausedMs),
     pauses: pauses.length,
+    ...(pauses.length < keptPauses ? {} : { olderPauses: true }),
   };
 }
 

@@ -50,7 +50,10 @@ beforeAll(async () => {
     { _id: objectId, status: 'completed' },
     { _id: 'spring2', status: 'draft' },
   ] as Document[]);
-  await put('campaign_runs', [{ _id: 'deleted', metrics: { total: 1 } }] as Document[]);
+  await put('campaign_runs', [
+    { _id: 'deleted', metrics: { total: 1 } },
+    { _id: objectId.toHexString(), metrics: { total: 1 } },
+  ] as Document[]);
   await put('conversation_states', [
     ...Array.from({ length: size }, (_, n) =>
       conversation('spring', { id: `c${n}`, name: names[n % names.length], phone: '+4930123456' }),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Document, Long, ObjectId } from 'mongodb';
+import { report } from '../../src/cli/report.ts';
 import { quantise } from '../../src/domain/distribution.ts';
 import type { ReportHead } from '../../src/domain/report.ts';
 import { report as reportOf } from '../../src/domain/report.ts';
@@ -11,7 +12,7 @@ import { ReportTally } from '../../src/domain/reportTally.ts';
 import { initDatabase } from '../../src/mongo/collections.ts';
 import { ReportReader } from '../../src/mongo/reportReader.ts';
 import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';
-import { type Ran, run } from '../unit/cli/host.ts';
+import { context, type Ran, run } from '../unit/cli/host.ts';
 
 type Loose = { _id: string; [field: string]: unknown };
 
@@ -384,6 +385,18 @@ describe('campaigns that never came to run, or are over', () => {
       unchecked,
     );
     expect((await told('lost'))['campaign']).toMatchObject({ status: 'deleted', runStatus: 'cancelled' });
+  });
+
+  test('interrupted it writes nothing, and says so with its exit code', async () => {
+    await of('campaign_runs').insertOne(runOf('stopped'), unchecked);
+    await of('conversation_states').insertOne(conversation('stopped:a', { campaignId: 'stopped' }), unchecked);
+    const folder = await mkdtemp(join(tmpdir(), 'report-'));
+    const env = { MONGODB_URI: database.uri, MONGODB_DATABASE: database.name };
+    const aborted = { ...context(env, { json: true }), signal: AbortSignal.abort() };
+    expect(await report({ campaign: 'stopped', html: join(folder, 'a.html') }, aborted)).toBe(130);
+    expect(JSON.parse(aborted.stdout.text)).toMatchObject({ error: { code: 'interrupted' } });
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 
   test('one that nobody knows is answered with 1, and no file is left', async () => {

@@ -6,7 +6,7 @@ import { bar, showBlock, wrap } from '../../../src/cli/reportBlocks.ts';
 import { reportPage } from '../../../src/cli/reportHtml.ts';
 import { escapeHtml, Markup, markup } from '../../../src/cli/reportMarkup.ts';
 import { showReport } from '../../../src/cli/reportText.ts';
-import { binWords, headline, percent, readingWords, short, statusWords } from '../../../src/cli/reportWords.ts';
+import { binWords, headline, periodWords, readingWords, short, statusWords } from '../../../src/cli/reportWords.ts';
 import type { Report } from '../../../src/domain/report.ts';
 import { evil, hostile, later, spring } from '../domain/reports.ts';
 import { context, run } from './host.ts';
@@ -183,6 +183,13 @@ describe('in words', () => {
     expect(statusWords(withCampaign(campaign))).toBe(words);
   });
 
+  test('that only the newest pauses are known', () => {
+    const duration = { totalMs: 7_200_000, pausedMs: 300_000, pauses: 100, olderPauses: true } as const;
+    expect(periodWords({ ...spring(), duration })).toMatch(
+      /2 h 0 min, at least 5 min of it in 100 pauses \(older ones are not kept\)$/,
+    );
+  });
+
   test('a fault, why it is paused, and what the counters say otherwise are told', () => {
     const error = { code: 'not_allowed', message: 'was 12', path: 'priority' };
     expect(shown(unstarted({ status: 'failed', error }))).toContain('not_allowed at priority: was 12\n');
@@ -199,16 +206,6 @@ describe('in words', () => {
     ['parts', 'sums may differ a little'],
   ] as const)('how it was read: %s', (consistency, words) => {
     expect(readingWords({ ...spring(), consistency })).toContain(words);
-  });
-
-  test.each([
-    [0, '0.0 %'],
-    [0.0001, '< 0.1 %'],
-    [0.1234, '12.3 %'],
-    [0.9999, '> 99.9 %'],
-    [1, '100.0 %'],
-  ])('%d is %s', (share, words) => {
-    expect(percent(share)).toBe(words);
   });
 
   test('bins', () => {

@@ -6,6 +6,7 @@ import { visibleLength } from '../../../src/cli/output.ts';
 import { finalLines, frame } from '../../../src/cli/watchFrame.ts';
 import { changeKey, endSentence, progressLine } from '../../../src/cli/watchLine.ts';
 import type { Snapshot } from '../../../src/cli/watchModel.ts';
+import { rateWords } from '../../../src/cli/watchSections.ts';
 import { anySnapshot, paused, sample, wide } from './watchSamples.ts';
 
 const plain = picocolors.createColors(false);
@@ -63,6 +64,19 @@ describe('a frame', () => {
     expect(lines).toHaveLength(5);
     expect(lines.join('\n')).toContain('paused by the service itself');
   });
+});
+
+test.each([
+  [0, '0/s'],
+  [0.0001, '1/h'],
+  [0.01, '36/h'],
+  [0.03, '2/min'],
+  [0.0999, '6/min'],
+  [0.1, '0.1/s'],
+  [9.94, '9.9/s'],
+  [1240.3, '1,240/s'],
+])('a rate of %d is %s', (rate, words) => {
+  expect(rateWords(rate)).toBe(words);
 });
 
 describe('a line in a pipe', () => {

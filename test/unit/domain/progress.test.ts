@@ -45,10 +45,25 @@ describe('the rate', () => {
     expect(meter.rates('sent', 5000)).toHaveLength(999);
   });
 
-  test('how long nothing changed, as far as was looked', () => {
-    expect(meterOf([0, 5], [4000, 5]).stillMs()).toBe(4000);
-    expect(meterOf([0, 4], [1000, 5], [4000, 5], [9000, 5]).stillMs()).toBe(9000);
-    expect(meterOf([0, 4, 1], [9000, 4, 2]).stillMs()).toBe(9000);
+  test('how long look after look found nothing changed', () => {
+    expect(meterOf([0, 5], [4000, 5], [5000, 5]).stillMs()).toBe(5000);
+    expect(meterOf([0, 4], [1000, 5], [4000, 5], [9000, 5]).stillMs()).toBe(8000);
+    expect(meterOf([0, 4, 1], [9000, 4, 2], [10_000, 4, 2], [11_000, 4, 2]).stillMs()).toBe(2000);
+  });
+
+  test('one look that found no movement is not enough, however long after the one before', () => {
+    expect(meterOf([0, 5], [61_000, 5]).stillMs()).toBe(0);
+    expect(meterOf([0, 5], [61_000, 6]).stillMs()).toBe(0);
+    expect(meterOf([0, 5], [61_000, 6], [122_000, 6]).stillMs()).toBe(0);
+  });
+
+  test('what was forgotten counts for nothing', () => {
+    const meter = meterOf([0, 5], [1000, 10], [2000, 10], [3000, 10]);
+    meter.forget();
+    for (const at of [64_000, 65_000]) meter.see({ at, sent: 10, ended: 0, entered: 0 });
+    expect(meter.stillMs()).toBe(0);
+    expect(meter.rate('sent', 60_000)).toBe(0);
+    expect(meter.rates('sent', 9)).toEqual([0]);
   });
 
   test('is never below zero', () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { keptPauses } from '../../../src/domain/campaignPauses.ts';
 import { emptyMetrics } from '../../../src/domain/metrics.ts';
 import type { Run } from '../../../src/domain/model.ts';
 import { Recount } from '../../../src/domain/recount.ts';
@@ -144,6 +145,15 @@ describe('the report of a campaign', () => {
     expect(report({ ...head, run: older }, { ...empty, asOf: later(5000) }).duration?.pauses).toBe(0);
   });
 
+  test('given as many pauses as are kept, then it says that there may have been older ones', () => {
+    const pausesOf = (many: number) =>
+      Array.from({ length: many }, (_, n) => ({ from: later(n), until: later(n + 1) }));
+    const durationOf = (many: number) =>
+      report({ ...head, run: { ...head.run, pauses: pausesOf(many) } }, empty).duration;
+    expect(durationOf(keptPauses - 1)).not.toHaveProperty('olderPauses');
+    expect(durationOf(keptPauses)).toMatchObject({ pausedMs: 100, pauses: 100, olderPauses: true });
+  });
+
   test('variants have their own figures, in their stage and where they were drawn', () => {
     const counted = new ReportTally();
     const row = { stage: 'intro', status: 'sent', followUp: false, sent: true, pending: false };
@@ -204,6 +214,24 @@ describe('the report of a campaign', () => {
     expect(of(names.toReversed())).toMatchObject({ errors, notSent, splits, conversations, funnel: rest.funnel });
     expect(errors.map(({ code }) => code)).toEqual(['a', 'b', 'c']);
     expect(conversations.statuses.map(({ status }) => status)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('of a million, few are not none, and most are not all', () => {
+    const counted = new ReportTally();
+    const row = { stage: 'intro', followUp: false, pending: false };
+    const rows = [
+      { ...row, status: 'sent', sent: true, count: 999_970 },
+      { ...row, status: 'failed', sent: false, reason: 'provider_rejected', count: 30 },
+    ];
+    counted.addRows({ rows, latencies: [], moments: [] });
+    const conversations = [
+      { status: 'completed', replied: false, count: 999_970 },
+      { status: 'failed', replied: false, count: 30 },
+    ];
+    counted.addConversations({ conversations, draws: [], delays: [], moments: [] });
+    const { rates, conversations: found } = report(head, { ...reading, tally: counted });
+    expect(rates).toMatchObject({ completed: 0.99997, failed: 0.00003, sent: 0.99997 });
+    expect(found.statuses.map(({ share }) => share)).toEqual([0.99997, 0.00003]);
   });
 
   test('what has no stage or status is counted all the same', () => {
