@@ -7,6 +7,8 @@ import { csvFramer, type FileRecord, type Framer, lineFramer } from '../domain/f
 import { normalise } from '../domain/normalise.ts';
 import { printable } from '../domain/printable.ts';
 import { parseExtendedJson } from '../mongo/values.ts';
+import { readJson } from './campaignJson.ts';
+import type { TextFault } from './campaignText.ts';
 import { safe } from './output.ts';
 
 /** Bytes; MongoDB keeps documents of 16 MB at most. */
@@ -58,13 +60,19 @@ const jsonReader = (): Reader => ({
       if (hasTooManyValues(bytes)) return { invalid: 'holds more than a million values' };
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
       if (text.trim() === '') return undefined;
+      const [wrong] = readJson(text).faults;
+      if (wrong !== undefined) return { invalid: inWords(wrong, text) };
       try {
         return { raw: withoutTypes(parseExtendedJson(text)) };
       } catch (error) {
-        return { invalid: `is no JSON: ${safe((error as Error).message).slice(0, 200)}` };
+        return { invalid: `is no Extended JSON: ${safe((error as Error).message).slice(0, 200)}` };
       }
     }),
 });
+
+/** A row is one line, maybe a very long one: what stands at the fault says more than its column. */
+const inWords = ({ message, at }: TextFault, text: string): string =>
+  at < text.length ? `${message}, at ${printable(text.slice(at, at + 40))}` : `${message}, at its end`;
 
 /** Fields that would make the driver refuse a batch are left out; numbers keep their BSON types. */
 const withoutTypes = (value: unknown): unknown => normalise(value, { numbers: false });
