@@ -49,7 +49,7 @@ export async function validate(params: FileParams, context: Context): Promise<Ex
 async function readBoth(params: FileParams): Promise<{ read: CampaignFile; target: Target | undefined }> {
   const read = await readCampaignFile(params.file);
   if (params.contacts === undefined || read.document === undefined) return { read, target: undefined };
-  const target = targetOf(read.document, params.collection);
+  const target = targetOf(read.document, params);
   if (!('fault' in target)) return { read, target };
   return { read: { ...read, faults: [...read.faults, read.place(target.fault)] }, target: undefined };
 }

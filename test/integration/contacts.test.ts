@@ -237,6 +237,19 @@ describe('submit --contacts', () => {
     expect(await campaigns()).toEqual([]);
   });
 
+  test('--prune never touches a collection that the campaign file names', async () => {
+    await database.db.collection<Document>('people').insertOne({ _id: 'z' as never });
+    await file('shared.yaml', campaign('spring', 'audience: { collection: people }'));
+    const csv = await file('l.csv', 'id\n1\n');
+    for (const command of ['submit', 'validate'])
+      expect(await run([command, at('shared.yaml'), '--contacts', csv, '--prune'], env)).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('audience.collection'),
+      });
+    expect(await stored('people')).toEqual([{ _id: 'z' }]);
+    expect(await campaigns()).toEqual([]);
+  });
+
   test('wrong use is 2', async () => {
     const csv = await file('j.csv', 'id\n1\n');
     const ran = (...argv: string[]) => run(['submit', ...argv], env);
