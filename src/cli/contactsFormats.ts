@@ -33,11 +33,17 @@ export function readerFor(file: string, first: Buffer, isIdMapped: boolean, onCo
   const [a, b] = first;
   if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
     throw new ServiceError('document_invalid', `${safe(file)} is UTF-16: save it as UTF-8`);
-  const isJson = /\.(jsonl|ndjson|json)$/i.test(file) || (!/\.(csv|tsv)$/i.test(file) && startsWithBrace(first));
-  return isJson ? jsonReader() : csvReader(file, isIdMapped, onColumns);
+  const [start] = first.subarray(0, 1000).toString('utf8').trimStart();
+  const isJson =
+    /\.(jsonl|ndjson|json)$/i.test(file) || (!/\.(csv|tsv)$/i.test(file) && (start === '{' || start === '['));
+  if (!isJson) return csvReader(file, isIdMapped, onColumns);
+  if (start === '[')
+    throw new ServiceError(
+      'document_invalid',
+      `${safe(file)} begins with "[": it is a JSON array; JSON lines has one object a line, and nothing around them`,
+    );
+  return jsonReader();
 }
-
-const startsWithBrace = (chunk: Buffer): boolean => /^\uFEFF?\s*\{/.test(chunk.subarray(0, 1000).toString('utf8'));
 
 const notUtf8 = 'is not UTF-8';
 const mostValues = 1_000_000;

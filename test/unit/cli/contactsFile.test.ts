@@ -34,6 +34,16 @@ describe('JSON lines', () => {
     expect(rows.map(({ document }) => document['_id'])).toEqual([9007199254740991]);
   });
 
+  test.each([
+    ['array.json', '\uFEFF\n [\n{"id": "a"},\n{"id": "b"}\n]\n'],
+    ['array', '[{"id": "a"}]'],
+  ])('an array is refused as a whole: its last element alone would look like a row (%s)', async (name, text) => {
+    await expect(read(name, text)).rejects.toMatchObject({
+      code: 'document_invalid',
+      message: expect.stringContaining('it is a JSON array; JSON lines has one object a line'),
+    });
+  });
+
   test('a large number that says it is a Long is kept as one', async () => {
     const { rows } = await read('long.jsonl', '{"id": "a", "attributes": {"acc": {"$numberLong": "9007199254740993"}}}');
     expect(String((rows[0]?.document['attributes'] as { acc: unknown }).acc)).toBe('9007199254740993');
