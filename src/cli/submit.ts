@@ -56,12 +56,12 @@ async function readBoth(params: FileParams): Promise<{ read: CampaignFile; targe
 
 /** Nothing is written. */
 async function judgeContacts(
-  { contacts, rejects }: FileParams,
+  { file: campaign, contacts: file, rejects }: FileParams,
   target: Target | undefined,
   { out, signal }: Context,
 ): Promise<ImportReport | undefined> {
-  if (contacts === undefined) return undefined;
-  return (await importContacts({ file: contacts, map: target?.map ?? {}, rejects, out, signal })).report;
+  if (file === undefined) return undefined;
+  return (await importContacts({ file, campaign, map: target?.map ?? {}, rejects, out, signal })).report;
 }
 
 const noTemplate = 'MONGODB_URI is not set, so the template and its flow could not be looked at';

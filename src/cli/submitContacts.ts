@@ -77,7 +77,7 @@ export type Hindrance = { code: string; message: string } | undefined;
 /** Loads the contacts. The campaign must not be stored yet: it would start on half of them. */
 export async function loadContacts(
   target: Target,
-  options: ContactsOptions,
+  options: ContactsOptions & { file: string },
   { db }: Database,
   { out, signal }: Context,
 ): Promise<{ report: ImportReport; hindrance: Hindrance }> {
@@ -88,6 +88,7 @@ export async function loadContacts(
   let made: ReturnType<typeof writer> | undefined;
   const { report, ids } = await importContacts({
     file: options.contacts,
+    campaign: options.file,
     map: target.map,
     rejects: options.rejects,
     out,

@@ -241,11 +241,10 @@ describe('submit --contacts', () => {
     await database.db.collection<Document>('people').insertOne({ _id: 'z' as never });
     await file('shared.yaml', campaign('spring', 'audience: { collection: people }'));
     const csv = await file('l.csv', 'id\n1\n');
-    for (const command of ['submit', 'validate'])
-      expect(await run([command, at('shared.yaml'), '--contacts', csv, '--prune'], env)).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('audience.collection'),
-      });
+    expect(await run(['submit', at('shared.yaml'), '--contacts', csv, '--prune'], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('audience.collection'),
+    });
     expect(await stored('people')).toEqual([{ _id: 'z' }]);
     expect(await campaigns()).toEqual([]);
   });
@@ -259,8 +258,15 @@ describe('submit --contacts', () => {
     });
     expect(await submit(csv, '--rejects', csv)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('the file the contacts come from'),
+      stderr: expect.stringContaining('is the same file as'),
     });
+    const own = at('campaign.yaml');
+    expect(await submit(csv, '--rejects', own)).toMatchObject({ code: 2 });
+    expect(await run(['validate', own, '--contacts', csv, '--rejects', own], env)).toMatchObject({ code: 2 });
+    expect(await readFile(own, 'utf8')).toBe(campaign('spring'));
+    const earlier = await file('earlier.jsonl', 'earlier');
+    expect(await submit('/nowhere.csv', '--rejects', earlier)).toMatchObject({ code: 2 });
+    expect(await readFile(earlier, 'utf8')).toBe('earlier');
     expect(await submit(csv, '--rejects', '/nowhere/x')).toMatchObject({ code: 2 });
     expect(await submit(csv, '--prune', '--collection', 'people')).toMatchObject({ code: 2 });
     expect(await ran(at('campaign.yaml'), '--strict')).toMatchObject({
@@ -282,7 +288,8 @@ describe('submit --contacts', () => {
   test('SIGINT: the campaign is not stored, and the same command goes on', async () => {
     await writeContactsFile(at('slow.csv'), 500, 0);
     const bin = new URL('../../bin/communication-base.js', import.meta.url).pathname;
-    const child = spawn(process.execPath, [bin, 'submit', at('campaign.yaml'), '--contacts', '-'], {
+    const bad = at('so-far.jsonl');
+    const child = spawn(process.execPath, [bin, 'submit', at('campaign.yaml'), '--contacts', '-', '--rejects', bad], {
       env: { PATH: process.env['PATH'] ?? '', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -291,7 +298,7 @@ describe('submit --contacts', () => {
       said += chunk.toString();
     });
     // The pipe stays open: it waits for more when the signal comes.
-    child.stdin.write(await readFile(at('slow.csv')));
+    child.stdin.write(Buffer.concat([await readFile(at('slow.csv')), Buffer.from('too,few\n')]));
     await waitFor(async () => (await database.db.collection('contacts_spring').countDocuments()) > 0, {
       what: 'first contacts',
     });
@@ -299,6 +306,7 @@ describe('submit --contacts', () => {
     const [code] = await once(child, 'exit');
     expect(code).toBe(130);
     expect(said).toContain('interrupted');
+    expect(await readFile(bad, 'utf8')).toContain('"row":"too,few"');
     expect(await campaigns()).toEqual([]);
     expect(await submit(at('slow.csv'))).toMatchObject({ code: 0 });
     expect(await database.db.collection('contacts_spring').countDocuments()).toBe(500);
