@@ -1,6 +1,7 @@
 /** Campaign files: JSON or YAML, with MongoDB's Extended JSON where a value has no form of its own; every fault has its place. */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { isDay } from '../domain/contactFile.ts';
 import type { Fault } from '../domain/errors.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { isPlain } from '../domain/plain.ts';
@@ -48,7 +49,7 @@ function reviveDates(document: Record<string, unknown>): Fault[] {
   for (const field of dateFields) {
     const value = schedule[field];
     if (typeof value !== 'string') continue;
-    const time = isoInstant.test(value) ? Date.parse(value) : Number.NaN;
+    const time = isoInstant.test(value) && isDay(value.slice(0, 10)) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(time))
       faults.push({
         code: 'date_invalid',

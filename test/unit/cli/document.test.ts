@@ -24,7 +24,7 @@ describe('a campaign file', () => {
     });
   });
 
-  test.each(['2026-01-05T09:00:00', '2026-01-05', 'tomorrow', '2026-13-45T09:00:00Z'])(
+  test.each(['2026-01-05T09:00:00', '2026-01-05', 'tomorrow', '2026-13-45T09:00:00Z', '2026-02-30T09:00:00Z'])(
     'a date of %s is refused with its path: the zone of this machine decides nothing',
     (startAt) => {
       const { faults } = parseCampaign(JSON.stringify({ schedule: { startAt } }));
