@@ -1,5 +1,14 @@
 /** The driver's values and errors for layers that do not know the driver. */
-import { BSON, type Collection, type Db, Long, type MongoClient, MongoError, MongoServerError, ObjectId } from 'mongodb';
+import {
+  BSON,
+  type Collection,
+  type Db,
+  Long,
+  type MongoClient,
+  MongoError,
+  MongoServerError,
+  ObjectId,
+} from 'mongodb';
 import type { ObjectIdLike } from '../domain/model.ts';
 import { bsonType } from '../domain/normalise.ts';
 import { isPlain } from '../domain/plain.ts';
@@ -17,16 +26,11 @@ export const objectIdOf = (text: string): ObjectIdLike | undefined =>
 export const parseExtendedJson = (text: string): unknown =>
   withoutBigInts(BSON.EJSON.parse(text, { relaxed: true, useBigInt64: true }));
 
-/** In place; the parser makes a bigint of a `$numberLong` only. */
+/** The parser makes a bigint of a `$numberLong` only. Objects are changed in place: all were made by it. */
 function withoutBigInts(value: unknown): unknown {
   if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : Long.fromBigInt(value);
-  if (isPlain(value) || Array.isArray(value)) {
-    const fields = value as Record<string, unknown>;
-    for (const [key, inner] of Object.entries(fields)) {
-      const exact = withoutBigInts(inner);
-      if (exact !== inner) fields[key] = exact;
-    }
-  }
+  if (Array.isArray(value)) return value.map(withoutBigInts);
+  if (isPlain(value)) for (const [key, inner] of Object.entries(value)) value[key] = withoutBigInts(inner);
   return value;
 }
 

@@ -45,7 +45,10 @@ describe('JSON lines', () => {
   });
 
   test('a large number that says it is a Long is kept as one', async () => {
-    const { rows } = await read('long.jsonl', '{"id": "a", "attributes": {"acc": {"$numberLong": "9007199254740993"}}}');
+    const { rows } = await read(
+      'long.jsonl',
+      '{"id": "a", "attributes": {"acc": {"$numberLong": "9007199254740993"}}}',
+    );
     expect(String((rows[0]?.document['attributes'] as { acc: unknown }).acc)).toBe('9007199254740993');
   });
 });

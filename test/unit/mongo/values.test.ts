@@ -24,6 +24,8 @@ describe('Extended JSON', () => {
   });
 
   test('documents that differ in such a Long are not the same', () => {
-    expect(comparable({ n: Long.fromString(large) })).not.toEqual(comparable({ n: Long.fromString('9007199254740992') }));
+    expect(comparable({ n: Long.fromString(large) })).not.toEqual(
+      comparable({ n: Long.fromString('9007199254740992') }),
+    );
   });
 });
