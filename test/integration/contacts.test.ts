@@ -277,6 +277,20 @@ describe('submit --contacts', () => {
     expect(await readFile(csv, 'utf8')).toBe('id\n1\n');
   });
 
+  test('validate --contacts tells of the campaign and of a header that cannot be used', async () => {
+    await file('faulty.yaml', campaign('spring', 'priority: high'));
+    const csv = await file('m.csv', 'name\nAda\n');
+    const argv = ['validate', at('faulty.yaml'), '--contacts', csv];
+    const ran = await run(argv, env);
+    expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('priority') });
+    expect(ran.stderr).toContain('m.csv:1: there is no column "id"');
+    expect((await run([...argv, '--json'], env)).json()).toMatchObject({
+      valid: false,
+      faults: [{ path: 'priority' }],
+      contacts: { error: { code: 'document_invalid' } },
+    });
+  });
+
   test('validate --contacts writes nothing', async () => {
     const csv = await file('k.csv', 'id,plan\n1,x\n1,x\n');
     const ran = await run(['validate', at('campaign.yaml'), '--contacts', csv], env);
