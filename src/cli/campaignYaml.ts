@@ -1,5 +1,17 @@
 /** YAML 1.2 (core schema) with the places of things. The only file that knows the library. */
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseDocument } from 'yaml';
+import {
+  type Document,
+  type DocumentOptions,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  type ParseOptions,
+  parseDocument,
+  type SchemaOptions,
+} from 'yaml';
 import type { Spot } from '../domain/spots.ts';
 import { isRounded, repeatedKey, roundedNumber } from './campaignJson.ts';
 import type { ParsedText, TextFault } from './campaignText.ts';
@@ -8,10 +20,21 @@ import type { ParsedText, TextFault } from './campaignText.ts';
 const longest = 4_000_000;
 /** Values after all aliases are followed. A campaign that is meant seriously has some hundreds. */
 const mostValues = 1_000_000;
+/** UTF-16 units of a text that weigh as much as one more value: 64 MB in all, as in JSON. */
+const unitsPerValue = 64;
+
+/** Without `resolveKnownTags` the tags of YAML 1.1 (`!!binary`, `!!set`) would be taken. */
+const options: ParseOptions & DocumentOptions & SchemaOptions = {
+  version: '1.2',
+  schema: 'core',
+  resolveKnownTags: false,
+  prettyErrors: false,
+  uniqueKeys: false,
+};
 
 /**
  * One document. Refused: keys that come twice, tags that core does not have, numbers that would be rounded, merge keys
- * (`<<`, of YAML 1.1), anchors that hold themselves or grow into more than a million values (the "billion laughs").
+ * (`<<`, of YAML 1.1), anchors that hold themselves or grow into more than a million values or 64 MB (the "billion laughs").
  */
 export function readYaml(text: string): ParsedText {
   const nowhere = (): Spot => spotOf(undefined, undefined);
@@ -19,7 +42,7 @@ export function readYaml(text: string): ParsedText {
   if (text.length > longest)
     return only('is too long for YAML (4 MB): write it as JSON, or give the contacts with --contacts');
   try {
-    const document = parseDocument(text, { version: '1.2', schema: 'core', prettyErrors: false, uniqueKeys: false });
+    const document = parseDocument(text, options);
     const [error] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
     if (error !== undefined) {
       const message = `is no YAML: ${error.message}`;
@@ -27,7 +50,7 @@ export function readYaml(text: string): ParsedText {
     }
     const faults: TextFault[] = [];
     const values = count(document.contents, { document, faults, known: new Map() });
-    if (values > mostValues) return only('grows into more than a million values by its aliases');
+    if (values > mostValues) return only('grows into more than a million values, or 64 MB of text');
     const blocking = faults.some(({ code }) => code === 'not_yaml');
     return {
       ...(blocking ? {} : { json: JSON.stringify(document.toJS({ maxAliasCount: -1 })) }),
@@ -43,11 +66,11 @@ export function readYaml(text: string): ParsedText {
 interface Count {
   document: Document;
   faults: TextFault[];
-  /** Values in a node that was counted; 0 while it is being counted. */
+  /** What was counted of a node; 0 while it is being counted. */
   known: Map<Node, number>;
 }
 
-/** Values in a node, each alias followed; every node is looked at once. */
+/** Values in a node, each alias followed, long texts as several; every node is looked at once. */
 function count(node: unknown, state: Count): number {
   if (isAlias(node)) {
     const target = node.resolve(state.document);
@@ -63,14 +86,17 @@ function count(node: unknown, state: Count): number {
     return 1;
   }
   if (isScalar(node) && isRounded(node.value)) state.faults.push(roundedNumber(startOf(node)));
-  if (!isMap(node) && !isSeq(node)) return 1;
+  if (!isMap(node) && !isSeq(node)) return 1 + extra(isScalar(node) ? node.value : undefined);
   state.known.set(node, 0);
   const parts = isMap(node) ? node.items.map(({ value }) => value) : node.items;
+  const keys = isMap(node) ? node.items.reduce((sum, { key }) => sum + extra(nameOf(key)), 0) : 0;
   if (isMap(node)) checkKeys(node.items, state.faults);
-  const values = parts.reduce<number>((sum, part) => sum + count(part, state), 1);
+  const values = parts.reduce<number>((sum, part) => sum + count(part, state), 1 + keys);
   state.known.set(node, values);
   return values;
 }
+
+const extra = (value: unknown): number => (typeof value === 'string' ? Math.floor(value.length / unitsPerValue) : 0);
 
 function checkKeys(pairs: readonly Pair[], faults: TextFault[]): void {
   const seen = new Set<string>();

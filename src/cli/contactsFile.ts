@@ -34,7 +34,7 @@ export interface ContactsParams {
   file: string;
   /** The audience's `map`. */
   map: Record<string, unknown>;
-  /** Filled with the ids of all rows that were taken. */
+  /** Filled with the ids of all rows that can be used; MongoDB may refuse some yet. */
   ids: IdSet;
   /** Called with the header of a CSV file, before any row. */
   onColumns?: (columns: readonly Column[]) => void;
@@ -52,8 +52,8 @@ export const idKey: (id: string | number | { toHexString(): string }) => string 
 export const newIdSet = (): IdSet => createIdSet((id) => hash('sha1', id, 'buffer'));
 
 /**
- * Rows in the order of the file; at most a batch (1000 rows or some 4 MB) is held. Of two rows with one id the first is
- * taken.
+ * Rows in the order of the file; at most a batch (1000 rows or some 4 MB) is held. Of two rows with one id the first
+ * counts, also when MongoDB refuses it later.
  * @throws ServiceError `usage` when the file cannot be read, `document_invalid` when it has no header that can be used.
  */
 export async function* readContacts({ file, map, ids, onColumns, signal }: ContactsParams): AsyncGenerator<Batch> {
@@ -106,7 +106,7 @@ function judgeAll(
     const judged = read.invalid === undefined ? judgeContact(read.raw, map) : read;
     if (judged.invalid !== undefined) rejects.push({ line, bytes, reason: judged.invalid });
     else if (!ids.add(idKey(judged.id)))
-      rejects.push({ line, bytes, reason: `id ${printable(judged.id)} was in the file before; its first row is kept` });
+      rejects.push({ line, bytes, reason: `id ${printable(judged.id)} was in the file before; its first row counts` });
     else rows.push({ line, bytes, document: judged.document });
   }
   return { rows, rejects };

@@ -7,6 +7,8 @@ import { csvFramer, type FileRecord, type Framer, lineFramer } from '../domain/f
 import { normalise } from '../domain/normalise.ts';
 import { printable } from '../domain/printable.ts';
 import { parseExtendedJson } from '../mongo/values.ts';
+import { readJson } from './campaignJson.ts';
+import type { TextFault } from './campaignText.ts';
 import { safe } from './output.ts';
 
 /** Bytes; MongoDB keeps documents of 16 MB at most. */
@@ -31,11 +33,17 @@ export function readerFor(file: string, first: Buffer, isIdMapped: boolean, onCo
   const [a, b] = first;
   if ((a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff))
     throw new ServiceError('document_invalid', `${safe(file)} is UTF-16: save it as UTF-8`);
-  const isJson = /\.(jsonl|ndjson|json)$/i.test(file) || (!/\.(csv|tsv)$/i.test(file) && startsWithBrace(first));
-  return isJson ? jsonReader() : csvReader(file, isIdMapped, onColumns);
+  const [start] = first.subarray(0, 1000).toString('utf8').trimStart();
+  const isJson =
+    /\.(jsonl|ndjson|json)$/i.test(file) || (!/\.(csv|tsv)$/i.test(file) && (start === '{' || start === '['));
+  if (!isJson) return csvReader(file, isIdMapped, onColumns);
+  if (start === '[')
+    throw new ServiceError(
+      'document_invalid',
+      `${safe(file)} begins with "[": it is a JSON array; JSON lines has one object a line, and nothing around them`,
+    );
+  return jsonReader();
 }
-
-const startsWithBrace = (chunk: Buffer): boolean => /^\uFEFF?\s*\{/.test(chunk.subarray(0, 1000).toString('utf8'));
 
 const notUtf8 = 'is not UTF-8';
 const mostValues = 1_000_000;
@@ -58,13 +66,19 @@ const jsonReader = (): Reader => ({
       if (hasTooManyValues(bytes)) return { invalid: 'holds more than a million values' };
       const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
       if (text.trim() === '') return undefined;
+      const [wrong] = readJson(text).faults;
+      if (wrong !== undefined) return { invalid: inWords(wrong, text) };
       try {
         return { raw: withoutTypes(parseExtendedJson(text)) };
       } catch (error) {
-        return { invalid: `is no JSON: ${safe((error as Error).message).slice(0, 200)}` };
+        return { invalid: `is no Extended JSON: ${safe((error as Error).message).slice(0, 200)}` };
       }
     }),
 });
+
+/** A row is one line, maybe a very long one: what stands at the fault says more than its column. */
+const inWords = ({ message, at }: TextFault, text: string): string =>
+  at < text.length ? `${message}, at ${printable(text.slice(at, at + 40))}` : `${message}, at its end`;
 
 /** Fields that would make the driver refuse a batch are left out; numbers keep their BSON types. */
 const withoutTypes = (value: unknown): unknown => normalise(value, { numbers: false });

@@ -11,6 +11,9 @@ import { openRejects } from './rejects.ts';
 export interface ImportParams {
   file: string;
   map: Record<string, unknown>;
+  /** Path of the campaign file, or "-". */
+  campaign: string;
+  /** Path; written when all was read, or as far as it came when interrupted. */
   rejects?: string | undefined;
   out: Output;
   signal: AbortSignal;
@@ -39,10 +42,10 @@ const mostInFlight = 3;
 
 /** Throws what `readContacts` and the database throw; what was written by then stays, and is found when run again. */
 export async function importContacts(params: ImportParams): Promise<{ report: ImportReport; ids: IdSet }> {
-  const { file, map, out, signal, write, onColumns } = params;
+  const { file, campaign, map, out, signal, write, onColumns } = params;
   const begun = performance.now();
   const ids = newIdSet();
-  const rejects = await openRejects(params.rejects, file);
+  await using rejects = await openRejects(params.rejects, [file, campaign]);
   const report = { rows: 0, inserted: 0, updated: 0, unchanged: 0, unused: [] as string[], complete: true };
   const progress = out.json ? silent : startProgress({ sink: out.notes, what: 'rows', total: await sizeOf(file) });
   const store = async ({ rows }: Batch): Promise<void> => {
@@ -76,8 +79,8 @@ export async function importContacts(params: ImportParams): Promise<{ report: Im
   } finally {
     await lane.idle().catch(() => {});
     progress.stop();
-    await rejects.close();
   }
+  await rejects.finish();
   const seconds = Math.round(performance.now() - begun) / 1000;
   return { report: { ...report, rejected: rejects.count, rejects: rejects.first, seconds }, ids };
 }

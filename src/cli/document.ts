@@ -1,6 +1,7 @@
 /** Campaign files: JSON or YAML, with MongoDB's Extended JSON where a value has no form of its own; every fault has its place. */
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
+import { isDay } from '../domain/contactFile.ts';
 import type { Fault } from '../domain/errors.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { isPlain } from '../domain/plain.ts';
@@ -33,6 +34,10 @@ const dateFields = ['startAt', 'endAt'] as const;
 /** Bytes; MongoDB keeps documents of 16 MB at most, and JSON may be several times as long. */
 const longestFile = 64_000_000;
 
+/** MongoDB's own limit; far below what functions that call themselves can take. */
+const mostLevels = 100;
+const tooDeep: Fault = { code: 'document_invalid', path: '', message: 'is nested far deeper than any campaign' };
+
 /** A plain object: no array, no BSON value, no date. */
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' &&
@@ -48,7 +53,7 @@ function reviveDates(document: Record<string, unknown>): Fault[] {
   for (const field of dateFields) {
     const value = schedule[field];
     if (typeof value !== 'string') continue;
-    const time = isoInstant.test(value) ? Date.parse(value) : Number.NaN;
+    const time = isoInstant.test(value) && isDay(value.slice(0, 10)) ? Date.parse(value) : Number.NaN;
     if (Number.isNaN(time))
       faults.push({
         code: 'date_invalid',
@@ -88,6 +93,7 @@ export function parseCampaign(written: string, format: TextFormat = 'json'): Cam
   const read = readExtended(parsed.json);
   if ('fault' in read) return none(read.fault);
   const { value } = read;
+  if (isDeeper(value, mostLevels)) return none(tooDeep);
   if (!isRecord(value))
     return none({ code: 'document_invalid', path: '', message: 'must be one object: the fields of a campaign' });
   return { document: value, faults: [...faults, ...reviveDates(value).map(place)], place };
@@ -97,12 +103,17 @@ function readExtended(json: string): { value: unknown } | { fault: Fault } {
   try {
     return { value: parseExtendedJson(json) };
   } catch (error) {
+    if (error instanceof RangeError) return { fault: tooDeep };
     const path = failingPath(JSON.parse(json) as unknown, '') ?? '';
     return { fault: { code: 'not_extended_json', path, message: `is no Extended JSON: ${safe(messageOf(error))}` } };
   }
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  (isPlain(value) || Array.isArray(value)) &&
+  (levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1)));
 
 /** Path of the innermost `{"$…": …}` that cannot be read. */
 function failingPath(value: unknown, path: string): string | undefined {

@@ -10,7 +10,7 @@ import type { Context } from './context.ts';
 import { type Database, withDatabase } from './database.ts';
 import { type Output, plural, safe, span } from './output.ts';
 import { type Progress, silent, startProgress } from './progress.ts';
-import { WholeFile } from './wholeFile.ts';
+import { ownerOnly, WholeFile } from './wholeFile.ts';
 
 export type ExportFormat = 'csv' | 'jsonl';
 
@@ -26,9 +26,6 @@ export interface ExportParams {
 
 type Document = Record<string, unknown>;
 type Sink = (text: string) => Promise<void>;
-
-/** What people trusted us with. */
-const ownerOnly = 0o600;
 
 /** 130 when it was interrupted. A reader that goes away early (`| head`) has what it wanted: 0. */
 export async function exportCampaign(params: ExportParams, context: Context): Promise<number> {

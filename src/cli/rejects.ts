@@ -3,25 +3,27 @@ import { stat } from 'node:fs/promises';
 import { ServiceError } from '../domain/errors.ts';
 import type { Reject } from './contactsFile.ts';
 import { safe } from './output.ts';
-import { openTextFile, type TextFile } from './textFile.ts';
+import { ownerOnly, WholeFile } from './wholeFile.ts';
 
 /** As many as anyone reads on a terminal. */
 const mostShown = 20;
 
-export interface Rejects {
+export interface Rejects extends AsyncDisposable {
   readonly count: number;
   /** The first ones, in the order of the file. */
   readonly first: readonly { line: number; reason: string }[];
   add(rejects: readonly Reject[]): Promise<void>;
-  close(): Promise<void>;
+  /** Gives the file its name. Without it there is none, and an older one stays as it was. */
+  finish(): Promise<void>;
 }
 
 /**
- * `path`: where all of them go, `{ line, reason, row }` each; it is written anew. `source` is the file they come from.
- * @throws ServiceError `usage` when it cannot be written, or is the source itself.
+ * `path`: where all of them go, `{ line, reason, row }` each, for its owner only, in the place of an older file.
+ * `sources` are the files that are read, which it must not replace.
+ * @throws ServiceError `usage` when it cannot be written, or is one of the sources.
  */
-export async function openRejects(path: string | undefined, source: string): Promise<Rejects> {
-  const file = path === undefined ? undefined : await openFile(path, source);
+export async function openRejects(path: string | undefined, sources: readonly string[]): Promise<Rejects> {
+  const file = path === undefined ? undefined : await openFile(path, sources);
   let count = 0;
   const first: { line: number; reason: string }[] = [];
   return {
@@ -38,16 +40,27 @@ export async function openRejects(path: string | undefined, source: string): Pro
       const lines = rejects.map(({ line, reason, bytes }) => JSON.stringify({ line, reason, row: textOf(bytes) }));
       await file.write(`${lines.join('\n')}\n`);
     },
-    close: async () => file?.close(),
+    finish: async () => file?.finish(),
+    [Symbol.asyncDispose]: async () => file?.[Symbol.asyncDispose](),
   };
 }
 
 /** What is no UTF-8 in it shows as U+FFFD. */
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-async function openFile(path: string, source: string): Promise<TextFile> {
-  const [there, read] = await Promise.all([stat(path).catch(() => undefined), stat(source).catch(() => undefined)]);
-  if (there && read && there.ino === read.ino && there.dev === read.dev)
-    throw new ServiceError('usage', `--rejects ${safe(path)} is the file the contacts come from`);
-  return openTextFile(path, '--rejects');
+async function openFile(path: string, sources: readonly string[]): Promise<WholeFile> {
+  const there = await identity(path);
+  for (const source of sources)
+    if (there !== undefined && there === (await identity(source === '-' ? '/dev/stdin' : source)))
+      throw new ServiceError(
+        'usage',
+        `--rejects ${safe(path)} is the same file as ${source === '-' ? 'stdin' : safe(source)}, which is read: name another one`,
+      );
+  return WholeFile.open(path, '--rejects', ownerOnly);
+}
+
+/** The same for all names of one file; undefined where there is none. */
+async function identity(path: string): Promise<string | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found && `${found.dev}:${found.ino}`;
 }

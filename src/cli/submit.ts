@@ -1,7 +1,7 @@
 /** `validate` and `submit`: a campaign file, checked as the worker would check it before it starts anything. */
 import { isDeepStrictEqual } from 'node:util';
 import { loadConfig } from '../config.ts';
-import { type Fault, ServiceError } from '../domain/errors.ts';
+import { type Fault, isServiceError, ServiceError } from '../domain/errors.ts';
 import type { CampaignDocument, Id } from '../domain/model.ts';
 import { type Collection, comparable, isDuplicateKey } from '../mongo/values.ts';
 import { check } from './check.ts';
@@ -33,15 +33,15 @@ export async function validate(params: FileParams, context: Context): Promise<Ex
     ? await withDatabase(context, (database) => check(read, config, database))
     : await check(read, config, undefined);
   const notes = [...(named && !lookUp ? [noTemplate] : []), ...(config.channels.length === 0 ? [noChannels] : [])];
-  const contacts = await judgeContacts(params, target, context);
-  const rejected = contacts?.rejected ?? 0;
-  const valid = faults.length === 0 && rejected === 0;
-  out.value({ valid, faults: faultValues(faults), notes, ...(contacts ? { contacts } : {}) });
+  const { contacts, error } = await judgeContacts(params, target, context);
+  const valid = faults.length === 0 && error === undefined && (contacts?.rejected ?? 0) === 0;
+  out.value({ valid, faults: faultValues(faults), notes, contacts: contacts ?? (error && { error }) });
   showFaults(file, faults, out);
   for (const note of notes) out.line(out.color.yellow(`note: ${note}`));
   if (contacts && params.contacts)
     for (const line of describeCheck(contacts, params.contacts, params.rejects)) out.line(line);
   out.line(faults.length === 0 ? out.color.green(`${safe(file)} is valid`) : faultCount(file, faults));
+  if (error && !out.json) out.failure(error);
   return valid ? 0 : 1;
 }
 
@@ -49,19 +49,25 @@ export async function validate(params: FileParams, context: Context): Promise<Ex
 async function readBoth(params: FileParams): Promise<{ read: CampaignFile; target: Target | undefined }> {
   const read = await readCampaignFile(params.file);
   if (params.contacts === undefined || read.document === undefined) return { read, target: undefined };
-  const target = targetOf(read.document, params.collection);
+  const target = targetOf(read.document, params);
   if (!('fault' in target)) return { read, target };
   return { read: { ...read, faults: [...read.faults, read.place(target.fault)] }, target: undefined };
 }
 
-/** Nothing is written. */
+/** Nothing is written. A file that cannot be used as a whole is an error beside the campaign's own faults. */
 async function judgeContacts(
-  { contacts, rejects }: FileParams,
+  { file: campaign, contacts: file, rejects }: FileParams,
   target: Target | undefined,
   { out, signal }: Context,
-): Promise<ImportReport | undefined> {
-  if (contacts === undefined) return undefined;
-  return (await importContacts({ file: contacts, map: target?.map ?? {}, rejects, out, signal })).report;
+): Promise<{ contacts?: ImportReport; error?: { code: string; message: string } }> {
+  if (file === undefined) return {};
+  try {
+    const { report } = await importContacts({ file, campaign, map: target?.map ?? {}, rejects, out, signal });
+    return { contacts: report };
+  } catch (error) {
+    if (!isServiceError(error) || error.code !== 'document_invalid') throw error;
+    return { error: { code: error.code, message: error.message } };
+  }
 }
 
 const noTemplate = 'MONGODB_URI is not set, so the template and its flow could not be looked at';

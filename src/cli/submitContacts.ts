@@ -40,8 +40,14 @@ export function contactsCollection(campaignId: Id): string {
   return name.length <= longestName ? name : `contacts_${createHash('sha256').update(name).digest('hex')}`;
 }
 
-/** Where the contacts go. Sets the document's audience to it. */
-export function targetOf(document: Record<string, unknown>, named: string | undefined): Target | { fault: Fault } {
+/**
+ * Where the contacts go. Sets the document's audience to it.
+ * @throws ServiceError `usage` when a collection of others would be pruned.
+ */
+export function targetOf(
+  document: Record<string, unknown>,
+  { collection: named, prune }: Partial<ContactsOptions>,
+): Target | { fault: Fault } {
   const fault = (path: string, message: string): { fault: Fault } => ({
     fault: { code: 'not_allowed', path, message },
   });
@@ -54,6 +60,7 @@ export function targetOf(document: Record<string, unknown>, named: string | unde
   if (written !== undefined && named !== undefined && written !== named)
     return fault('audience.collection', `was ${JSON.stringify(written)}; --collection says ${JSON.stringify(named)}`);
   if (written !== undefined && typeof written !== 'string') return fault('audience.collection', 'has to be a string');
+  if (prune && written !== undefined) throw pruneRefused();
   const id = document['_id'];
   if (!isId(id))
     return { fault: { code: 'required', path: '_id', message: 'is missing; with --contacts a campaign has an id' } };
@@ -70,7 +77,7 @@ export type Hindrance = { code: string; message: string } | undefined;
 /** Loads the contacts. The campaign must not be stored yet: it would start on half of them. */
 export async function loadContacts(
   target: Target,
-  options: ContactsOptions,
+  options: ContactsOptions & { file: string },
   { db }: Database,
   { out, signal }: Context,
 ): Promise<{ report: ImportReport; hindrance: Hindrance }> {
@@ -81,6 +88,7 @@ export async function loadContacts(
   let made: ReturnType<typeof writer> | undefined;
   const { report, ids } = await importContacts({
     file: options.contacts,
+    campaign: options.file,
     map: target.map,
     rejects: options.rejects,
     out,
@@ -144,8 +152,11 @@ export function checkOptions(file: string, options: Partial<ContactsOptions>): v
     if (alone) refuse(`--${alone[0]} is of no use without --contacts`);
   }
   if (file === '-' && contacts === '-') refuse('the campaign and its contacts cannot both come from stdin');
-  if (prune && collection !== undefined)
-    refuse(
-      '--prune empties the collection of what the file does not have, which is for the one made for the campaign only',
-    );
+  if (prune && collection !== undefined) throw pruneRefused();
 }
+
+const pruneRefused = (): ServiceError =>
+  new ServiceError(
+    'usage',
+    '--prune empties the collection of what the file does not have, which is for the one made for the campaign only: it goes with neither --collection nor audience.collection',
+  );

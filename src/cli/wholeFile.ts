@@ -4,11 +4,16 @@ import { basename, dirname, join } from 'node:path';
 import { ServiceError } from '../domain/errors.ts';
 import { safe } from './output.ts';
 
+/** Mode of a file with what people trusted us with. */
+export const ownerOnly = 0o600;
+
 export class WholeFile {
   private readonly path: string;
   private readonly option: string;
   private readonly temporary: string;
   private readonly handle: FileHandle;
+  /** The writes so far, one after the other. */
+  private written: Promise<void> = Promise.resolve();
   private isDone = false;
 
   private constructor(path: string, option: string, temporary: string, handle: FileHandle) {
@@ -30,11 +35,17 @@ export class WholeFile {
     }
   }
 
-  /** Appends. Throws ServiceError `usage` when the disk is full or the like; what was there before is untouched then. */
-  async write(text: string): Promise<void> {
-    await this.handle.appendFile(text, 'utf8').catch((error: unknown) => {
-      throw refusal(this.option, this.path, error);
-    });
+  /**
+   * Appends, in the order of the calls. Throws ServiceError `usage` when the disk is full or the like; what was there
+   * before is untouched then.
+   */
+  write(text: string): Promise<void> {
+    const append = (): Promise<void> =>
+      this.handle.appendFile(text, 'utf8').catch((error: unknown) => {
+        throw refusal(this.option, this.path, error);
+      });
+    this.written = this.written.then(append);
+    return this.written;
   }
 
   /** It is whole: gives it its name. Throws as `write` does. */
@@ -56,7 +67,7 @@ export class WholeFile {
   }
 }
 
-/** A link is written through; what is no regular file (a device, a folder) is not replaced. */
+/** A link to a file is written through, one that leads nowhere replaced; what is no regular file (a device) is not. */
 async function targetOf(file: string): Promise<string> {
   const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
@@ -64,7 +75,7 @@ async function targetOf(file: string): Promise<string> {
   });
   if (found === undefined) return file;
   if (found.isDirectory()) throw new Error('it is a directory');
-  if (!found.isFile()) throw new Error('it is no regular file; "-" writes to stdout');
+  if (!found.isFile()) throw new Error('it is no regular file');
   return realpath(file);
 }
 

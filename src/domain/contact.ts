@@ -58,6 +58,8 @@ export function readContact(raw: unknown, map?: Record<string, unknown>): ReadCo
 function readId(value: unknown, faults: string[]): Contact['id'] | undefined {
   if (value === undefined) faults.push('id is missing');
   else if (!isId(value)) faults.push(`id has to be a string, a number or an ObjectId, was ${printable(value)}`);
+  else if (Number.isInteger(value) && !Number.isSafeInteger(value))
+    faults.push(`id is a number past 2^53, where neighbours become one: write it as text, was ${printable(value)}`);
   else if (value === '') faults.push('id is empty');
   else if (typeof value === 'string' && encoder.encode(value).length > longestIdBytes) {
     faults.push(`id is longer than ${longestIdBytes} bytes, was ${printable(value)}`);

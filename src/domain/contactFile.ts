@@ -100,8 +100,8 @@ function readCell(cell: string, type: ColumnType): unknown {
   return Number.isNaN(time) ? undefined : new Date(time);
 }
 
-/** Not the 30th of February, which some engines take for a day of March. */
-function isDay(day: string): boolean {
+/** A day of the calendar, `2026-01-31`: not the 30th of February, which some engines take for a day of March. */
+export function isDay(day: string): boolean {
   const time = Date.parse(day);
   return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
 }

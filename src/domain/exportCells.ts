@@ -1,7 +1,7 @@
 /** Documents as rows of a table that people open in a spreadsheet. */
 import { bundle } from './generated/schemas.ts';
 import { isObjectId } from './ids.ts';
-import { isDate, normalise } from './normalise.ts';
+import { isBsonNumber, isDate, normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
 
 export type Exported = 'Conversation' | 'Message';
@@ -51,21 +51,30 @@ export function exportRow(
   return columns.map(({ field, inner }) => {
     const outer = own(document, field);
     const value = inner === undefined ? outer : isPlain(outer) ? own(outer, inner) : undefined;
-    if (typeof value === 'string') return keepFormulas ? value : harmless(value);
-    return value === undefined ? '' : textOf(normalise(value));
+    const isOthers = typeof value === 'string' || isPlain(value) || Array.isArray(value);
+    const text = value === undefined ? '' : textOf(normalise(value));
+    return isOthers && !keepFormulas ? harmless(text) : text;
   });
 }
 
 function textOf(value: unknown): string {
   if (isDate(value)) return Number.isNaN(value.getTime()) ? '' : value.toISOString();
   if (isObjectId(value)) return value.toHexString();
-  return typeof value === 'object' && (isPlain(value) || Array.isArray(value)) ? JSON.stringify(value) : String(value);
+  return isPlain(value) || Array.isArray(value) ? JSON.stringify(value, exact) : String(value);
 }
 
-/** = + - @, tab and line ends, and the wide forms of the first four. Source: OWASP, CSV Injection. */
-const formula = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
-/** A number in E.164 can do no harm, and is worth nothing with something before it. */
-const phone = /^\+\d{1,15}$/;
+/** What is no plain number is one that a plain number would round: its digits, as in a cell of its own. */
+function exact(this: Record<string, unknown>, key: string, value: unknown): unknown {
+  const raw = this[key];
+  return isBsonNumber(raw) ? String(raw) : value;
+}
+
+/**
+ * Where a formula begins: = + - @ or their wide forms, at the start or after what may begin a cell or a line for a
+ * spreadsheet that expects ";" or tabs between cells; a cell that begins with a tab or a line end is one as a whole. Not a
+ * number in E.164, which can do no harm and is worth nothing with something before it. Source: OWASP, CSV Injection.
+ */
+const formula = /^(?=[\t\r\n])|(?!\+\d{1,15}(?:[;\t\r\n]|$))(?=[=+\-@\uff1d\uff0b\uff0d\uff20])(?<=^|[;\t\r\n][\s"]*)/g;
 
 /** A text that no spreadsheet runs: an apostrophe stands before what would be a formula. */
-export const harmless = (cell: string): string => (formula.test(cell) && !phone.test(cell) ? `'${cell}` : cell);
+export const harmless = (cell: string): string => cell.replace(formula, "'");

@@ -26,6 +26,8 @@ const carriageReturn = 0x0d;
 const quote = 0x22;
 /** How much of a record that is too long is kept, to recognise it by. */
 const keptOfTooLong = 1000;
+/** Of one CSV record: an address or a note has a few. */
+const mostLines = 20;
 
 /** What a framer found at one place: a record, or that the rest of it is yet to come. */
 type Cut = { bytes: Uint8Array; next: number; lines: number; fault?: string } | undefined;
@@ -38,8 +40,9 @@ export const lineFramer = (longest: number): Framer =>
 /**
  * RFC 4180: cells in quotes may hold delimiters, quotes (doubled) and line ends. LF ends a line as CRLF does. The first
  * record is the header: it says how many cells each record has, and whether ",", ";" or a tab stands between them.
- * A record that is malformed, or that runs over several lines and then has the wrong number of cells (a quote that was
- * never closed), costs its first line only: reading goes on at the next one.
+ * A record that is malformed, that has the wrong number of cells, or that runs over more than 20 lines, costs its first line
+ * only: reading goes on at the next one. A quote that was never closed takes lines with it only where another one closes it
+ * within 20 lines and the cells are as many as they should be.
  */
 export function csvFramer(longest: number): CsvFramer {
   let delimiter: number | undefined;
@@ -162,16 +165,26 @@ function cutCsv(
   const bytes = trimmed(buffer, start, end);
   // a line without anything is left out, like the last one
   const miscounted = columns !== undefined && cells !== columns && bytes.length > 0;
+  const lines = linesIn(buffer, start, end);
   const fault =
     scan.fault ??
-    (miscounted ? `has ${cells} ${cells === 1 ? 'cell' : 'cells'}, the header has ${columns}` : undefined);
+    (miscounted ? `has ${cells} ${cells === 1 ? 'cell' : 'cells'}, the header has ${columns}` : undefined) ??
+    (lines > mostLines ? `runs over more than ${mostLines} lines: a quote seems not to be closed` : undefined);
   if (fault !== undefined) {
     const line = cutLine(buffer, start, final);
     return line && { ...line, cells, fault };
   }
-  let lines = 1;
-  for (let at = buffer.indexOf(lineFeed, start); at >= 0 && at < end; at = buffer.indexOf(lineFeed, at + 1)) lines += 1;
   return { bytes, next: end + 1, lines, cells };
+}
+
+/** Counted no further than is asked for: a quote that is never closed must not make each of its lines a walk to the end. */
+function linesIn(buffer: Uint8Array, start: number, end: number): number {
+  let lines = 1;
+  for (let at = buffer.indexOf(lineFeed, start); at >= 0 && at < end; at = buffer.indexOf(lineFeed, at + 1)) {
+    lines += 1;
+    if (lines > mostLines) break;
+  }
+  return lines;
 }
 
 /** Runs over one record; undefined when its end has not come yet. */

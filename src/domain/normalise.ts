@@ -45,6 +45,9 @@ function exactNumber(type: string, value: unknown): number | undefined {
 
 const numbers: ReadonlySet<string> = new Set(['Int32', 'Double', 'Long', 'Decimal128']);
 
+/** Of a class of its own; a plain number is none. */
+export const isBsonNumber = (value: unknown): boolean => numbers.has(bsonType(value) ?? '');
+
 export interface NormaliseOptions {
   /** False: BSON numbers stay as they are (a filter that goes back to the database). Default true. */
   numbers?: boolean;

@@ -237,6 +237,18 @@ describe('submit --contacts', () => {
     expect(await campaigns()).toEqual([]);
   });
 
+  test('--prune never touches a collection that the campaign file names', async () => {
+    await database.db.collection<Document>('people').insertOne({ _id: 'z' as never });
+    await file('shared.yaml', campaign('spring', 'audience: { collection: people }'));
+    const csv = await file('l.csv', 'id\n1\n');
+    expect(await run(['submit', at('shared.yaml'), '--contacts', csv, '--prune'], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('audience.collection'),
+    });
+    expect(await stored('people')).toEqual([{ _id: 'z' }]);
+    expect(await campaigns()).toEqual([]);
+  });
+
   test('wrong use is 2', async () => {
     const csv = await file('j.csv', 'id\n1\n');
     const ran = (...argv: string[]) => run(['submit', ...argv], env);
@@ -246,8 +258,15 @@ describe('submit --contacts', () => {
     });
     expect(await submit(csv, '--rejects', csv)).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('the file the contacts come from'),
+      stderr: expect.stringContaining('is the same file as'),
     });
+    const own = at('campaign.yaml');
+    expect(await submit(csv, '--rejects', own)).toMatchObject({ code: 2 });
+    expect(await run(['validate', own, '--contacts', csv, '--rejects', own], env)).toMatchObject({ code: 2 });
+    expect(await readFile(own, 'utf8')).toBe(campaign('spring'));
+    const earlier = await file('earlier.jsonl', 'earlier');
+    expect(await submit('/nowhere.csv', '--rejects', earlier)).toMatchObject({ code: 2 });
+    expect(await readFile(earlier, 'utf8')).toBe('earlier');
     expect(await submit(csv, '--rejects', '/nowhere/x')).toMatchObject({ code: 2 });
     expect(await submit(csv, '--prune', '--collection', 'people')).toMatchObject({ code: 2 });
     expect(await ran(at('campaign.yaml'), '--strict')).toMatchObject({
@@ -256,6 +275,20 @@ describe('submit --contacts', () => {
     });
     expect(await ran('-', '--contacts', '-')).toMatchObject({ code: 2 });
     expect(await readFile(csv, 'utf8')).toBe('id\n1\n');
+  });
+
+  test('validate --contacts tells of the campaign and of a header that cannot be used', async () => {
+    await file('faulty.yaml', campaign('spring', 'priority: high'));
+    const csv = await file('m.csv', 'name\nAda\n');
+    const argv = ['validate', at('faulty.yaml'), '--contacts', csv];
+    const ran = await run(argv, env);
+    expect(ran).toMatchObject({ code: 1, stdout: expect.stringContaining('priority') });
+    expect(ran.stderr).toContain('m.csv:1: there is no column "id"');
+    expect((await run([...argv, '--json'], env)).json()).toMatchObject({
+      valid: false,
+      faults: [{ path: 'priority' }],
+      contacts: { error: { code: 'document_invalid' } },
+    });
   });
 
   test('validate --contacts writes nothing', async () => {
@@ -269,7 +302,8 @@ describe('submit --contacts', () => {
   test('SIGINT: the campaign is not stored, and the same command goes on', async () => {
     await writeContactsFile(at('slow.csv'), 500, 0);
     const bin = new URL('../../bin/communication-base.js', import.meta.url).pathname;
-    const child = spawn(process.execPath, [bin, 'submit', at('campaign.yaml'), '--contacts', '-'], {
+    const bad = at('so-far.jsonl');
+    const child = spawn(process.execPath, [bin, 'submit', at('campaign.yaml'), '--contacts', '-', '--rejects', bad], {
       env: { PATH: process.env['PATH'] ?? '', ...env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -278,7 +312,7 @@ describe('submit --contacts', () => {
       said += chunk.toString();
     });
     // The pipe stays open: it waits for more when the signal comes.
-    child.stdin.write(await readFile(at('slow.csv')));
+    child.stdin.write(Buffer.concat([await readFile(at('slow.csv')), Buffer.from('too,few\n')]));
     await waitFor(async () => (await database.db.collection('contacts_spring').countDocuments()) > 0, {
       what: 'first contacts',
     });
@@ -286,6 +320,7 @@ describe('submit --contacts', () => {
     const [code] = await once(child, 'exit');
     expect(code).toBe(130);
     expect(said).toContain('interrupted');
+    expect(await readFile(bad, 'utf8')).toContain('"row":"too,few"');
     expect(await campaigns()).toEqual([]);
     expect(await submit(at('slow.csv'))).toMatchObject({ code: 0 });
     expect(await database.db.collection('contacts_spring').countDocuments()).toBe(500);

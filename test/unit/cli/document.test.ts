@@ -24,7 +24,7 @@ describe('a campaign file', () => {
     });
   });
 
-  test.each(['2026-01-05T09:00:00', '2026-01-05', 'tomorrow', '2026-13-45T09:00:00Z'])(
+  test.each(['2026-01-05T09:00:00', '2026-01-05', 'tomorrow', '2026-13-45T09:00:00Z', '2026-02-30T09:00:00Z'])(
     'a date of %s is refused with its path: the zone of this machine decides nothing',
     (startAt) => {
       const { faults } = parseCampaign(JSON.stringify({ schedule: { startAt } }));
@@ -108,6 +108,7 @@ describe('YAML', () => {
     });
   });
 
+  const longKeys = Array.from({ length: 100 }, (_, n) => `${'x'.repeat(900)}${n}: 1`).join(', ');
   const laughs = ['a0: &a0 [x, x, x, x, x, x, x, x, x, x]']
     .concat(Array.from({ length: 12 }, (_, n) => `a${n + 1}: &a${n + 1} [${Array(10).fill(`*a${n}`).join(', ')}]`))
     .join('\n');
@@ -116,6 +117,10 @@ describe('YAML', () => {
     ['1: a\n"1": b', 'duplicate_key', 2, 1],
     ['a: [1\nb: 2', 'not_yaml', 2, 1],
     ['a: !secret 1', 'not_yaml', 1, 4],
+    ['a: !!binary aGk=', 'not_yaml', 1, 4],
+    ['a: !!set { b }', 'not_yaml', 1, 4],
+    ['a: !!omap [b: 1]', 'not_yaml', 1, 4],
+    ['a: !!timestamp 2026-01-01', 'not_yaml', 1, 4],
     ['a: 1\n---\nb: 2', 'not_yaml', 2, 1],
     ['a:\n\t- 1', 'not_yaml', 2, 1],
     ['a: *none', 'not_yaml', 1, 4],
@@ -125,6 +130,8 @@ describe('YAML', () => {
     ['a: 12345678901234567890', 'number_inexact', 1, 4],
     ['? [1]\n: 2', 'not_yaml', 1, 3],
     [laughs, 'not_yaml', 1, 1],
+    [`a: &a ${'x'.repeat(400_000)}\nb: [${Array(200).fill('*a').join(', ')}]`, 'not_yaml', 1, 1],
+    [`a: &a { ${longKeys} }\nb: [${Array(700).fill('*a').join(', ')}]`, 'not_yaml', 1, 1],
     ['x'.repeat(4_000_001), 'not_yaml', 1, 1],
     ['- a', 'document_invalid', 1, 1],
     ['', 'document_invalid', 1, 1],
@@ -136,6 +143,12 @@ describe('YAML', () => {
 
 test('what is nested without end is a fault, not a crash', () => {
   expect(parseCampaign('['.repeat(100_000)).faults).toMatchObject([{ code: 'not_json' }]);
+  for (const depth of [101, 500, 1000, 2000, 4000, 8000])
+    expect(parseCampaign(`{"a": ${'['.repeat(depth)}${']'.repeat(depth)}}`)).toMatchObject({
+      document: undefined,
+      faults: [{ message: 'is nested far deeper than any campaign' }],
+    });
+  expect(parseCampaign(`{"a": ${'['.repeat(99)}${']'.repeat(99)}}`).faults).toEqual([]);
   expect(parseCampaign(`a: ${'['.repeat(50_000)}`, 'yaml').faults).toMatchObject([{ code: 'not_yaml' }]);
 });
 

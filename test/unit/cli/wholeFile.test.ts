@@ -58,7 +58,7 @@ test('where there can be none, that is said before anything is read', async () =
     [join(folder, 'there')]: 'it is a directory',
     [join(folder, 'nowhere', 'a.html')]: 'there is no such directory',
     [join(folder, 'plain', 'a.html')]: 'a part of its path is no directory',
-    '/dev/null': 'it is no regular file; "-" writes to stdout',
+    '/dev/null': 'it is no regular file',
   };
   for (const [path, why] of Object.entries(cases))
     await expect(WholeFile.open(path, '--out')).rejects.toMatchObject({

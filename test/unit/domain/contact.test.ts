@@ -56,6 +56,7 @@ describe('inline contacts', () => {
     ['', 'id is empty'],
     ['\u00e4'.repeat(65), 'id is longer than 128 bytes'],
     [Number.NaN, 'was NaN'],
+    [2 ** 53, 'past 2^53, where neighbours become one: write it as text, was 9007199254740992'],
     [Long.fromString('9007199254740993'), 'was Long 9007199254740993'],
     [new Date(0), 'was the date'],
     [{}, 'was an object'],

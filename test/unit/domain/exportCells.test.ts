@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { ObjectId } from 'mongodb';
+import { Decimal128, Long, ObjectId } from 'mongodb';
 import { exportColumns, exportRow, harmless } from '../../../src/domain/exportCells.ts';
 
 const namesOf = (kind: 'Conversation' | 'Message'): string[] => exportColumns(kind).map(({ name }) => name);
@@ -22,6 +22,8 @@ test('columns are the fields of the schema, those of contact and error by themse
 });
 
 describe('cells', () => {
+  const large = Long.fromString('9007199254740993');
+  const exactly = '{"a":["9007199254740993","0.10000000000000000001"]}';
   const id = new ObjectId();
   test.each<[string, unknown, string]>([
     ['nothing', undefined, ''],
@@ -33,6 +35,10 @@ describe('cells', () => {
     ['a list', ['-'], '["-"]'],
     ['a negative number', -5, '-5'],
     ['true', true, 'true'],
+    ['a number too large for a double', large, '9007199254740993'],
+    ['the same within', { a: [large, Decimal128.fromString('0.10000000000000000001')] }, exactly],
+    ['what would be a formula of its own in a list', { text: 'a;=1;"=2' }, '{"text":"a;\'=1;\\"=2"}'],
+    ['text of several lines', 'a\n=1', "a\n'=1"],
     ['a formula', '=HYPERLINK("http://evil")', '\'=HYPERLINK("http://evil")'],
   ])('%s', (_, value, cell) => {
     expect(exportRow(columns('x'), { x: value })).toEqual([cell]);
@@ -46,31 +52,33 @@ describe('cells', () => {
 });
 
 describe('formulas', () => {
+  test.each(['=1+1', '+1+1', '-1+1', '@SUM(A1)', '＝1', '＋1', '－1', '＠A', '+49 30', '+', '+1234567890123456'])(
+    '%j is made harmless',
+    (cell) => {
+      expect(harmless(cell)).toBe(`'${cell}`);
+    },
+  );
   test.each([
-    '=1+1',
-    '+1+1',
-    '-1+1',
-    '@SUM(A1)',
-    '\t=1',
-    '\r=1',
-    '\n=1',
-    '＝1',
-    '＋1',
-    '－1',
-    '＠A',
-    '+49 30',
-    '+',
-    '+1234567890123456',
-  ])('%j is made harmless', (cell) => {
-    expect(harmless(cell)).toBe(`'${cell}`);
+    ['\t=1', "'\t'=1"],
+    ['\r\nx', "'\r\nx"],
+    ['a;=1+1', "a;'=1+1"],
+    ['a;; \t@A;-1', "a;; \t'@A;'-1"],
+    ['a\n=1', "a\n'=1"],
+    ['a;"=1+1;b', 'a;"\'=1+1;b'],
+    ['+4930123456;+1+1', "+4930123456;'+1+1"],
+  ])('%j becomes %j, for those who expect ";" or tabs', (cell, expected) => {
+    expect(harmless(cell)).toBe(expected);
   });
-  test.each(['', 'a=1', '+4930123456', '12', ' x', "'=1"])('%j stays', (cell) => {
-    expect(harmless(cell)).toBe(cell);
-  });
+  test.each(['', 'a=1', '+4930123456', 'a;+4930123456', '12', ' x', "'=1", 'a; b=1', 'https://x.example/?a=1'])(
+    '%j stays',
+    (cell) => {
+      expect(harmless(cell)).toBe(cell);
+    },
+  );
   test('no cell is left that begins like one, but for phone numbers', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
-        expect(harmless(text)).toMatch(/^(?:[^=+\-@\t\r\n＝＋－＠]|$|\+\d{1,15}$)/);
+        expect(harmless(text)).toMatch(/^(?:[^=+\-@\t\r\n＝＋－＠]|$|\+\d{1,15}(?:[;\t\r\n]|$))/);
       }),
     );
   });

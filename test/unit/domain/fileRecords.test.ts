@@ -140,6 +140,19 @@ describe('CSV', () => {
     expect(records.filter(({ fault }) => fault)).toEqual([]);
   });
 
+  test.each([1, 5000])('a quote that is closed many lines later takes none of them with it (chunks of %i)', (chunk) => {
+    const rows = (count: number): string => `a,b\n"x,2\n${'y,2\n'.repeat(count)}z",2\n`;
+    expect(csv(rows(18), chunk)).toMatchObject([{ line: 1 }, { line: 2, text: rows(18).slice(4, -1) }]);
+    const records = csv(rows(19), chunk);
+    expect(records[1]).toEqual({
+      line: 2,
+      text: '"x,2',
+      fault: 'runs over more than 20 lines: a quote seems not to be closed',
+    });
+    expect(records.slice(2, -1)).toEqual(Array.from({ length: 19 }, (_, n) => ({ line: n + 3, text: 'y,2' })));
+    expect(records.at(-1)).toMatchObject({ line: 22, fault: expect.stringContaining('quote') });
+  });
+
   test('blank lines before the header are no header', () => {
     expect(csv('\n\na,b\n1,2')).toEqual([
       { line: 3, text: 'a,b' },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { BSON, Decimal128, Double, Int32, Long, ObjectId } from 'bson';
 import fc from 'fast-check';
-import { bsonType, isDate, isId, normalise } from '../../../src/domain/normalise.ts';
+import { bsonType, isBsonNumber, isDate, isId, normalise } from '../../../src/domain/normalise.ts';
 import { printable } from '../../../src/domain/printable.ts';
 
 const evil = JSON.parse('{"__proto__": {"polluted": true}, "constructor": {"prototype": 1}, "a": 1}');
@@ -77,6 +77,12 @@ describe('normalise', () => {
 });
 
 describe('what a value is', () => {
+  test('a number of a class, and nothing else, is a BSON number', () => {
+    for (const value of [new Int32(1), new Double(1), Long.fromNumber(1), Decimal128.fromString('1')])
+      expect(isBsonNumber(value)).toBe(true);
+    for (const value of [1, '1', null, new ObjectId(), { _bsontype: 'Long' }]) expect(isBsonNumber(value)).toBe(false);
+  });
+
   test('ids are strings, finite numbers and ObjectIds', () => {
     expect(['a', '', 1, 1.5, new ObjectId()].map(isId)).toEqual([true, true, true, true, true]);
     expect([Number.NaN, null, undefined, {}, [], new Date(), Long.MAX_VALUE].some(isId)).toBe(false);
