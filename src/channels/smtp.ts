@@ -45,7 +45,7 @@ function troubleLog(channel: string, clock: Clock, logger: Logger): Setup['onTro
     const now = clock.monotonic();
     if (now - (told.get(code) ?? Number.NEGATIVE_INFINITY) < troubleEveryMs) return;
     told.set(code, now);
-    logger.warn('the mail server takes nothing from this channel: its messages wait', { channel, code, message });
+    logger.warn('the mail server refuses this channel, not the mail: what it refuses waits', { channel, code, message });
   };
 }
 
