@@ -89,9 +89,19 @@ export function replyVerdict(error: SmtpError, said: string): SendResult {
   return { kind: 'rejected', code: `smtp_${code}`, message: said };
 }
 
-/** One line for people: `SMTP 550 5.1.1 at RCPT TO: no such user`; `secret` never shows. */
-export function describe(error: SmtpError, secret: string | undefined): string {
-  const hide = (text: string): string => (secret ? text.replaceAll(secret, '***') : text);
+/**
+ * What of a login a reply must not repeat: the password as it is, and as AUTH LOGIN and AUTH PLAIN write it (RFC 4616).
+ * The longest first: one may stand in another. A reply may leave the padding out.
+ */
+export function secretsOf({ user, pass }: { user: string; pass: string }): string[] {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64').replace(/=+$/, '');
+  const written = pass === '' ? [] : [base64(`\0${user}\0${pass}`), base64(pass), pass];
+  return written.toSorted((a, b) => b.length - a.length);
+}
+
+/** One line for people: `SMTP 550 5.1.1 at RCPT TO: no such user`; none of `secrets` ever shows. */
+export function describe(error: SmtpError, secrets: readonly string[]): string {
+  const hide = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
   const { response, command } = error;
   if (response === undefined || response === '') return oneLine(hide(error.message), 200);
   const { code, enhanced, text } = parseReply(response);

@@ -1,5 +1,5 @@
-import { describe as group, expect, test } from '@jest/globals';
-import { replyVerdict, type SmtpError } from '../../../src/channels/smtpAnswer.ts';
+import { expect, describe as group, test } from '@jest/globals';
+import { describe, replyVerdict, type SmtpError, secretsOf } from '../../../src/channels/smtpAnswer.ts';
 
 const refused = (command: string, response: string): SmtpError =>
   Object.assign(new Error('refused'), { code: command === 'DATA' ? 'EMESSAGE' : 'EENVELOPE', command, response });
@@ -34,5 +34,26 @@ group('what is said of the recipient or of the message is the message’s', () =
     ['MAIL FROM', '552 5.3.4 too large', 'smtp_552'],
   ])('%s: %s', (command, response, code) => {
     expect(replyVerdict(refused(command, response), 'said')).toEqual({ kind: 'rejected', code, message: 'said' });
+  });
+});
+
+group('a server that repeats what it was told', () => {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  test.each(['p@ss wörd', 'A', 'ab', 'abc', 'x'.repeat(300)])('shows nothing of the password %j', (pass) => {
+    const secrets = secretsOf({ user: 'app', pass });
+    const written = [pass, base64(pass), base64(`\0app\0${pass}`), base64(`\0app\0${pass}`).replaceAll('=', '')];
+    for (const said of written) {
+      expect(describe(refused('AUTH PLAIN', `501 5.5.2 ${said}`), secrets)).toMatch(
+        /^SMTP 501 5\.5\.2 at AUTH PLAIN: \*\*\*=*$/,
+      );
+      expect(describe(new Error(said), secrets)).toMatch(/^\*\*\*=*$/);
+    }
+  });
+
+  test('shows the user, and all of it where there is no login', () => {
+    expect(describe(refused('AUTH LOGIN', '535 no app'), secretsOf({ user: 'app', pass: 'x' }))).toContain('no app');
+    expect(describe(refused('RCPT TO', '550 no'), secretsOf({ user: 'app', pass: '' }))).toBe(
+      'SMTP 550 at RCPT TO: no',
+    );
   });
 });
