@@ -101,7 +101,7 @@ export class SmtpDriver implements Driver {
     };
     if (!Array.isArray(attachments) || attachments.length > 0) {
       this.#attachments
-        .load(attachments)
+        .load(attachments, () => !handover.settled)
         .then((loaded) => {
           if (!handover.settled) deliver(loaded);
         })
