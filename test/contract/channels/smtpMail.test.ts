@@ -91,6 +91,19 @@ describe('a mail', () => {
     ).toBeLessThan(998);
   });
 
+  it.each(['x', '=?utf-8?Q?a?=', 'a"', 'ü', '👩'])('folds a subject of many %j without spaces', async (unit) => {
+    const subject = unit.repeat(1500 / unit.length);
+    await send({ subject: `Hi ${subject}`, text: 'x' });
+    const lines = headerBlock().split('\r\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(998);
+    expect((await parse(last())).subject).toBe(`Hi ${subject}`);
+  });
+
+  it('turns no writing around by the name of its recipient', async () => {
+    await send({ text: 'x', toName: '\u202eAda\u2066\u2028Byron' });
+    expect((await parse(last())).to).toMatchObject({ value: [{ name: 'Ada Byron' }] });
+  });
+
   it('takes sender and headers of the channel where the row has none; the channel may say more about answers', async () => {
     await channel.close();
     channel = channelAt(server.port, { headers: { 'Auto-Submitted': 'no', 'Reply-To': 'Team <team@a.test>' } });
