@@ -1,6 +1,6 @@
 /** `CHANNEL_<NAME>_<SETTING>`: finds the channels, refuses what is unknown, reads each one's settings. */
 import type { ChannelConfig } from './config.ts';
-import { checkLogin, hosts, mailHeaders, sender, smtpUrl } from './configMail.ts';
+import { checkLogin, hosts, mailHeaders, mailRecipient, sender, smtpUrl } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
 import {
   type AddressField,
@@ -153,7 +153,7 @@ function readChannel(name: string, reader: Reader): ChannelConfig {
       from: reader.read(at('FROM'), mail ? sender : oneLine),
       attachmentHosts: reader.read(at('ATTACHMENT_HOSTS'), hosts),
       allow: reader.read(at('ALLOW'), recipients),
-      redirect: reader.read(at('REDIRECT'), recipient),
+      redirect: reader.read(at('REDIRECT'), mail ? mailRecipient : recipient),
     }),
     headers: reader.read(at('HEADERS'), mail ? mailHeaders : headers) ?? {},
     address: readAddress(name, readDriver, reader),

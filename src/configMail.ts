@@ -1,7 +1,7 @@
 /** What a channel with driver smtp is configured by: server, sender, headers, where attachments may come from. */
 import type { Reader, Spec } from './configSpec.ts';
-import { headersSpec, maskUri } from './configValues.ts';
-import { asciiDomain, isInternational, parseMailbox } from './domain/mailAddress.ts';
+import { headersSpec, maskWrongUri, recipient } from './configValues.ts';
+import { asciiDomain, isInternational, parseAddress, parseMailbox } from './domain/mailAddress.ts';
 
 const options = ['tls', 'name'];
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
@@ -9,10 +9,10 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 /** `tls=none`: no STARTTLS is asked for. `name`: what the service calls itself in EHLO. */
 export const smtpUrl: Spec<string> = {
   allowed:
-    'smtp://[user:password@]host[:587] (STARTTLS is required) or smtps://…[:465]; options: ?tls=none (smtp only), ?name=<own name for EHLO>',
+    'smtp://[user:password@]host[:587] (STARTTLS is required) or smtps://…[:465], ports from 1 to 65535; options: ?tls=none (smtp only), ?name=<own name for EHLO>',
   parse: (text) => {
     if (!URL.canParse(text)) return undefined;
-    const { protocol, hostname, pathname, hash, searchParams } = new URL(text);
+    const { protocol, hostname, port, pathname, hash, searchParams } = new URL(text);
     const given = [...searchParams.keys()];
     const tls = searchParams.get('tls');
     const name = searchParams.get('name');
@@ -20,6 +20,7 @@ export const smtpUrl: Spec<string> = {
     const known = given.every((option) => options.includes(option)) && new Set(given).size === given.length;
     return (protocol === 'smtp:' || protocol === 'smtps:') &&
       /^([\w.-]+|\[[\da-f:.]+\])$/i.test(hostname) &&
+      port !== '0' &&
       (pathname === '' || pathname === '/') &&
       hash === '' &&
       known &&
@@ -28,7 +29,7 @@ export const smtpUrl: Spec<string> = {
       ? text
       : undefined;
   },
-  show: maskUri,
+  show: maskWrongUri,
 };
 
 /** The local part in ASCII: not every server that takes a recipient's mail can answer another one (RFC 6531). */
@@ -38,6 +39,13 @@ export const sender: Spec<string> = {
     const mailbox = parseMailbox(text);
     return mailbox === undefined || isInternational(mailbox.address) ? undefined : text.trim();
   },
+};
+
+/** Where all mail goes instead of to its recipients. */
+export const mailRecipient: Spec<string> = {
+  ...recipient,
+  allowed: 'one mail address, such as tester@example.com',
+  parse: (text) => (parseAddress(text) === undefined ? undefined : text.trim()),
 };
 
 /** Ours: written for each mail, or what would make another mail of it. */

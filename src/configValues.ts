@@ -23,11 +23,18 @@ export function maskUri(uri: string): string {
   );
 }
 
+/** A wrong URI may be half of one, its host forgotten: behind the scheme, nothing is shown that may be of a password. */
+export function maskWrongUri(text: string): string {
+  const [, scheme, rest = ''] = /^([a-z][a-z\d+.-]*:\/\/)(.*)$/is.exec(text) ?? [];
+  if (scheme === undefined) return hidden(text);
+  return /[:@]/.test(rest) ? `${scheme}***` : maskUri(text);
+}
+
 export const mongodbUri: Spec<string> = {
   allowed: 'mongodb://… or mongodb+srv://… of a replica set (special characters in user and password percent-encoded)',
   parse: (text) =>
     /^mongodb(\+srv)?:\/\/([^@/\s]*@)?[^/?@\s]+(\/[^?@\s]*)?(\?\S*)?$/.test(text.trim()) ? text.trim() : undefined,
-  show: maskUri,
+  show: maskWrongUri,
 };
 
 /** DOC "Naming Restrictions": no `/\. "$*<>:|?`, fewer than 64 bytes; and not one of the server's own. */
@@ -50,13 +57,13 @@ export const oneLine = textMatching('text of one line', /^[^\p{Cc}]+$/u);
 export const httpUrl: Spec<string> = {
   allowed: 'an http:// or https:// URL',
   parse: (text) => (URL.canParse(text) && /^https?:\/\//i.test(text) ? text : undefined),
-  show: maskUri,
+  show: maskWrongUri,
 };
 
 export const filePath: Spec<string> = {
   allowed: 'the path of a file, or a file:/// URL',
   parse: (text) => (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) && !/^file:\/\/\//i.test(text) ? undefined : text),
-  show: maskUri,
+  show: maskWrongUri,
 };
 
 export const recipients: Spec<readonly string[]> = {

@@ -24,8 +24,9 @@ const notTried = (code: string, message: string): SendResult => ({ kind: 'retry'
 
 /**
  * What all channels promise, around a driver: never more than `concurrency` messages under way (others wait in order of
- * arrival), a result within `timeoutMs` of a message's first byte, which comes as long after its start at most, an abort
- * that acts at once, `redirect` and `allow`, and a `close` that waits for what is under way, and `timeoutMs` for the driver.
+ * arrival), a result in bounded time (`timeoutMs` from its start until the driver first asks whether bytes may leave, and
+ * again from each time it was told yes: driver smtp asks before the envelope and before the last dot), an abort that acts at
+ * once, `redirect` and `allow`, and a `close` that waits for what is under way, and `timeoutMs` for the driver.
  */
 export class BoundedChannel implements Channel {
   readonly name: string;

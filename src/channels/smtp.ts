@@ -4,6 +4,7 @@ import { ServiceError } from '../domain/errors.ts';
 import { parseMailbox } from '../domain/mailAddress.ts';
 import type { Clock, Logger } from '../domain/ports.ts';
 import type { Driver, Handover } from './handover.ts';
+import { secretsOf } from './smtpAnswer.ts';
 import { AttachmentSource, AttachmentUnavailable } from './smtpAttachments.ts';
 import { Delivery, type Setup } from './smtpDelivery.ts';
 import { composeMail, MailFault } from './smtpMessage.ts';
@@ -45,7 +46,11 @@ function troubleLog(channel: string, clock: Clock, logger: Logger): Setup['onTro
     const now = clock.monotonic();
     if (now - (told.get(code) ?? Number.NEGATIVE_INFINITY) < troubleEveryMs) return;
     told.set(code, now);
-    logger.warn('the mail server takes nothing from this channel: its messages wait', { channel, code, message });
+    logger.warn('the mail server refuses this channel, not the mail: what it refuses waits', {
+      channel,
+      code,
+      message,
+    });
   };
 }
 
@@ -72,7 +77,7 @@ export class SmtpDriver implements Driver {
     this.#setup = {
       pool: new SmtpPool(server, clock),
       defaults: { from, headers },
-      secret: server.login?.pass,
+      secrets: server.login === undefined ? [] : secretsOf(server.login),
       onTrouble: troubleLog(name, clock, logger),
     };
     this.#attachments = new AttachmentSource(attachmentHosts, timeoutMs, clock, dispatcher);
@@ -96,7 +101,7 @@ export class SmtpDriver implements Driver {
     };
     if (!Array.isArray(attachments) || attachments.length > 0) {
       this.#attachments
-        .load(attachments)
+        .load(attachments, () => !handover.settled)
         .then((loaded) => {
           if (!handover.settled) deliver(loaded);
         })

@@ -54,35 +54,54 @@ export function connectVerdict(error: SmtpError, said: string): SendResult | und
 const isTemporary = (code: number): boolean => code >= 400 && code < 500;
 /** RFC 4954, 6: the login is missing, too weak, or expired. RFC 3207, 4: TLS is missing. */
 const loginReplies = new Set([530, 534, 535, 538]);
-/** RFC 3463, 3.2: the address of the recipient is bad for good; 5.1.7 and 5.1.8 speak of the sender's. 5.1.10: RFC 7505. */
+/**
+ * Postfix and others judge the sender, and who may relay, only once they know the recipient. RFC 3463, 3.2: x.1.7 and x.1.8
+ * speak of the sender's address; many say it by the text alone.
+ */
+const senderCode = /^[45]\.1\.[78]$/;
+const senderText =
+  /sender (address rejected|verify failed)|relay(ing)?( access)? (denied|not permitted|not allowed)|unable to relay/i;
+/** RFC 3463, 3.2: the address of the recipient is bad for good. 5.1.10: RFC 7505. */
 const badRecipient = new Set(['5.1.0', '5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10']);
 /** RFC 3463: the message is too large, for the mailbox or the system. RFC 1870 uses 552. */
 const tooLarge = new Set(['5.2.3', '5.3.4']);
 
 /**
  * What a reply to MAIL, RCPT, DATA or the message stands for: 4xx is tried again, 5xx is final. A refused sender or login is
- * the channel's, not the message's. 421 and 503 (the two sides disagree where they are) say nothing of the message either;
- * 421 as the answer to the message itself counts, as every other 4xx there does.
+ * the channel's, not the message's, wherever it is told: that message waits, others are tried. 421 and 503 (the two sides
+ * disagree where they are) say nothing of the message either; 421 as the answer to the message itself counts, as every
+ * other 4xx there does.
  */
 export function replyVerdict(error: SmtpError, said: string): SendResult {
-  const { code, enhanced } = parseReply(error.response ?? '');
+  const { code, enhanced = '', text } = parseReply(error.response ?? '');
   const { command } = error;
   const isMessage = error.code === 'EMESSAGE';
   if (code === 421 && !isMessage) return trouble('smtp_421', said, busyMs);
   if (loginReplies.has(code)) return trouble('login_failed', said);
+  if (senderCode.test(enhanced) || senderText.test(text)) return trouble('sender_refused', said);
   if (code < 500 || code === 503) return { kind: 'retry', code: `smtp_${code}`, message: said, counts: true };
-  const large = code === 552 || tooLarge.has(enhanced ?? '');
+  const large = code === 552 || tooLarge.has(enhanced);
   if (command === 'MAIL FROM' && !large) return trouble('sender_refused', said);
   // A mail has one recipient: the answer to the message can only mean the same.
-  if (badRecipient.has(enhanced ?? '')) {
+  if (badRecipient.has(enhanced)) {
     return { kind: 'rejected', code: 'address_invalid', message: said };
   }
   return { kind: 'rejected', code: `smtp_${code}`, message: said };
 }
 
-/** One line for people: `SMTP 550 5.1.1 at RCPT TO: no such user`; `secret` never shows. */
-export function describe(error: SmtpError, secret: string | undefined): string {
-  const hide = (text: string): string => (secret ? text.replaceAll(secret, '***') : text);
+/**
+ * What of a login a reply must not repeat: the password as it is, and as AUTH LOGIN and AUTH PLAIN write it (RFC 4616).
+ * The longest first: one may stand in another. A reply may leave the padding out.
+ */
+export function secretsOf({ user, pass }: { user: string; pass: string }): string[] {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64').replace(/=+$/, '');
+  const written = pass === '' ? [] : [base64(`\0${user}\0${pass}`), base64(pass), pass];
+  return written.toSorted((a, b) => b.length - a.length);
+}
+
+/** One line for people: `SMTP 550 5.1.1 at RCPT TO: no such user`; none of `secrets` ever shows. */
+export function describe(error: SmtpError, secrets: readonly string[]): string {
+  const hide = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, '***'), text);
   const { response, command } = error;
   if (response === undefined || response === '') return oneLine(hide(error.message), 200);
   const { code, enhanced, text } = parseReply(response);

@@ -34,7 +34,10 @@ const mediaType = /^[\w.+-]+\/[\w.+-]+$/;
 interface Kept {
   content: Promise<Buffer>;
   at: number;
+  /** Its size; until that is known, what it may be at most. */
   bytes: number;
+  /** It is there whole: whoever has less room left than it takes finds out by its size. */
+  isWhole: boolean;
 }
 
 export class AttachmentSource {
@@ -52,13 +55,21 @@ export class AttachmentSource {
     this.#dispatcher = dispatcher;
   }
 
-  /** Throws MailFault for what is refused, AttachmentUnavailable for what did not come. */
-  async load(given: readonly unknown[]): Promise<Attachment[]> {
+  /**
+   * One after the other, so that never more is held than a message may have; no further one once `isWanted` says no.
+   * Throws MailFault for what is refused, AttachmentUnavailable for what did not come.
+   */
+  async load(given: readonly unknown[], isWanted: () => boolean): Promise<Attachment[]> {
     const references = given.map((one, index) => this.#check(one, `attachments[${index}]`));
-    const loaded = await Promise.all(
-      references.map(async ({ href, ...rest }) => ({ ...rest, content: await this.#content(href) })),
-    );
-    if (loaded.reduce((sum, { content }) => sum + content.length, 0) > maxBytes) throw tooLarge();
+    const loaded: Attachment[] = [];
+    let left = maxBytes;
+    for (const { href, ...rest } of references) {
+      if (!isWanted()) break;
+      const content = await this.#content(href, left);
+      left -= content.length;
+      if (left < 0) throw tooLarge();
+      loaded.push({ ...rest, content });
+    }
     return loaded;
   }
 
@@ -92,16 +103,19 @@ export class AttachmentSource {
     };
   }
 
-  #content(href: string): Promise<Buffer> {
+  #content(href: string, limit: number): Promise<Buffer> {
     const now = this.#clock.monotonic();
     this.#forget(now);
     const known = this.#kept.get(href);
-    if (known !== undefined) return known.content;
-    const kept: Kept = { content: this.#fetch(href), at: now, bytes: maxBytes };
+    // what another message asks for with less room left may fail for that message alone
+    if (known !== undefined && (known.isWhole || known.bytes >= limit)) return known.content;
+    const kept: Kept = { content: this.#fetch(href, limit), at: now, bytes: limit, isWhole: false };
+    this.#kept.delete(href);
     this.#kept.set(href, kept);
     kept.content.then(
       (content) => {
         kept.bytes = content.length;
+        kept.isWhole = true;
       },
       () => {
         if (this.#kept.get(href) === kept) this.#kept.delete(href);
@@ -119,7 +133,7 @@ export class AttachmentSource {
     }
   }
 
-  async #fetch(href: string): Promise<Buffer> {
+  async #fetch(href: string, limit: number): Promise<Buffer> {
     try {
       const { statusCode, headers, body } = await request(href, {
         ...(this.#dispatcher === undefined ? {} : { dispatcher: this.#dispatcher }),
@@ -130,8 +144,8 @@ export class AttachmentSource {
       body.on('error', () => undefined);
       try {
         if (statusCode !== 200) throw new AttachmentUnavailable(`HTTP ${statusCode} for ${oneLine(href, 120)}`);
-        if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-        return await readUpTo(body);
+        if (Number(headers['content-length'] ?? 0) > limit) throw tooLarge();
+        return await readUpTo(body, limit);
       } finally {
         body.destroy();
       }
@@ -142,12 +156,12 @@ export class AttachmentSource {
   }
 }
 
-async function readUpTo(body: AsyncIterable<Buffer>): Promise<Buffer> {
+async function readUpTo(body: AsyncIterable<Buffer>, limit: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
     size += chunk.length;
-    if (size > maxBytes) throw tooLarge();
+    if (size > limit) throw tooLarge();
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

@@ -10,8 +10,8 @@ import type { SmtpSession } from './smtpSession.ts';
 export interface Setup {
   pool: SmtpPool;
   defaults: MailDefaults;
-  /** Blanked where a reply repeats it. */
-  secret: string | undefined;
+  /** Blanked where a reply repeats them. */
+  secrets: readonly string[];
   /** Told of what concerns the whole channel. */
   onTrouble: (code: string, message: string) => void;
 }
@@ -38,7 +38,7 @@ export class Delivery implements Wire {
 
   /** `fresh`: a connection that had been waiting was dead. Throws MailFault. */
   start(fresh = false): void {
-    const { pool, secret } = this.#setup;
+    const { pool, secrets } = this.#setup;
     const mail = this.#compose();
     const refusal = pool.refusal();
     if (refusal !== undefined) {
@@ -56,7 +56,7 @@ export class Delivery implements Wire {
           return;
         }
         session.close();
-        const said = describe(error, secret);
+        const said = describe(error, secrets);
         const verdict = connectVerdict(error, said);
         if (error.code === 'EAUTH' && verdict !== undefined) pool.refuse(verdict);
         if (verdict === undefined) this.#handover.lost('connection_failed', said);
@@ -106,9 +106,9 @@ export class Delivery implements Wire {
   }
 
   #failed(session: SmtpSession, error: SmtpError, reused: boolean): void {
-    const { secret } = this.#setup;
+    const { secrets } = this.#setup;
     const handover = this.#handover;
-    const said = describe(error, secret);
+    const said = describe(error, secrets);
     // Anything else is no answer to what was asked (RFC 5321, 4.2.1): nobody knows what it means.
     const { responseCode = 0 } = error;
     const answered = responseCode >= 400 && responseCode < 600;

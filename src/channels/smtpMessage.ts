@@ -2,10 +2,12 @@
 import { createHash } from 'node:crypto';
 import { compile } from 'html-to-text';
 import MailComposer from 'nodemailer/lib/mail-composer';
+import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type MimeNode from 'nodemailer/lib/mime-node';
 import { isInternational, parseAddress, parseMailbox } from '../domain/mailAddress.ts';
 import type { OutboundMessage } from '../domain/ports.ts';
 import type { Attachment } from './smtpAttachments.ts';
+import { withoutMarks } from './text.ts';
 
 /** Final for this message: it cannot be sent as it is. */
 export class MailFault extends Error {
@@ -45,6 +47,9 @@ const asText = compile({
 /** Header values are one line: what would end it is a space. */
 const lineOf = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
 
+/** RFC 5322, 2.1.1: a line has 998 octets at most, and is folded at spaces; what has none for so long is encoded (RFC 2047). */
+const foldable = (text: string): string => (/\S{900}/.test(text) ? encodeWord(text, 'B', 52) : text);
+
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('hex').slice(0, 40);
 
 /** `Message-ID` of a key (RFC 5322, 3.6.4): its SHA-256, cut, at the sender's domain. */
@@ -80,8 +85,8 @@ export function composeMail(
   }
   const node = new MailComposer({
     from: { name: from.name ?? '', address: from.address },
-    to: { name: lineOf(content.toName ?? ''), address: to },
-    subject,
+    to: { name: withoutMarks(content.toName ?? ''), address: to },
+    subject: foldable(subject),
     ...partsOf(content),
     attachments: [...attachments],
     headers: withHeaders(content.headers ?? defaults.headers),

@@ -3,6 +3,9 @@ import type { OutboundMessage } from '../domain/ports.ts';
 /** Control characters, line separators, and what turns the direction of writing around: all that could forge a line. */
 const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;
 
+/** Without any of these: each run of them is a space. */
+export const withoutMarks = (text: string): string => text.replace(unsafe, ' ').trim();
+
 /** One line, safe to print, of at most `limit` characters; a surrogate pair is never cut in two. */
 export function oneLine(text: string, limit: number): string {
   // Cut before the regular expressions run: what comes in may be large.

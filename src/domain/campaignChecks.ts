@@ -6,7 +6,7 @@ import { isDate, normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
 import type { ChannelFacts } from './ports.ts';
 import { printable } from './printable.ts';
-import { compileUnsubscribe } from './unsubscribe.ts';
+import { compileUnsubscribe, lackingLinks } from './unsubscribe.ts';
 import { faultsOf } from './validation.ts';
 
 export interface CheckContext {
@@ -55,6 +55,7 @@ export function checkCampaign(raw: unknown, context: CheckContext): CheckedCampa
     channels: context.channels,
     bulk: own(document, 'transactional') !== true,
     unsubscribe: isPlain(unsubscribe) && (own(unsubscribe, 'url') ?? own(unsubscribe, 'mailto')) !== undefined,
+    lackingLinks: lackingLinks(unsubscribe),
     path: own(document, 'flow') === undefined ? 'template.flow' : 'flow',
   });
   const others = [

@@ -6,10 +6,12 @@ import type { Content } from './model.ts';
 import { isPlain, joinPath, own } from './plain.ts';
 import type { ChannelFacts } from './ports.ts';
 import { type Duration, isPositive, parseDuration } from './timing.ts';
+import { type LinkField, linkUses } from './unsubscribe.ts';
 
 /** What one compilation gathers. */
 export interface Compilation {
   channels: ReadonlyMap<string, ChannelFacts>;
+  lackingLinks: readonly LinkField[];
   faults: Faults;
   /** Channels that are used and configured. */
   used: Map<string, ChannelFacts>;
@@ -123,7 +125,19 @@ function compileOwnContent(
   const { content, faults } = compileContent(written as Content, path);
   for (const fault of faults) compilation.faults.add(fault.code, fault.path, () => fault.message);
   checkNeeds(compilation, written, facts, (at) => path + at, false);
+  checkLinks(compilation, written, path);
   return content ?? noContent;
+}
+
+function checkLinks({ lackingLinks, faults }: Compilation, written: unknown, path: string): void {
+  if (lackingLinks.length === 0) return;
+  for (const use of linkUses(written, path).filter(({ field }) => lackingLinks.includes(field))) {
+    faults.add(
+      'unsubscribe_missing',
+      use.path,
+      () => `prints unsubscribe.${use.field}, and the campaign's unsubscribe has no ${use.field}`,
+    );
+  }
 }
 
 /** Reports the variants of a content that have nothing of what the channel needs; `pathOf` gets their path below the content. */

@@ -11,6 +11,8 @@ export interface Scope {
   campaign: Record<string, unknown>;
   conversation?: Record<string, unknown>;
   event?: Record<string, unknown>;
+  /** How to leave, of this conversation. */
+  unsubscribe?: { url?: string; mailto?: string };
 }
 
 type Render = (template: Template) => string;

@@ -1,10 +1,10 @@
 /** The one pure function that decides what a conversation does: `decide(context, input, now)`. No clock, no driver. */
-import { renderContent } from './content.ts';
+import type { Scope } from './content.ts';
 import { type Decision, Draft, type FlowContext, fail, goOn } from './draft.ts';
 import { evolve } from './evolve.ts';
 import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
 import { conversationId, isObjectId, messageId, partitionOf } from './ids.ts';
-import { asMail } from './mail.ts';
+import { renderMessage } from './mail.ts';
 import type { Contact, Conversation, CounterDelta, InboxEvent, Message, Run } from './model.ts';
 import { type RowResult, recordResult } from './outbox.ts';
 import { absent, inShape } from './shape.ts';
@@ -227,10 +227,8 @@ function produce(
     else draft.moveTo(place);
     return true;
   }
-  const { contact } = state;
-  const scope = scopeOf(context, state);
-  const rendered = asMail(renderContent(message.content, scope, contact.locale), channel, context, {
-    ...{ scope, conversationId: state._id, contact },
+  const rendered = renderMessage(message.content, channel, context, {
+    ...{ scope: scopeOf(context, state), conversationId: state._id },
   });
   if (rendered.kind === 'failed') {
     const error = { code: rendered.reason, message: rendered.message };
@@ -248,7 +246,7 @@ function produce(
   return true;
 }
 
-function scopeOf(context: FlowContext, state: Conversation): Parameters<typeof renderContent>[1] {
+function scopeOf(context: FlowContext, state: Conversation): Scope {
   return {
     contact: state.contact,
     variables: context.variables,

@@ -7,6 +7,7 @@ import type { Flow } from './model.ts';
 import { isPlain, own } from './plain.ts';
 import type { ChannelFacts } from './ports.ts';
 import type { Duration } from './timing.ts';
+import type { LinkField } from './unsubscribe.ts';
 
 export interface CompiledFollowUp {
   /** Time of silence since the message before it. */
@@ -61,6 +62,8 @@ export interface CompileOptions {
   bulk: boolean;
   /** Whether the campaign says how to unsubscribe. */
   unsubscribe: boolean;
+  /** What it does not say of it: content cannot print that. None by default. */
+  lackingLinks?: readonly LinkField[];
   /** What fault paths begin with; `flow` by default. */
   path?: string;
 }
@@ -78,7 +81,9 @@ export function compileFlow(
 ): { flow: CompiledFlow; faults: [] } | { flow?: undefined; faults: Fault[] } {
   const path = options.path ?? 'flow';
   const faults = new Faults();
-  const compilation: Compilation = { channels: options.channels, faults, used: new Map() };
+  const compilation: Compilation = {
+    ...{ channels: options.channels, lackingLinks: options.lackingLinks ?? [], faults, used: new Map() },
+  };
   const sources: unknown = isPlain(flow) ? own(flow, 'stages') : undefined;
   const compiled = Array.isArray(sources) ? compileStages(compilation, sources, `${path}.stages`) : [];
   const stages = new Map(compiled.map((stage) => [stage.id, stage]));

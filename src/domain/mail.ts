@@ -1,32 +1,46 @@
-/** What a message by mail says beside its content. It is settled with the row, so that every try of it is the same mail. */
-import type { RenderResult, Scope } from './content.ts';
+/** What one message says, and as mail beside its content. It is settled with the row: every try of it is the same mail. */
+import { type CompiledContent, type RenderResult, renderContent, type Scope } from './content.ts';
 import type { FlowContext } from './draft.ts';
-import type { Contact, RenderedContent } from './model.ts';
+import type { RenderedContent } from './model.ts';
 import type { ChannelFacts } from './ports.ts';
-import { unsubscribeHeaders } from './unsubscribe.ts';
+import { unsubscribeHeaders, unsubscribeLinks } from './unsubscribe.ts';
 
-/** Adds headers, sender and the recipient's name; anything but mail stays as it is. */
-export function asMail(
-  rendered: RenderResult,
+/**
+ * Renders a content for its channel; it can print `unsubscribe.url` and `unsubscribe.mailto`. Mail also gets headers, sender
+ * and the recipient's name, and is never without a way to leave that the campaign means to give.
+ */
+export function renderMessage(
+  content: CompiledContent,
   channel: ChannelFacts,
   context: Pick<FlowContext, 'unsubscribe' | 'unsubscribeToken'>,
-  message: { scope: Scope; conversationId: string; contact: Contact },
+  { scope, conversationId }: { scope: Scope; conversationId: string },
 ): RenderResult {
-  if (rendered.kind === 'failed' || channel.address !== 'email') return rendered;
+  const isMail = channel.address === 'email';
   const { unsubscribe, unsubscribeToken } = context;
-  const leave =
-    unsubscribe && unsubscribeHeaders(unsubscribe, message.scope, unsubscribeToken?.(message.conversationId));
-  if (leave?.kind === 'failed') return leave;
-  const headers = { ...channel.mail?.headers, ...leave?.headers };
-  const content: RenderedContent = { ...rendered.content };
+  const leave = unsubscribe && unsubscribeLinks(unsubscribe, scope, unsubscribeToken?.(conversationId));
+  if (isMail && leave?.kind === 'failed') return leave;
+  const links = leave?.kind === 'rendered' ? leave.links : undefined;
+  const rendered = renderContent(content, links === undefined ? scope : { ...scope, unsubscribe: links });
+  if (rendered.kind === 'failed' || !isMail) return rendered;
+  return { kind: 'rendered', content: asMail(rendered.content, channel, scope, unsubscribeHeaders(links ?? {})) };
+}
+
+function asMail(
+  rendered: RenderedContent,
+  { mail }: ChannelFacts,
+  { contact }: Scope,
+  leave: Record<string, string>,
+): RenderedContent {
+  const headers = { ...mail?.headers, ...leave };
+  const content = { ...rendered };
   if (Object.keys(headers).length > 0) content.headers = headers;
-  if (channel.mail !== undefined) {
-    content.from = channel.mail.from;
-    const { name } = message.contact;
+  if (mail !== undefined) {
+    content.from = mail.from;
+    const { name } = contact;
     if (typeof name === 'string' && name.trim() !== '')
       content.toName = name.trim().slice(0, maxNameLength).toWellFormed();
   }
-  return { kind: 'rendered', content };
+  return content;
 }
 
 const maxNameLength = 200;

@@ -1,10 +1,10 @@
-/** How to leave: the campaign's `unsubscribe`, as the headers of one message (RFC 2369, RFC 8058). */
+/** How to leave: the campaign's `unsubscribe`, as links for the text and as headers (RFC 2369, RFC 8058) of one message. */
 import type { Scope } from './content.ts';
 import type { Fault } from './errors.ts';
 import { createRenderer, parseTemplate, type Template, TemplateFailure } from './liquid.ts';
 import { parseAddress } from './mailAddress.ts';
 import type { CampaignDocument } from './model.ts';
-import { own } from './plain.ts';
+import { isPlain, joinPath, own } from './plain.ts';
 
 export type Unsubscribe = NonNullable<CampaignDocument['unsubscribe']>;
 
@@ -13,12 +13,18 @@ export interface CompiledUnsubscribe {
   mailto?: Template;
 }
 
-export type HeadersResult =
-  | { kind: 'rendered'; headers: Record<string, string> }
+/** URIs that a mail program may follow, as headers and templates of content have them. */
+export type UnsubscribeLinks = { [field in LinkField]?: string };
+
+export type LinksResult =
+  | { kind: 'rendered'; links: UnsubscribeLinks }
   | { kind: 'failed'; reason: 'template_variable_missing' | 'template_error'; message: string };
 
 const fields = ['url', 'mailto'] as const;
-const tokenUse = /\{[{%][^}]*\btoken\b/;
+export type LinkField = (typeof fields)[number];
+const tokenUse = /\{[{%][^}]*(?<![.\w])token\b/;
+/** Deeper, a content is refused. */
+const maxDepth = 100;
 const hasTemplate = (text: string): boolean => /\{[{%]/.test(text);
 
 /** Parses both; faults have the path `unsubscribe.url` or `unsubscribe.mailto`. `tokens` false: no `{{ token }}` can be made. */
@@ -76,37 +82,57 @@ function mailtoUri(text: string): string | undefined {
 const escapeUri = (uri: string): string =>
   uri.replace(/[^!#$%&'()*+./:;=?@_~\w-]+/g, (characters) => encodeURIComponent(characters));
 
-/** The headers of one message. Mail first: programs without one-click take the first they know. Nothing half-filled comes out. */
-export function unsubscribeHeaders(
-  compiled: CompiledUnsubscribe,
-  scope: Scope,
-  token: string | undefined,
-): HeadersResult {
+/** The links of one message. Nothing half-filled comes out. */
+export function unsubscribeLinks(compiled: CompiledUnsubscribe, scope: Scope, token: string | undefined): LinksResult {
   const render = createRenderer({ ...scope, ...(token === undefined ? {} : { token }) });
-  const links: string[] = [];
+  const links: UnsubscribeLinks = {};
   try {
-    for (const field of ['mailto', 'url'] as const) {
+    for (const field of fields) {
       const template = compiled[field];
       if (template === undefined) continue;
       const uri = link(field, render(template));
       if (uri === undefined) return failed('template_error', `unsubscribe.${field} ${needed[field]}`);
-      links.push(`<${uri}>`);
+      links[field] = uri;
     }
   } catch (error) {
     const missing = error instanceof TemplateFailure && error.missing;
     return failed(missing ? 'template_variable_missing' : 'template_error', `unsubscribe: ${(error as Error).message}`);
   }
-  if (links.length === 0) return { kind: 'rendered', headers: {} };
+  return { kind: 'rendered', links };
+}
+
+/** Mail first: programs without one-click take the first they know. */
+export function unsubscribeHeaders({ url, mailto }: UnsubscribeLinks): Record<string, string> {
+  const links = [mailto, url].filter((uri) => uri !== undefined);
   return {
-    kind: 'rendered',
-    headers: {
-      'List-Unsubscribe': links.join(', '),
-      ...(compiled.url === undefined ? {} : { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
-    },
+    ...(links.length === 0 ? {} : { 'List-Unsubscribe': links.map((uri) => `<${uri}>`).join(', ') }),
+    ...(url === undefined ? {} : { 'List-Unsubscribe-Post': 'List-Unsubscribe=One-Click' }),
   };
 }
 
-const failed = (reason: 'template_variable_missing' | 'template_error', message: string): HeadersResult => ({
+/** The fields of `unsubscribe` that a campaign does not give. */
+export const lackingLinks = (given: unknown): LinkField[] =>
+  fields.filter((field) => !isPlain(given) || own(given, field) === undefined);
+
+/** An output that has no default. */
+const linkUse = {
+  url: /\{\{-?\s*unsubscribe\.url\s*(?:-?\}\}|\|(?!\s*default\b))/,
+  mailto: /\{\{-?\s*unsubscribe\.mailto\s*(?:-?\}\}|\|(?!\s*default\b))/,
+};
+
+/** The strings of a content that print a link whatever happens; behind a tag they may do so only where there is one. */
+export function linkUses(content: unknown, path: string, depth = 0): { path: string; field: LinkField }[] {
+  if (typeof content === 'string') {
+    const isConditional = content.includes('{%');
+    return fields.filter((field) => !isConditional && linkUse[field].test(content)).map((field) => ({ path, field }));
+  }
+  if (depth > maxDepth) return [];
+  if (Array.isArray(content)) return content.flatMap((item, index) => linkUses(item, `${path}[${index}]`, depth + 1));
+  if (!isPlain(content)) return [];
+  return Object.entries(content).flatMap(([key, value]) => linkUses(value, joinPath(path, key), depth + 1));
+}
+
+const failed = (reason: 'template_variable_missing' | 'template_error', message: string): LinksResult => ({
   kind: 'failed',
   reason,
   message,

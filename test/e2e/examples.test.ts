@@ -123,6 +123,12 @@ test('a series of mails goes on while there is silence, each in both parts and a
   expect(welcome?.to).toMatchObject({ value: [{ name: '李雷', address: 'li.lei@mail.example' }] });
   expect(welcome).toMatchObject({ text: expect.stringContaining('your free plan is ready') });
   expect(String(welcome?.html)).toContain('your <b>free</b> plan is ready');
+  const link = /https:\/\/compass\.example\/unsubscribe\/[\w-]{20,}/;
+  for (const { text, html, headers } of mails) {
+    expect(text).toMatch(link);
+    if (html !== false) expect(html).toMatch(link);
+    expect(JSON.stringify(headers.get('list'))).toMatch(link);
+  }
   expect(new Set(mails.map(({ messageId }) => messageId)).size).toBe(mails.length);
   expect(to('nguyen')[0]?.to).toMatchObject({ value: [{ name: 'Nguyễn, Thị Hoa' }] });
 });

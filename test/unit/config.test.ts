@@ -308,6 +308,8 @@ describe('driver smtp', () => {
     ['URL', 'smtp://relay.example?TLS=none'],
     ['URL', 'smtp://relay.example?tls=none&tls=none'],
     ['URL', 'smtp://relay.example?name=a%0d%0aMAIL'],
+    ['URL', 'smtp://relay.example:0'],
+    ['URL', 'smtp://relay.example:65536'],
     ['FROM', 'Compass'],
     ['FROM', 'a@b.example, c@d.example'],
     ['FROM', 'Compass, Inc. <news@compass.example>'],
@@ -328,6 +330,8 @@ describe('driver smtp', () => {
     ['ATTACHMENT_HOSTS', 'a.example,,b.example'],
     ['ATTACHMENT_HOSTS', '*'],
     ['ADDRESS', 'phone'],
+    ['REDIRECT', 'tester'],
+    ['REDIRECT', 'a@b.example, c@d.example'],
   ])('%s %j is refused', (setting, value) => {
     const variable = `CHANNEL_NEWS_${setting}`;
     const faults = faultsOf({ ...mail, [variable]: value });
@@ -359,6 +363,30 @@ describe('driver smtp', () => {
     '%s is fine',
     (url) => expect(load({ ...mail, CHANNEL_NEWS_URL: url }).channels[0]?.url).toBe(url),
   );
+
+  it('takes a redirection to a mail address', () => {
+    const [channel] = load({ ...mail, CHANNEL_NEWS_REDIRECT: ' Tester@example.com ' }).channels;
+    expect(channel?.redirect).toBe('Tester@example.com');
+  });
+
+  it.each([
+    ['smtp://user:s3cret#w0rd', 'smtp://***'],
+    ['smtp://user:p@s3cret/w0rd', 'smtp://***'],
+    ['smtp://user:s3cret@relay.example/w0rd', 'smtp://***'],
+    ['smtp:user:s3cret', '*** (16 characters)'],
+    ['smtp:s3cret://w0rd', '*** (18 characters)'],
+    ['smtp://relay.example?tls=maybe', 'smtp://relay.example?tls=maybe'],
+  ])('a wrong URL %s is shown as %s', (url, shown) => {
+    expect(faultsOf({ ...mail, CHANNEL_NEWS_URL: url })[0]).toContain(`CHANNEL_NEWS_URL is ${shown}; allowed: `);
+  });
+
+  it.each([
+    ['CHANNEL_SMS_URL', 'https://user:s3cret#w0rd'],
+    ['MONGODB_URI', 'mongodb://user:s3cret/w0rd@'],
+  ])('nor does a wrong %s show a password', (name, value) => {
+    const [fault] = faultsOf({ ...sms, [name]: value });
+    expect(fault).toMatch(/:\/\/\*\*\*; allowed/);
+  });
 
   it('shows no password', () => {
     const config = load({

@@ -108,12 +108,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Date"
         },
         "unsubscribe": {
+          "description": "How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.",
           "type": "object",
           "properties": {
             "url": {
+              "description": "An https:// address.",
               "type": "string"
             },
             "mailto": {
+              "description": "A mail address, with ?subject=… or not (RFC 6068).",
               "type": "string"
             }
           },
@@ -350,12 +353,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Record<string, unknown>"
         },
         "unsubscribe": {
+          "description": "How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.",
           "type": "object",
           "properties": {
             "url": {
+              "description": "An https:// address.",
               "type": "string"
             },
             "mailto": {
+              "description": "A mail address, with ?subject=… or not (RFC 6068).",
               "type": "string"
             }
           },
@@ -907,6 +913,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Content": {
       "title": "Content",
+      "description": "Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.",
       "type": "object",
       "properties": {
         "subject": {

@@ -50,8 +50,17 @@ export interface Run {
    * When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.
    */
   endTakenInAt?: Date;
+  /**
+   * How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.
+   */
   unsubscribe?: {
+    /**
+     * An https:// address.
+     */
     url?: string;
+    /**
+     * A mail address, with ?subject=… or not (RFC 6068).
+     */
     mailto?: string;
   };
   template?: {
@@ -122,8 +131,17 @@ export interface CampaignDocument {
   templateVersion?: number;
   flow?: Flow;
   variables?: Record<string, unknown>;
+  /**
+   * How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.
+   */
   unsubscribe?: {
+    /**
+     * An https:// address.
+     */
     url?: string;
+    /**
+     * A mail address, with ?subject=… or not (RFC 6068).
+     */
     mailto?: string;
   };
   version?: number;
@@ -290,6 +308,10 @@ export interface MessageStage {
     [k: string]: string;
   };
 }
+/**
+ * Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.
+ *
+ */
 export interface Content {
   subject?: string;
   text?: string;

@@ -36,6 +36,11 @@ describe('a reply', () => {
     ['450 4.2.1 for the recipient', { onRcpt: () => reply(450, '4.2.1 greylisted') }, again('smtp_450')],
     ['530 for the recipient', { onRcpt: () => reply(530, '5.7.0 login first') }, trouble('login_failed')],
     ['550 5.1.8 for the sender', { onMail: () => reply(550, '5.1.8 bad sender') }, trouble('sender_refused')],
+    [
+      'a sender refused with the recipient',
+      { onRcpt: () => reply(553, '5.7.1 <news@example.org>: Sender address rejected: not owned by user') },
+      trouble('sender_refused'),
+    ],
     ['552 for the sender', { onMail: () => reply(552, '5.3.4 too large') }, final('smtp_552')],
     ['451 for the sender', { onMail: () => reply(451, '4.3.0 later') }, again('smtp_451')],
     ['554 for the message', { onMessage: () => reply(554, '5.6.0 spam') }, final('smtp_554')],

@@ -11,6 +11,7 @@ import type { Channel, OutboundMessage, SendResult } from '../../../src/domain/p
 import { systemClock } from '../../../src/worker/systemClock.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { type MailServer, startMailServer } from '../../support/smtp.ts';
+import { waitFor } from '../../support/waitFor.ts';
 import { config, message, never } from './conformance.ts';
 import { channelAt, from, parse, quiet } from './smtpChannel.ts';
 
@@ -88,6 +89,19 @@ describe('a mail', () => {
           .map((line) => line.length),
       ),
     ).toBeLessThan(998);
+  });
+
+  it.each(['x', '=?utf-8?Q?a?=', 'a"', 'ü', '👩'])('folds a subject of many %j without spaces', async (unit) => {
+    const subject = unit.repeat(1500 / unit.length);
+    await send({ subject: `Hi ${subject}`, text: 'x' });
+    const lines = headerBlock().split('\r\n');
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(998);
+    expect((await parse(last())).subject).toBe(`Hi ${subject}`);
+  });
+
+  it('turns no writing around by the name of its recipient', async () => {
+    await send({ text: 'x', toName: '\u202eAda\u2066\u2028Byron' });
+    expect((await parse(last())).to).toMatchObject({ value: [{ name: 'Ada Byron' }] });
   });
 
   it('takes sender and headers of the channel where the row has none; the channel may say more about answers', async () => {
@@ -207,6 +221,7 @@ describe('attachments', () => {
   let host: string;
   let cert: string;
   let requests: string[];
+  let waiting: (() => void)[];
   beforeAll(async () => {
     const pair = await selfSigned();
     cert = pair.cert;
@@ -215,7 +230,12 @@ describe('attachments', () => {
       if (request.url === '/moved') response.writeHead(302, { location: '/offer.pdf' }).end();
       else if (request.url === '/gone') response.writeHead(404).end();
       else if (request.url === '/huge') response.end(Buffer.alloc(11 * 1024 * 1024));
-      else if (request.url === '/broken') {
+      else if (request.url?.startsWith('/five')) response.end(Buffer.alloc(5 * 1024 * 1024));
+      else if (request.url === '/two') {
+        // the first answer comes with the second
+        waiting.push(() => response.end(Buffer.alloc(2 * 1024 * 1024)));
+        if (waiting.length === 2) for (const answer of waiting) answer();
+      } else if (request.url === '/broken') {
         response.writeHead(200, { 'content-length': '9' }).write('x');
         setImmediate(() => response.destroy());
       } else response.end(Buffer.from(`content of ${request.url}`));
@@ -230,6 +250,7 @@ describe('attachments', () => {
   });
   beforeEach(async () => {
     requests = [];
+    waiting = [];
     await channel.close();
     const url = `smtp://127.0.0.1:${server.port}?tls=none`;
     const settings = config({ driver: 'smtp', url, from, timeoutMs: 10_000, attachmentHosts: [host] });
@@ -299,6 +320,38 @@ describe('attachments', () => {
       kind: 'rejected',
       code: 'attachment_too_large',
     });
+  });
+
+  it('that are too large together are not loaded beyond that', async () => {
+    const files = Array.from({ length: 20 }, (_, n) => ({ href: `https://${host}/five?${n}` }));
+    expect(await attach(...files)).toMatchObject({ kind: 'rejected', code: 'attachment_too_large' });
+    expect(requests).toEqual(['/five?0', '/five?1', '/five?2']);
+    expect(await attach(...files.slice(0, 2))).toMatchObject({ kind: 'sent' });
+    expect(requests).toHaveLength(3);
+  });
+
+  it('that are too large for one message are not for another', async () => {
+    const two = { href: `https://${host}/two` };
+    const full = attach(...[0, 1].map((n) => ({ href: `https://${host}/five?${n}` })), two);
+    await waitFor(() => requests.length === 3, { what: 'the last of them to be asked for' });
+    expect(await attach(two)).toMatchObject({ kind: 'sent' });
+    expect(await full).toMatchObject({ kind: 'rejected', code: 'attachment_too_large' });
+  });
+
+  it('are no longer loaded for a message whose time is up', async () => {
+    await channel.close();
+    const settings = { driver: 'smtp', url: `smtp://127.0.0.1:${server.port}?tls=none`, from } as const;
+    const driver = new SmtpDriver(config({ ...settings, attachmentHosts: [host] }), {
+      ...{ clock: systemClock, logger: quiet, dispatcher: new Agent({ connect: { ca: cert } }) },
+    });
+    channel = new BoundedChannel(config({ ...settings, timeoutMs: 1000 }), driver, systemClock);
+    const late = attach({ href: `https://${host}/two` }, { href: `https://${host}/offer.pdf` });
+    expect(await late).toMatchObject({ kind: 'retry', code: 'timeout' });
+    for (const answer of waiting) answer();
+    // what would follow it is asked for before this is
+    await attach({ href: `https://${host}/two` });
+    await attach({ href: `https://${host}/a/logo.png` });
+    expect(requests).not.toContain('/offer.pdf');
   });
 
   it('that are larger than the server takes are refused before they are sent, and the connection serves on', async () => {

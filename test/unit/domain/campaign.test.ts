@@ -118,6 +118,21 @@ describe('checkCampaign', () => {
     expect(faultsOf(campaign({ flow, transactional: true }))).toEqual({});
   });
 
+  test('content that prints a link needs a campaign that has it', () => {
+    const printing = (field: string) => ({ text: `{{ unsubscribe.${field} }}` });
+    const followUps = [{ after: 'P1D', content: { text: 'x', locales: { de: printing('mailto') } } }];
+    const flow = { stages: [{ ...stages[0], channel: 'mail', content: printing('url'), followUps }] };
+    expect(faultsOf(campaign({ flow, unsubscribe: { url: 'https://a.test', mailto: 'stop@a.test' } }))).toEqual({});
+    expect(faultsOf(campaign({ flow, unsubscribe: { url: 'https://a.test' } }))).toEqual({
+      'flow.stages[0].followUps[0].content.locales.de.text':
+        "unsubscribe_missing: prints unsubscribe.mailto, and the campaign's unsubscribe has no mailto",
+    });
+    expect(Object.keys(faultsOf(campaign({ flow, transactional: true })))).toEqual([
+      'flow.stages[0].content.text',
+      'flow.stages[0].followUps[0].content.locales.de.text',
+    ]);
+  });
+
   test('given a list that is too long, then its elements are not checked as well', () => {
     const many = Array.from({ length: 501 }, (_, index) => ({ ...stages[0], id: `s${index}`, channel: 'fax' }));
     expect(Object.keys(faultsOf(campaign({ flow: { stages: many } })))).toEqual(['flow.stages']);

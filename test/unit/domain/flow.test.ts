@@ -36,7 +36,7 @@ function accepted(stages: unknown[], over: Partial<typeof options> = {}): Compil
   return flow;
 }
 /** `code path` of every fault. */
-const faultsOf = (stages: unknown, over: Partial<typeof options> = {}): string[] =>
+const faultsOf = (stages: unknown, over: Parameters<typeof compile>[1] = {}): string[] =>
   compile(stages, over).faults.map(({ code, path }) => `${code} ${path}`);
 const messagesOf = (stages: unknown, over: Partial<typeof options> = {}): string[] =>
   compile(stages, over).faults.map((fault) => fault.message);
@@ -364,6 +364,12 @@ describe('channels and content', () => {
     expect(faultsOf(stages, { unsubscribe: false, bulk: false })).toEqual([]);
     expect(faultsOf(stages)).toEqual([]);
     expect(faultsOf([message('a')], { unsubscribe: false })).toEqual([]);
+  });
+
+  test('content prints no link that the campaign lacks', () => {
+    const stages = [message('a', { content: { text: '{{ unsubscribe.url }} {{ unsubscribe.mailto }}' } })];
+    expect(faultsOf(stages)).toEqual([]);
+    expect(faultsOf(stages, { lackingLinks: ['mailto'] })).toEqual(['unsubscribe_missing flow.stages[0].content.text']);
   });
 });
 
