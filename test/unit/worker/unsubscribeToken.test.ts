@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { openUnsubscribeToken, unsubscribeTokens } from '../../../src/worker/unsubscribeToken.ts';
@@ -25,4 +26,17 @@ test('a token that was changed, cut or made up names nothing; nothing of the id 
     expect(openUnsubscribeToken(key, token.slice(0, at))).toBeUndefined();
   }
   for (const made of ['', '...', 'AAAA', '😀'.repeat(20)]) expect(openUnsubscribeToken(key, made)).toBeUndefined();
+});
+
+test('the code that docs/mail.md gives to whoever serves the link opens tokens, and nothing else', async () => {
+  const page = await readFile(new URL('../../../docs/mail.md', import.meta.url), 'utf8');
+  const [, code = ''] = /```js\n([\s\S]*?)```/.exec(page) ?? [];
+  const { conversationOf } = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
+    conversationOf: (token: string, hashKey: string) => string | undefined;
+  };
+  const token = unsubscribeTokens(key)('spring:Zoë');
+  expect(conversationOf(token, key)).toBe('spring:Zoë');
+  expect(conversationOf(token, `${key}!`)).toBeUndefined();
+  expect(conversationOf(token.slice(0, -2), key)).toBeUndefined();
+  expect(conversationOf('', key)).toBeUndefined();
 });
