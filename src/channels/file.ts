@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Clock, SendResult } from '../domain/ports.ts';
 import type { Driver, Handover } from './handover.ts';
@@ -16,12 +17,19 @@ async function sync(file: FileHandle): Promise<void> {
   }
 }
 
-/** True when the file ends within a line, as after a crash or a full disk. */
+/** A write of another process takes no longer as a rule: what ends within a line for so long was not finished. */
+const tornMs = 250;
+
+/** True when the file ends within a line, as after a crash or a full disk; not while somebody else writes. */
 async function endsTorn(file: FileHandle): Promise<boolean> {
-  const stat = await file.stat();
-  if (!stat.isFile() || stat.size === 0) return false;
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, stat.size - 1);
-  return bytesRead === 1 && buffer[0] !== newline;
+  for (let seen = -1; ; await sleep(tornMs)) {
+    const stat = await file.stat();
+    if (!stat.isFile() || stat.size === 0) return false;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, stat.size - 1);
+    if (bytesRead === 0 || buffer[0] === newline) return false;
+    if (stat.size === seen) return true;
+    seen = stat.size;
+  }
 }
 
 /** Bytes written so far; a write that failed half-way leaves `done` behind. */

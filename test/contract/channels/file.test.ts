@@ -63,6 +63,16 @@ describe('file', () => {
     await rig.dispose();
   });
 
+  it('waits for the line that somebody else is about to finish, and leaves no empty one behind', async () => {
+    const rig = await make();
+    await appendFile(rig.path, '{"half":');
+    const sending = rig.channel.send(message(1), never());
+    await appendFile(rig.path, 'true}\n');
+    await sending;
+    expect((await rig.arrived()).map((line) => Object.keys(JSON.parse(line) as object)[0])).toEqual(['half', 'at']);
+    await rig.dispose();
+  });
+
   it('keeps the lines of several writers whole', async () => {
     const rig = await make();
     const writers = [rig.channel, openChannel(rig.path), openChannel(rig.path)];
