@@ -8,6 +8,7 @@ import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel } from '../../../src/domain/ports.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
+import { waitFor } from '../../support/waitFor.ts';
 import { config, describeChannel, message, never, type Rig } from './conformance.ts';
 
 const openChannel = (url: string, given: Partial<ChannelConfig> = {}): Channel =>
@@ -67,6 +68,8 @@ describe('file', () => {
     const rig = await make();
     await appendFile(rig.path, '{"half":');
     const sending = rig.channel.send(message(1), never());
+    // by then it has looked
+    await waitFor(async () => (await readFile(rig.path, 'utf8')).length > 0, { what: 'the half line' });
     await appendFile(rig.path, 'true}\n');
     await sending;
     expect((await rig.arrived()).map((line) => Object.keys(JSON.parse(line) as object)[0])).toEqual(['half', 'at']);
