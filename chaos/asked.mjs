@@ -10,9 +10,9 @@ const everybody = {
 };
 const followUps = ['intro/1', 'intro/2'];
 
-/** A campaign that had so long without a fault of the whole reached somebody, ms: a take-over, twice, and some more. */
-const aliveMs = 20_000;
-/** From the end of such a fault until all is as before, ms: a process starts and joins, and takes over who was lost meanwhile. */
+/** A campaign that had so long without any fault reached somebody, ms. */
+const aliveMs = 10_000;
+/** From the end of a fault until all is as before, ms: a process starts and joins, and takes over who was lost meanwhile. */
 const recoveryMs = 8_000;
 /** The clock of a decision may be so much older than its write. */
 const decidedMs = 1_000;
@@ -20,7 +20,7 @@ const decidedMs = 1_000;
 /**
  * @param campaigns see `Traffic.campaigns`; `replied`: conversations that were replied to.
  * @param documents, runs, conversations what is stored, by id; `got`: by conversation, a set of `<stage>/<step>`.
- * @param disturbed spans `{ from, to }` of faults in which nobody can be expected to do anything.
+ * @param disturbed spans `{ from, to }` of faults: whoever has the campaign may have been lost in any of them.
  * @returns lists of what is wrong, and how many campaigns had to reach somebody before they were ended.
  */
 export function judgeAsked({ campaigns, replied, documents, runs, conversations, got, disturbed }) {

@@ -42,7 +42,7 @@ async function failCommand({ set }, mode, data) {
 
 const unlessMet = (met) => (met > 0 ? undefined : nothing);
 
-const ofServers = { alone: 'servers', servers: true, stops: true, deafens: true };
+const ofServers = { alone: 'servers', servers: true, deafens: true };
 const everyone = (workers) => Array.from({ length: workers.count }, (_, index) => index);
 
 const worker =
@@ -52,7 +52,7 @@ const worker =
 /**
  * By name: how to draw its particulars from the seed, and how to do it; it returns `nothing` when it met nothing to fail.
  * `alone`: no two of a group at a time; of `servers` more would leave no majority, others would end each other.
- * `servers`: the database may be out of reach for everybody. `stops`: nobody can be expected to send anything.
+ * `servers`: the database may be out of reach for everybody.
  * `deafens`: workers may learn late of what they lost.
  */
 export const kinds = {
@@ -102,7 +102,7 @@ export const kinds = {
     },
   },
   'cut all workers off': {
-    ...{ stops: true, deafens: true },
+    deafens: true,
     draw: (_, random) => ({ kind: random.pick(['cut', 'reset']), ms: random.int(500, 6000) }),
     async run({ network, workers }, { kind, ms }) {
       const end = workers.begin('cut off', everyone(workers));
@@ -215,7 +215,7 @@ export const kinds = {
     run: ({ restoreCampaigns }, { leaves, ms }) => restoreCampaigns({ leaves, ms }),
   },
   'sending is stopped for all': {
-    ...{ alone: 'sending', stops: true },
+    ...{ alone: 'sending' },
     draw: (_, random) => ({ ms: random.int(3000, 8000) }),
     async run({ db, sendingStops }, { ms }) {
       const set = (sending) =>
@@ -228,7 +228,7 @@ export const kinds = {
     },
   },
   'the provider misbehaves': {
-    ...{ alone: 'provider', stops: true },
+    ...{ alone: 'provider' },
     draw: (_, random) => ({
       mood: random.pick(Object.keys(moods)),
       channel: random.pick(['phone', 'alert']),

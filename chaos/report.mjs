@@ -1,6 +1,8 @@
 // What a run tells at its end, and what of it is a failure.
 
 /** At least so many messages a minute, or next to nothing was tried. */
+/** Minutes of a run with so many calms that a campaign is ended in one of them. */
+const leastForCalm = 10;
 const leastMessages = 100;
 
 /** One a minute is tried; some meet a database that is away. */
@@ -56,6 +58,7 @@ function tooLittle({ minutes, faults, verdict, meanwhile, world, counts }) {
     ...(kills > 1 && counts.takeOvers === 0 ? { 'workers were killed, and nobody was taken over': kills } : {}),
     ...(gaps > 2 && counts.positionsLost === 0 ? { 'positions fell off, and nobody noticed': gaps } : {}),
     ...(meanwhile.times < leastAudits(minutes) ? { 'hardly any audit while everything failed': meanwhile.times } : {}),
+    ...(minutes >= leastForCalm && verdict.figures.endedAlive === 0 ? { 'no campaign was ended in a calm': 0 } : {}),
     ...(verdict.figures.taken < leastMessages * minutes ? { 'hardly any messages': verdict.figures.taken } : {}),
   };
 }

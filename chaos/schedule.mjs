@@ -6,6 +6,10 @@ export const faultNames = Object.keys(kinds);
 /** These stop everybody for a while: once in so many rounds of the bag. */
 const rare = { 'positions fall off the oplog': 4, 'campaigns are dropped and put back': 4 };
 
+/** At the end of each such span nothing begins for a while, ms: what works has to show then that it does. */
+const calm = { everyMs: 180_000, lastsMs: 35_000 };
+const isCalm = (at) => at % calm.everyMs > calm.everyMs - calm.lastsMs;
+
 /**
  * The schedule of a seed: `[{ at, name, particulars }]`, `at` in ms from the start. Kinds come from a bag that is filled
  * again when it is empty, so each has its turn in a short run too.
@@ -16,6 +20,7 @@ export function schedule(world, random, { totalMs, everyMs }) {
   let round = 0;
   const freeAt = {};
   for (let at = everyMs; at < totalMs; at += everyMs * (0.4 + 1.2 * random.next())) {
+    if (isCalm(at)) continue;
     if (bag.length === 0) {
       bag = random.shuffled(faultNames.filter((name) => round % (rare[name] ?? 1) === 0));
       round += 1;

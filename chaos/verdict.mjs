@@ -46,7 +46,7 @@ export async function judge({ db, provider, traffic, workers, spans = [], sendin
     stills: [...workers.troubles.filter(({ from }) => from), ...of('deafens')],
   };
   const repeats = judgeRepeats(repeated, losses, { inDoubt, leaseTtlMs });
-  const disturbed = of('stops');
+  const disturbed = spans.map(({ from, to }) => ({ from, to }));
   const { judgedAlive, faults } = await asked(db, traffic, rows, provider, { atMostOnce, disturbed });
   return {
     figures: {

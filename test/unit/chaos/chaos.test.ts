@@ -71,6 +71,11 @@ describe('the schedule of faults', () => {
     expect(JSON.stringify(plan(7, 5))).not.toBe(JSON.stringify(plan(8, 5)));
   });
 
+  it('has a calm at the end of every three minutes, in which nothing begins', () => {
+    for (let seed = 0; seed < 50; seed++)
+      for (const { at } of plan(seed, 20)) expect(at % 180_000).toBeLessThanOrEqual(145_000);
+  });
+
   it('has every kind in a run of ninety seconds', () => {
     for (let seed = 0; seed < 50; seed++)
       expect([seed, new Set(plan(seed, 1.5).map(({ name }) => name)).size]).toEqual([seed, faultNames.length]);
