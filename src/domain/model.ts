@@ -82,7 +82,6 @@ export interface RenderedContent {
   headers?: Record<string, string>;
 }
 
-export type MessageStatus = Message['status'];
 export type SkipReason = NonNullable<Message['reason']>;
 
 /** Flat counter deltas by dotted path: `active`, `messages.sent`, `stages.intro.entered`, `reasons.retries_exhausted`, `pending`. */

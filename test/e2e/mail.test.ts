@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import type { Document } from 'mongodb';
-import { openUnsubscribeToken } from '../../src/worker/unsubscribeToken.ts';
+import { conversationOf } from '../support/conversationOf.ts';
 import { type Cutter, startCutter } from '../support/cutter.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Arrived, type MailServer, reply, startMailServer } from '../support/smtp.ts';
@@ -120,7 +120,7 @@ test('mails arrive once as they were meant, or twice as the same mail; who leave
   const seen = `https://compass.example/u/${byWeb}`;
   expect(mail.text).toBe(`Hello Jörg Müller\n.\nBye ${seen}`);
   expect(mail.html).toBe(`<p>Hello <b>Jörg Müller</b> <a href="${seen}">Leave</a></p>`);
-  const conversation = openUnsubscribeToken(hashKey, byWeb ?? '');
+  const conversation = conversationOf(byWeb ?? '', hashKey);
   expect(conversation).toBe('spring:joerg');
 
   const conversations = database.db.collection<Document>('conversation_states');
