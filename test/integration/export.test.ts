@@ -144,6 +144,7 @@ describe('export', () => {
     await using _ = await failCommand(database.client, {
       failCommands: ['find'],
       appName: 'communication-base cli',
+      namespace: `${database.name}.conversation_states`,
       errorCode: 13,
       times: 'alwaysOn',
     });

@@ -346,6 +346,7 @@ describe('when the snapshot is gone', () => {
     await of('conversation_states').insertMany([conversation(`${id}:a`), conversation(`${id}:b`)], unchecked);
     await using _ = await failCommand(database.client, {
       ...{ failCommands: ['aggregate'], appName: 'communication-base cli', errorCode: 239 },
+      namespace: `${database.name}.conversation_states`,
     });
     const found = await told(id);
     expect(found).toMatchObject({ consistency, conversations: { total: 2 } });

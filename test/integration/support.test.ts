@@ -31,3 +31,33 @@ test('failCommand hits only the client it names', async () => {
   await expect(aimed.db.collection('c').insertOne({ ok: false })).rejects.toMatchObject({ code: 11_602 });
   await aimed.db.collection('c').insertOne({ ok: true });
 });
+
+test('failCommand hits only the collection it names, and one at a time of those who want it', async () => {
+  await using mine = await testDatabase('fail', { appName: 'like others' });
+  await using other = await testDatabase('fail', { appName: 'like others' });
+  const point = await failCommand(mine.client, {
+    ...{
+      appName: 'like others',
+      namespace: `${mine.name}.c`,
+      failCommands: ['find'],
+      errorCode: 13,
+      times: 'alwaysOn',
+    },
+  });
+  const next = failCommand(other.client, {
+    ...{
+      appName: 'like others',
+      namespace: `${other.name}.c`,
+      failCommands: ['find'],
+      errorCode: 13,
+      times: 'alwaysOn',
+    },
+  });
+  await expect(mine.db.collection('c').findOne()).rejects.toMatchObject({ code: 13 });
+  expect(await other.db.collection('c').findOne()).toBeNull();
+  expect(await mine.db.collection('d').findOne()).toBeNull();
+  await point.off();
+  await using _ = await next;
+  await expect(other.db.collection('c').findOne()).rejects.toMatchObject({ code: 13 });
+  expect(await mine.db.collection('c').findOne()).toBeNull();
+});

@@ -200,6 +200,7 @@ describe('watch', () => {
     await using _ = await failCommand(database.client, {
       failCommands: ['find'],
       appName: 'communication-base cli',
+      namespace: `${database.name}.campaigns`,
       errorCode: 2,
       times: 'alwaysOn',
     });
@@ -215,6 +216,7 @@ describe('watch', () => {
     const fault = await failCommand(database.client, {
       failCommands: ['find'],
       appName: 'communication-base cli',
+      namespace: `${database.name}.campaigns`,
       errorCode: 11600,
       times: 'alwaysOn',
     });

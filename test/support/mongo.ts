@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Db, type Document, MongoClient, type MongoClientOptions } from 'mongodb';
+import { waitFor } from './waitFor.ts';
 
 export interface TestDatabase {
   client: MongoClient;
@@ -37,6 +38,8 @@ export interface FailCommand {
   failCommands: string[];
   /** Aims at the clients that call themselves so (`appName` of MongoClient); always give one, the server is shared. */
   appName: string;
+  /** And at this collection, `<database>.<name>`; where others who run meanwhile call themselves so too. */
+  namespace?: string;
   /** How many commands fail; default 1. */
   times?: number | 'alwaysOn';
   errorCode?: number;
@@ -47,15 +50,32 @@ export interface FailCommand {
   blockTimeMS?: number;
 }
 
-/**
- * Makes the server fail commands (fail point `failCommand`). The server has one such point: a second call replaces the
- * first, so tests that use it do not overlap in one run of the server. Switch it off with what is returned.
- */
+/** A test that died with it holds the fail point no longer, ms. */
+const longestHeldMs = 60_000;
+
+/** The server has one such point, and test files run side by side: whoever wants it waits until it is free. */
+async function holdFailPoint(client: MongoClient): Promise<() => Promise<void>> {
+  const locks = client.db('test_locks').collection<{ _id: string; until: Date }>('locks');
+  await waitFor(
+    // refused as a duplicate while somebody holds it
+    () =>
+      locks.updateOne(
+        { _id: 'failCommand', until: { $lt: new Date() } },
+        { $set: { until: new Date(Date.now() + longestHeldMs) } },
+        { upsert: true },
+      ),
+    { timeoutMs: 2 * longestHeldMs, intervalMs: 50, what: 'the fail point of the server to be free' },
+  );
+  return async () => void (await locks.deleteOne({ _id: 'failCommand' }));
+}
+
+/** Makes the server fail commands (fail point `failCommand`). Switch it off with what is returned. */
 export async function failCommand(
   client: MongoClient,
   { times = 1, blockTimeMS, ...data }: FailCommand,
 ): Promise<{ off(): Promise<void>; [Symbol.asyncDispose](): Promise<void> }> {
   const admin = client.db('admin');
+  let release: (() => Promise<void>) | undefined = await holdFailPoint(client);
   const block: Document = blockTimeMS === undefined ? {} : { blockConnection: true, blockTimeMS };
   await admin.command({
     configureFailPoint: 'failCommand',
@@ -63,7 +83,11 @@ export async function failCommand(
     data: { ...data, ...block },
   });
   const off = async (): Promise<void> => {
+    if (release === undefined) return;
+    const free = release;
+    release = undefined;
     await admin.command({ configureFailPoint: 'failCommand', mode: 'off' });
+    await free();
   };
   return { off, [Symbol.asyncDispose]: off };
 }
