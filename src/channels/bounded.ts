@@ -1,5 +1,6 @@
 import type { ChannelConfig } from '../config.ts';
 import type { Channel, Clock, OutboundMessage, SendResult } from '../domain/ports.ts';
+import { mailOf, needsOf } from './facts.ts';
 import { type Driver, Handover } from './handover.ts';
 import { describeError } from './text.ts';
 
@@ -8,14 +9,6 @@ function normalForm(address: string): string {
   const text = address.trim().toLowerCase();
   return /^\+[\d\s().-]+$/.test(text) ? text.replace(/[^+\d]/g, '') : text;
 }
-
-/** A subject alone says nothing, and mail has no place for `body`. */
-export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] =>
-  driver === 'smtp' ? ['text', 'html'] : ['text', 'html', 'body'];
-
-/** What the rows of a channel that writes mail settle. */
-export const mailOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail'> =>
-  driver === 'smtp' && from !== undefined ? { mail: { from, headers } } : {};
 
 const always = (): boolean => true;
 

@@ -1,13 +1,12 @@
 /** Drivers by name behind the one `Channel` port. */
 import type { ChannelConfig } from '../config.ts';
 import { ServiceError } from '../domain/errors.ts';
-import type { Channel, ChannelFacts, Clock, Logger } from '../domain/ports.ts';
-import { BoundedChannel, mailOf, needsOf } from './bounded.ts';
+import type { Channel, Clock, Logger } from '../domain/ports.ts';
+import { BoundedChannel } from './bounded.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
 import { HttpDriver } from './http.ts';
-import { SmtpDriver } from './smtp.ts';
 
 export type { ChannelConfig } from '../config.ts';
 
@@ -31,12 +30,15 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
   };
 }
 
-function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Driver {
+async function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Promise<Driver> {
   switch (config.driver) {
     case 'http':
       return new HttpDriver(config, clock);
-    case 'smtp':
+    case 'smtp': {
+      // with libraries as large as a third of the worker
+      const { SmtpDriver } = await import('./smtp.ts');
       return new SmtpDriver(config, { clock, logger });
+    }
     case 'console':
       return new ConsoleDriver(clock, consoleWriter(write));
     case 'file': {
@@ -49,8 +51,8 @@ function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDe
 }
 
 /** Opens nothing yet: connections and files come with the first message. Throws ServiceError `config_invalid`. */
-export function createChannel(config: ChannelConfig, dependencies: ChannelDependencies): Channel {
-  const channel = new BoundedChannel(config, createDriver(config, dependencies), dependencies.clock);
+export async function createChannel(config: ChannelConfig, dependencies: ChannelDependencies): Promise<Channel> {
+  const channel = new BoundedChannel(config, await createDriver(config, dependencies), dependencies.clock);
   if (config.redirect !== undefined || config.allow !== undefined) {
     dependencies.logger.warn('the channel is set up for a test stage: not every message reaches its recipient', {
       channel: config.name,
@@ -62,18 +64,10 @@ export function createChannel(config: ChannelConfig, dependencies: ChannelDepend
 }
 
 /** All channels by name. Throws ServiceError `config_invalid`. */
-export function createChannels(
+export async function createChannels(
   configs: readonly ChannelConfig[],
   dependencies: ChannelDependencies,
-): ReadonlyMap<string, Channel> {
-  return new Map(configs.map((config) => [config.name, createChannel(config, dependencies)]));
-}
-
-/** What the domain has to know of the channels, without opening any: for checks outside a worker. */
-export function channelFacts(configs: readonly ChannelConfig[]): ReadonlyMap<string, ChannelFacts> {
-  const facts = (config: ChannelConfig): ChannelFacts => {
-    const { name, address, delivery, attempts, giveUpMs } = config;
-    return { name, address, delivery, attempts, giveUpMs, needs: needsOf(config), ...mailOf(config) };
-  };
-  return new Map(configs.map((config) => [config.name, facts(config)]));
+): Promise<ReadonlyMap<string, Channel>> {
+  const channels = await Promise.all(configs.map((config) => createChannel(config, dependencies)));
+  return new Map(channels.map((channel) => [channel.name, channel]));
 }

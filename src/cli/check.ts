@@ -1,5 +1,5 @@
 /** A campaign file against everything the worker would refuse it for. */
-import { channelFacts } from '../channels/index.ts';
+import { channelFacts } from '../channels/facts.ts';
 import type { Config } from '../config.ts';
 import { checkCampaign } from '../domain/campaign.ts';
 import type { Fault } from '../domain/errors.ts';

@@ -34,7 +34,7 @@ export async function startMember(deps: MemberDeps): Promise<RunningMember> {
     await client.close().catch(() => {});
   };
   try {
-    channels = createChannels(config.channels, { clock, logger });
+    channels = await createChannels(config.channels, { clock, logger });
     const member = new Member(deps, { newGeneration: () => newGeneration(deps, client, channels), close });
     await member.start();
     return member;

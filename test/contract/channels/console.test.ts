@@ -13,7 +13,7 @@ async function make(given: Partial<ChannelConfig> = {}): Promise<Rig & { lines: 
     if (broken) throw new Error('EPIPE');
     lines.push(line);
   };
-  const channel: Channel = createChannel(config({ driver: 'console', ...given }), {
+  const channel: Channel = await createChannel(config({ driver: 'console', ...given }), {
     clock: manualClock(),
     logger: recordingLogger(),
     write,

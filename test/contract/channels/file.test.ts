@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
+import { BoundedChannel } from '../../../src/channels/bounded.ts';
+import { FileDriver } from '../../../src/channels/file.ts';
 import { createChannel } from '../../../src/channels/index.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel } from '../../../src/domain/ports.ts';
@@ -11,8 +13,10 @@ import { recordingLogger } from '../../support/fakes.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { config, describeChannel, message, never, type Rig } from './conformance.ts';
 
-const openChannel = (url: string, given: Partial<ChannelConfig> = {}): Channel =>
-  createChannel(config({ driver: 'file', url, ...given }), { clock: manualClock(), logger: recordingLogger() });
+function openChannel(url: string, given: Partial<ChannelConfig> = {}): Channel {
+  const clock = manualClock();
+  return new BoundedChannel(config({ driver: 'file', url, ...given }), new FileDriver(url, clock), clock);
+}
 
 const lines = async (path: string): Promise<string[]> => {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -142,9 +146,9 @@ describe('file', () => {
     await rig.dispose();
   });
 
-  it('refuses to be made without a place', () => {
+  it('refuses to be made without a place', async () => {
     const { url: _, ...without } = config({ driver: 'file', url: 'x' });
-    const make = (): Channel => createChannel(without, { clock: manualClock(), logger: recordingLogger() });
-    expect(make).toThrow('driver file needs the path of a file');
+    const made = createChannel(without, { clock: manualClock(), logger: recordingLogger() });
+    await expect(made).rejects.toThrow('driver file needs the path of a file');
   });
 });

@@ -4,7 +4,9 @@ import { createHash } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createChannel, createChannels } from '../../../src/channels/index.ts';
+import { BoundedChannel } from '../../../src/channels/bounded.ts';
+import { HttpDriver } from '../../../src/channels/http.ts';
+import { createChannels } from '../../../src/channels/index.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel, Clock, SendResult } from '../../../src/domain/ports.ts';
 import { systemClock } from '../../../src/worker/systemClock.ts';
@@ -14,8 +16,10 @@ import { type Sink, startSink } from '../../support/sink.ts';
 import { waitFor } from '../../support/waitFor.ts';
 import { config, describeChannel, message, never, type Rig } from './conformance.ts';
 
-const openChannel = (url: string, clock: Clock, given: Partial<ChannelConfig> = {}): Channel =>
-  createChannel(config({ driver: 'http', url, ...given }), { clock, logger: recordingLogger() });
+function openChannel(url: string, clock: Clock, given: Partial<ChannelConfig> = {}): Channel {
+  const settings = config({ driver: 'http', url, ...given });
+  return new BoundedChannel(settings, new HttpDriver(settings, clock), clock);
+}
 
 /** Holds the next requests until `count` of them are there at once. */
 function gather(sink: Sink, count: number): void {
@@ -339,9 +343,9 @@ describe('http', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('makes all configured channels, by name, and warns of those set up for tests', () => {
+  it('makes all configured channels, by name, and warns of those set up for tests', async () => {
     const logger = recordingLogger();
-    const channels = createChannels(
+    const channels = await createChannels(
       [config({ driver: 'http', url: sink.url }), config({ name: 'sms', redirect: '+49170' })],
       { clock, logger, write: () => undefined },
     );

@@ -17,8 +17,8 @@ let channel: Channel;
 beforeAll(async () => {
   sink = await startSink();
   const given = { driver: 'http', url: sink.url, token } as const;
-  channel = createChannel(config(given), { clock, logger: recordingLogger() });
-  careful = createChannel(config({ ...given, delivery: 'at-most-once' }), { clock, logger: recordingLogger() });
+  channel = await createChannel(config(given), { clock, logger: recordingLogger() });
+  careful = await createChannel(config({ ...given, delivery: 'at-most-once' }), { clock, logger: recordingLogger() });
 });
 afterAll(async () => {
   await Promise.all([channel.close(), careful.close()]);
@@ -185,7 +185,7 @@ describe('informational answers', () => {
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : undefined;
     const url = `http://127.0.0.1:${port}`;
-    const early = createChannel(config({ driver: 'http', url }), { clock, logger: recordingLogger() });
+    const early = await createChannel(config({ driver: 'http', url }), { clock, logger: recordingLogger() });
     expect(await early.send(message(1), never())).toEqual({ kind: 'sent', providerMessageId: 'late' });
     await early.close();
     server.close();

@@ -1,5 +1,6 @@
 import { simpleParser } from 'mailparser';
-import { createChannel } from '../../../src/channels/index.ts';
+import { BoundedChannel } from '../../../src/channels/bounded.ts';
+import { SmtpDriver } from '../../../src/channels/smtp.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel, Logger } from '../../../src/domain/ports.ts';
 import { systemClock } from '../../../src/worker/systemClock.ts';
@@ -10,13 +11,10 @@ export const quiet: Logger = { error() {}, warn() {}, info() {}, debug() {} };
 export const from = 'Łukasz at Compass <news@example.org>';
 
 /** A channel to a server of this machine, without TLS. */
-export const channelAt = (port: number, given: Partial<ChannelConfig> = {}): Channel =>
-  createChannel(
-    config({ driver: 'smtp', url: `smtp://127.0.0.1:${port}?tls=none`, from, timeoutMs: 30_000, ...given }),
-    {
-      clock: systemClock,
-      logger: quiet,
-    },
-  );
+export function channelAt(port: number, given: Partial<ChannelConfig> = {}): Channel {
+  const url = `smtp://127.0.0.1:${port}?tls=none`;
+  const settings = config({ driver: 'smtp', url, from, timeoutMs: 30_000, ...given });
+  return new BoundedChannel(settings, new SmtpDriver(settings, { clock: systemClock, logger: quiet }), systemClock);
+}
 
 export const parse = ({ raw }: Arrived) => simpleParser(Buffer.from(raw, 'latin1'));

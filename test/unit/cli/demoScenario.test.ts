@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { channelFacts } from '../../../src/channels/index.ts';
+import { channelFacts } from '../../../src/channels/facts.ts';
 import {
   answerTo,
   campaign,

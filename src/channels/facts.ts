@@ -1,0 +1,20 @@
+/** What is known of a channel by its configuration alone; no driver and none of their libraries is loaded. */
+import type { ChannelConfig } from '../config.ts';
+import type { Channel, ChannelFacts } from '../domain/ports.ts';
+
+/** A subject alone says nothing, and mail has no place for `body`. */
+export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] =>
+  driver === 'smtp' ? ['text', 'html'] : ['text', 'html', 'body'];
+
+/** What the rows of a channel that writes mail settle. */
+export const mailOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail'> =>
+  driver === 'smtp' && from !== undefined ? { mail: { from, headers } } : {};
+
+/** What the domain has to know of the channels, without opening any: for checks outside a worker. */
+export function channelFacts(configs: readonly ChannelConfig[]): ReadonlyMap<string, ChannelFacts> {
+  const facts = (config: ChannelConfig): ChannelFacts => {
+    const { name, address, delivery, attempts, giveUpMs } = config;
+    return { name, address, delivery, attempts, giveUpMs, needs: needsOf(config), ...mailOf(config) };
+  };
+  return new Map(configs.map((config) => [config.name, facts(config)]));
+}
