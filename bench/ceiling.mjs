@@ -49,6 +49,8 @@ const conversation = (contact, at) => ({
   nextChannel: 'phone',
   opening: true,
   sequence: 0,
+  // as long as a hash is, and as different
+  addresses: [`phone:~${String(contact._id).padStart(22, '0')}`],
   inbox: [],
   consumed: [],
   history: [{ at, stage: 'one', event: 'entered' }],

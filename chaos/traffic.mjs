@@ -25,6 +25,8 @@ export class Traffic {
   #jobs = new Set();
   /** Events that were pushed and acknowledged: id to conversation. */
   events = new Map();
+  /** Of those that only stamp a row: by which field. */
+  stamps = new Map();
   /** Conversations that were replied to. */
   replied = new Set();
   /**
@@ -236,6 +238,7 @@ export class Traffic {
     this.events.set(id, conversationId);
     const type = stage === 'intro' ? 'reply' : random.pick(['clicked', 'opened', 'custom']);
     if (type === 'reply') this.replied.add(conversationId);
+    if (type === 'clicked' || type === 'opened') this.stamps.set(id, `${type}At`);
     const push = { $push: { inbox: { id, type, text: 'yes' } } };
     // some services say everything twice
     for (let n = random.chance(0.3) ? 2 : 1; n > 0; n--)

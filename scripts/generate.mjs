@@ -41,7 +41,7 @@ for (const schema of schemas) {
 }
 const collections = Object.fromEntries(
   schemas
-    .filter((schema) => !['contact', 'flow'].includes(schema.$id))
+    .filter((schema) => !['contact', 'flow', 'sendWindow'].includes(schema.$id))
     .map((schema) => [schema.$id, schema['x-mongoValidator'] ? `${schema.title}!` : schema.title]),
 );
 

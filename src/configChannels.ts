@@ -36,7 +36,7 @@ type Setting = (typeof settings)[number];
 const unsupportedSettings = ['RATE', 'BURST', 'FALLBACK'] as const;
 const unsupportedDrivers = ['twilio', 'whatsapp', 'webhook'];
 
-export const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
+const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
 
 /** Contract, "Address of a channel". */
 const addressByName: Readonly<Record<string, AddressField>> = {

@@ -5,10 +5,15 @@ import {
   mayStart,
   runAfter,
 } from '../src/domain/campaign.ts';
+import { mayBeMigrated, versionAsked } from '../src/domain/campaignMigration.ts';
+import type { CampaignStore } from '../src/domain/campaignPorts.ts';
+import type { ChannelFacts } from '../src/domain/channelPorts.ts';
+import { wantsHolidays } from '../src/domain/compileSchedule.ts';
 import { type Fault, isServiceError } from '../src/domain/errors.ts';
-import type { Id, Template } from '../src/domain/model.ts';
+import { loadHolidays } from '../src/domain/holidays.ts';
+import type { Id, Run, Template } from '../src/domain/model.ts';
 import { normalise } from '../src/domain/normalise.ts';
-import type { CampaignStore, ChannelFacts, Clock } from '../src/domain/ports.ts';
+import type { Clock } from '../src/domain/systemPorts.ts';
 
 export interface CampaignReaderParams {
   campaigns: CampaignStore;
@@ -46,6 +51,11 @@ export class CampaignReader {
     // a document is in the collection of before it was found, or in a younger one, which is told by an event of its own;
     // one that is missing is missing in the collection of afterwards
     const collection = raw === undefined && run !== undefined ? await this.collection() : before;
+    const template = raw && mayStart(run) ? await this.template(raw) : undefined;
+    const versions = raw && run ? await this.versions(raw, run) : undefined;
+    const sources = [versions?.to, ...(mayStart(run) ? [raw, template] : [])];
+    const asked = wantsHolidays(...sources.map((one) => (one === 'missing' ? undefined : one)));
+    const counted = mayBeMigrated(run) ? (await campaigns.counters(id)).metrics : undefined;
     return {
       id,
       raw,
@@ -54,7 +64,10 @@ export class CampaignReader {
       reservedCollections,
       partitions,
       traceparent,
-      template: raw && mayStart(run) ? await this.template(raw) : undefined,
+      template,
+      ...(versions === undefined ? {} : { versions }),
+      ...(counted === undefined ? {} : { counted }),
+      ...(asked ? { holidays: await loadHolidays() } : {}),
       ...(collection === undefined ? {} : { collection }),
       ...(unsubscribeTokens === undefined ? {} : { unsubscribeTokens }),
       now: clock.now(),
@@ -75,18 +88,28 @@ export class CampaignReader {
     return typeof version === 'number' ? ((await campaigns.template(id, version)) ?? 'missing') : undefined;
   }
 
+  /** Of a campaign that asks for another version of its template. */
+  private async versions(raw: Record<string, unknown>, { template }: Run): Promise<CampaignInput['versions']> {
+    const { campaigns } = this.params;
+    const to = versionAsked(raw);
+    if (to === undefined || template?.id === undefined || template.version === undefined) return undefined;
+    const { id, version } = template;
+    const [stored, from] = await Promise.all([campaigns.template(id, to), campaigns.template(id, version)]);
+    return { from, to: stored ?? 'missing' };
+  }
+
   /** A query the database refuses would never come to an end: it is asked before the start. */
   private async withAudience(input: CampaignInput, decision: CampaignDecision): Promise<CampaignDecision> {
     if (decision.event !== 'started' && decision.event !== 'scheduled') return decision;
-    const audience = decision.write && runAfter(input.run, decision.write)?.audience;
-    if (audience?.kind !== 'collection') return decision;
-    const audienceFault = await this.ask(audience);
+    const run = decision.write && runAfter(input.run, decision.write);
+    if (run === undefined) return decision;
+    const audienceFault = await this.ask(run);
     return audienceFault === undefined ? decision : decideCampaign({ ...input, audienceFault });
   }
 
-  private async ask(audience: { collection: string; filter: Record<string, unknown> }): Promise<Fault | undefined> {
+  private async ask({ audience, exitWhen }: Run): Promise<Fault | undefined> {
     try {
-      await this.params.campaigns.audiencePage(audience, undefined, 1);
+      await this.params.campaigns.checkAudience(audience, exitWhen !== undefined);
       return undefined;
     } catch (error) {
       if (!isServiceError(error, 'document_invalid')) throw error;

@@ -9,21 +9,26 @@ import {
   type Observable,
   takeUntil,
 } from 'rxjs';
+import type { AddressBook } from '../src/domain/addresses.ts';
 import { backoffMs } from '../src/domain/backoff.ts';
 import { type CampaignDecision, holdCampaign, runAfter } from '../src/domain/campaign.ts';
-import type { Fault } from '../src/domain/errors.ts';
+import { isExpanding } from '../src/domain/campaignTypes.ts';
+import { type Fault, isServiceError } from '../src/domain/errors.ts';
+import { guardTripped } from '../src/domain/guard.ts';
 import { campaignKey, campaignPartition } from '../src/domain/ids.ts';
 import type { Id, Run } from '../src/domain/model.ts';
 import { isId } from '../src/domain/normalise.ts';
-import type { Instruments, Logger } from '../src/domain/ports.ts';
+import type { RunHead } from '../src/domain/runHeads.ts';
+import type { Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { audienceFault, CampaignReader, type CampaignReaderParams } from './campaignReader.ts';
 import { Expansion } from './expansion.ts';
 import { Folding } from './folding.ts';
 import { OneByOne } from './oneByOne.ts';
 import { Turns } from './turns.ts';
 
-/** A timer of Node fires at once past 2^31 - 1 ms (24.8 days). */
-const longestTimerMs = 24 * 24 * 3_600_000;
+/** A time on the wall that is near, ms. A clock that is set forward lets it come at once, and timers do not see that: they are short. */
+const nearMs = 30_000;
+const longestTimerMs = 600_000;
 /** Looks at the same time. */
 const concurrency = 8;
 /** Its expansion starts again then, and meets the same refusal. */
@@ -36,13 +41,21 @@ const mostTries = 5;
 export interface CampaignsParams extends CampaignReaderParams {
   /** Is this partition ours right now? */
   owns: (partition: number) => boolean;
+  /** Hash of an address, for `dedupeBy`. */
+  addressHash: (text: string) => string;
   /** In [0, 1), for back-off. */
   random: () => number;
   logger: Logger;
   instruments: Instruments;
   signal: AbortSignal;
+  /** The database is away, or an operator has something to mend: no contact is to blame. */
+  isNoFaultOfDocuments: (error: unknown) => boolean;
+  /** See `AudiencePagesParams`. */
+  mostInlineBytes?: number | undefined;
   /** A run was started, paused, resumed, expanded, ended: told at once, without the change stream. */
   onRunChanged: (run: Run) => void;
+  /** Hashes the addresses of contacts. */
+  addressBook?: AddressBook | undefined;
 }
 
 /**
@@ -71,7 +84,11 @@ export class Campaigns {
       onRefused: (id, error) => void this.hold(id, audienceFault(error)),
       onRunChanged: (run) => this.runChanged(run),
     });
-    this.folding = new Folding({ ...params, onSettled: (run) => this.runChanged(run) });
+    this.folding = new Folding({
+      ...params,
+      onSettled: (run) => this.runChanged(run),
+      onTripped: (run, fault) => this.hold(run._id, fault, run),
+    });
     params.signal.addEventListener('abort', () => this.stop(), { once: true });
   }
 
@@ -104,11 +121,17 @@ export class Campaigns {
 
   /** Looks at every open run and every waiting campaign of our partitions: after a gap in the stream, and on gaining partitions. */
   async sweep(): Promise<void> {
-    const { campaigns, signal } = this.params;
+    const { campaigns } = this.params;
     const ids = new Map<string, Id>();
-    for (const { _id } of await campaigns.openRuns()) if (this.owns(_id)) ids.set(keyOf(_id), _id);
+    for (const { _id } of await campaigns.openRunHeads()) if (this.owns(_id)) ids.set(keyOf(_id), _id);
     for await (const id of campaigns.needingAttention()) if (this.owns(id)) ids.set(keyOf(id), id);
-    const looks$ = from(ids.values()).pipe(mergeMap((id) => (signal.aborted ? EMPTY : this.look(id)), concurrency));
+    await this.lookAtAll(ids.values());
+  }
+
+  /** Looks at these, several at a time: each may hold a document of 16 MB. */
+  async lookAtAll(ids: Iterable<Id>): Promise<void> {
+    const { signal } = this.params;
+    const looks$ = from(ids).pipe(mergeMap((id) => (signal.aborted ? EMPTY : this.look(id)), concurrency));
     await lastValueFrom(looks$, { defaultValue: undefined });
   }
 
@@ -116,14 +139,14 @@ export class Campaigns {
   async forgotten(): Promise<Map<string, string>> {
     const { campaigns } = this.params;
     const found = new Map<string, string>();
-    const runs = new Map<string, Run>();
-    for (const run of await campaigns.openRuns()) {
+    const runs = new Map<string, RunHead>();
+    for (const run of await campaigns.openRunHeads()) {
       const key = keyOf(run._id);
       if (!this.owns(run._id) || this.isInHand(key)) continue;
       const { status, expansion } = run;
       runs.set(key, run);
       if (!this.folding.has(run._id)) found.set(key, `not folded, ${status}`);
-      else if (status === 'running' && !expansion.done && !this.expansion.has(run._id))
+      else if (status === 'running' && isExpanding(run) && !this.expansion.has(run._id))
         found.set(key, `not expanded further than ${expansion.expanded}`);
     }
     const ids: Id[] = [];
@@ -133,7 +156,8 @@ export class Campaigns {
     for (const id of this.forgottenTurns.order(ids, keyOf)) {
       const run = runs.get(keyOf(id));
       // nearly all: whole documents are read of the others only
-      if (run !== undefined && heads.get(keyOf(id))?.status === run.status && !this.isOverdue(run)) continue;
+      const head = heads.get(keyOf(id));
+      if (run !== undefined && head?.status === run.status && head.isAsking !== true && !this.isOverdue(run)) continue;
       if (left-- <= 0) break;
       this.forgottenTurns.reached(keyOf(id));
       const { write } = await this.reader.decide(await this.reader.read(id));
@@ -147,10 +171,12 @@ export class Campaigns {
     return this.waiting.has(key) || this.failures.has(key) || this.queue.has(key);
   }
 
-  private isOverdue({ status, schedule, endReason }: Run): boolean {
+  private isOverdue({ status, schedule, endReason, occurrences }: RunHead): boolean {
     const now = this.params.clock.now();
     const { startAt, endAt } = schedule ?? {};
     const starts = status === 'scheduled' && (startAt === undefined || startAt.getTime() <= now);
+    const next = status === 'running' ? occurrences?.next : undefined;
+    if (next !== undefined && next.getTime() <= now) return true;
     return starts || (endReason === undefined && endAt !== undefined && endAt.getTime() <= now);
   }
 
@@ -181,6 +207,7 @@ export class Campaigns {
       await this.decide(id, key);
       this.failures.delete(key);
     } catch (error) {
+      if (isServiceError(error, 'document_invalid')) void this.hold(id, audienceFault(error));
       const attempt = (this.failures.get(key) ?? 0) + 1;
       this.failures.set(key, attempt);
       const delayMs = backoffMs(attempt, random, { baseMs: 200, capMs: 30_000 });
@@ -189,25 +216,25 @@ export class Campaigns {
     }
   }
 
-  private async decide(id: Id, key: string, fault?: Fault): Promise<void> {
+  private async decide(id: Id, key: string, fault?: Fault, judged?: Run): Promise<void> {
     const { campaigns } = this.params;
     for (let tries = 0; tries < mostTries; tries++) {
       const input = await this.reader.read(id);
-      const decision = fault ? holdCampaign(input, fault) : await this.reader.decide(input);
+      const decision = fault ? holdCampaign(input, fault, judged) : await this.reader.decide(input);
       if (decision.write && !(await campaigns.commit(decision.write))) continue;
       const run = decision.write ? runAfter(input.run, decision.write) : input.run;
       this.tell(id, decision);
       if (run && isId(id)) this.follow(run, decision.write?.run !== undefined);
-      if (decision.lookAgainAt !== undefined) this.arm(id, key, decision.lookAgainAt - this.params.clock.now());
+      if (decision.lookAgainAt !== undefined) this.armAt(id, key, decision.lookAgainAt);
       return;
     }
     throw new Error('it changed again and again while it was decided');
   }
 
-  /** Pauses a campaign that cannot go on as its author wrote it. */
-  private async hold(id: Id, fault: Fault): Promise<void> {
+  /** Pauses a campaign that cannot go on as its author wrote it, or whose guard says so: then only in the period it was `judged` by. */
+  private async hold(id: Id, fault: Fault, judged?: Run): Promise<void> {
     try {
-      await this.queue.run(keyOf(id), () => this.decide(id, keyOf(id), fault));
+      await this.queue.run(keyOf(id), () => this.decide(id, keyOf(id), fault, judged));
     } catch (error) {
       this.params.logger.warn('a campaign could not be paused', { campaignId: id, fault, error });
       this.arm(id, keyOf(id), holdRetryMs);
@@ -217,6 +244,7 @@ export class Campaigns {
   private tell(campaignId: Id, { event, faults }: CampaignDecision): void {
     const { logger, instruments } = this.params;
     if (event !== undefined) instruments.event(`campaign_${event}`);
+    if (faults?.[0]?.code === guardTripped) instruments.event(guardTripped);
     if (faults !== undefined) logger.warn(`campaign: ${event ?? 'a change was not taken'}`, { campaignId, faults });
     else if (event !== undefined) logger.info(`campaign: ${event}`, { campaignId });
   }
@@ -225,7 +253,7 @@ export class Campaigns {
   private follow(run: Run, changed: boolean): void {
     if (changed) this.runChanged(run);
     else this.folding.track(run);
-    if (run.status === 'running' && !run.settled && !run.expansion.done) this.expansion.add(run._id);
+    if (run.status === 'running' && !run.settled && isExpanding(run)) this.expansion.add(run._id);
     else this.expansion.remove(run._id);
   }
 
@@ -241,11 +269,27 @@ export class Campaigns {
     const { clock, signal } = this.params;
     this.disarm(key);
     if (signal.aborted) return;
-    const cancel = clock.after(Math.min(Math.max(delayMs, 0), longestTimerMs), () => {
+    const cancel = clock.after(Math.max(delayMs, 0), () => {
       this.timers.delete(key);
       void this.look(id);
     });
     this.timers.set(key, cancel);
+  }
+
+  /** At a time on the wall, ms since the epoch. */
+  private armAt(id: Id, key: string, at: number): void {
+    const { clock, signal } = this.params;
+    const leftMs = at - clock.now();
+    if (leftMs <= nearMs) {
+      this.arm(id, key, leftMs);
+      return;
+    }
+    this.disarm(key);
+    if (signal.aborted) return;
+    this.timers.set(
+      key,
+      clock.after(Math.max(nearMs, Math.min(Math.floor(leftMs / 4), longestTimerMs)), () => this.armAt(id, key, at)),
+    );
   }
 
   private disarm(key: string): void {

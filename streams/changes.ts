@@ -1,19 +1,29 @@
 import { asyncScheduler, concatMap, defer, ignoreElements, type Observable, type SchedulerLike } from 'rxjs';
 import { backoffMs } from '../src/domain/backoff.ts';
+import type { Change, ChangeBatch, ChangeSource } from '../src/domain/changePorts.ts';
 import { isServiceError } from '../src/domain/errors.ts';
 import type { StreamPosition } from '../src/domain/model.ts';
-import type { Change, ChangeBatch, ChangeSource, Clock, Instruments, Logger } from '../src/domain/ports.ts';
 import type { PositionTracker } from '../src/domain/positions.ts';
+import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { readLoop } from './operators/readLoop.ts';
 import { retryBackoff } from './operators/retryBackoff.ts';
+
+export interface Handled {
+  /** Whatever takes longer: only the position waits for it. */
+  rest: Promise<void>;
+}
 
 export interface ChangesParams {
   source: ChangeSource;
   tracker: PositionTracker;
-  /** Resolves once everything these changes ask for is done, or was made durable. */
-  handle: (changes: readonly Change[]) => Promise<void>;
+  /** Resolves once the next changes may be handled; what it gives, once everything these ask for is done, or was made durable. */
+  handle: (changes: readonly Change[]) => Promise<Handled | undefined>;
   /** Looks for everything a gap in the stream may hide; `dropped`: a collection was dropped or renamed, and has to be made again first. */
   sweep: (dropped: boolean) => Promise<void>;
+  /** Told of each batch as it comes; `asked` when nothing that was stored before it is left behind the batch. */
+  heard?: (changes: readonly Change[], asked: { monotonic: number; wall: number } | undefined) => void;
+  /** How long the next batch may be waited for, ms; undefined: as long as the source does by itself. */
+  awaitMs?: () => number | undefined;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -30,6 +40,10 @@ export interface ChangesParams {
 export class Changes {
   private readonly params: ChangesParams;
   private previous: Promise<void> = Promise.resolve();
+  /** What takes longer of all that was handled. */
+  private rest: Promise<unknown> = Promise.resolve();
+  /** How often the stream was opened: what failed in an earlier one is no failure of this. */
+  private openings = 0;
   private failure: Error | undefined;
   private sweepDue = false;
   private expected = false;
@@ -47,8 +61,11 @@ export class Changes {
     this.stream$ = defer(() => this.open()).pipe(
       concatMap(() =>
         readLoop(
-          async () => ({ askedAt: params.clock.monotonic(), batch: await params.source.read() }),
-          ({ batch, askedAt }) => this.accept(batch, askedAt),
+          async () => ({
+            asked: { monotonic: params.clock.monotonic(), wall: params.clock.now() },
+            batch: await params.source.read(params.awaitMs?.()),
+          }),
+          ({ batch, asked }) => this.accept(batch, asked),
         ),
       ),
       retryBackoff({
@@ -102,6 +119,8 @@ export class Changes {
     this.openedIn = this.epoch;
     tracker.rewind(from);
     this.previous = Promise.resolve();
+    this.rest = Promise.resolve();
+    this.openings += 1;
     this.failure = undefined;
     this.expected = false;
     if (from !== undefined) {
@@ -131,7 +150,10 @@ export class Changes {
     this.heardAt = this.params.clock.monotonic();
   }
 
-  private async accept({ changes, position, complete }: ChangeBatch, askedAt: number): Promise<void> {
+  private async accept(
+    { changes, position, complete }: ChangeBatch,
+    asked: { monotonic: number; wall: number },
+  ): Promise<void> {
     const { tracker, handle, clock, instruments } = this.params;
     const { epoch } = this;
     if (this.openedIn !== epoch) {
@@ -141,21 +163,31 @@ export class Changes {
     const silence = this.silenceMs() ?? 0;
     this.heardAt = clock.monotonic();
     instruments.streamLag(silence);
+    this.params.heard?.(changes, complete ? asked : undefined);
     const swept = changes.some(({ kind }) => kind === 'sweep');
     const sweeping = this.sweepDue || swept;
     this.sweepDue = false;
     const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
     const handled = (): void => {
-      if (complete && epoch === this.epoch) this.caughtUp = askedAt;
+      if (complete && epoch === this.epoch) this.caughtUp = Math.max(this.caughtUp, asked.monotonic);
       done();
     };
     // the rest of the stream does not wait for a sweep, only the position does
-    if (sweeping) this.params.sweep(swept).then(done, (error: unknown) => this.failed(error));
+    if (sweeping) this.params.sweep(swept).then(done, this.failing());
     await this.previous;
     if (this.failure !== undefined) throw this.failure;
-    this.previous = (changes.length > 0 ? handle(changes) : Promise.resolve()).then(handled, (error: unknown) =>
-      this.failed(error),
-    );
+    const failed = this.failing();
+    this.previous = (changes.length > 0 ? handle(changes) : Promise.resolve(undefined)).then((left) => {
+      this.rest = Promise.all([this.rest, left?.rest]).then(handled);
+      this.rest.catch(failed);
+    }, failed);
+  }
+
+  private failing(): (error: unknown) => void {
+    const { openings } = this;
+    return (error) => {
+      if (openings === this.openings) this.failed(error);
+    };
   }
 
   /** Met by the next batch: the stream is then read again from the position, and what failed with it. */

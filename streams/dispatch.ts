@@ -1,29 +1,16 @@
 import { Observable } from 'rxjs';
-import type { Conversation, Id, Message } from '../src/domain/model.ts';
+import type { CampaignHead, CampaignStore } from '../src/domain/campaignPorts.ts';
+import type { Channel, OutboundMessage } from '../src/domain/channelPorts.ts';
+import type { Ledger } from '../src/domain/memberPorts.ts';
+import type { Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
-import type {
-  CampaignHead,
-  CampaignStore,
-  Channel,
-  Clock,
-  Instruments,
-  Ledger,
-  Logger,
-  OutboundMessage,
-} from '../src/domain/ports.ts';
 import { absent } from '../src/domain/shape.ts';
+import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { ChannelQueue } from './channelQueue.ts';
+import { Clearance } from './clearance.ts';
 import { Gate } from './gate.ts';
-
-/** A row in doubt: committed `sending`, its result not yet committed. */
-export interface InDoubt {
-  row: Message;
-  /** When the try was committed, ms. */
-  decidedAt: number;
-  /** The conversation as it was last written by us; absent for a row that was adopted. */
-  conversation?: Conversation;
-  /** The conversation moved on while the row waited to leave: it is decided again first. */
-  overtaken?: boolean;
-}
+import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
+import type { Suppressions } from './suppressions.ts';
 
 export interface DispatchParams {
   channels: ReadonlyMap<string, Channel>;
@@ -36,20 +23,11 @@ export interface DispatchParams {
   maySend: (campaignId: Id) => boolean;
   /** Called after each re-read: what was held back may go on. */
   onFresh: () => void;
+  /** Who must not be written to. Absent: nobody is asked for. */
+  suppressions?: Pick<Suppressions, 'isClear' | 'isFresh' | 'refused'>;
   clock: Clock;
   logger: Logger;
   instruments: Instruments;
-}
-
-interface Lane {
-  channel: Channel;
-  queue: InDoubt[];
-  head: number;
-  active: number;
-  /** Since rows last came. */
-  answered: number;
-  /** Rows of the channel in doubt, at most: twice its concurrency, and more while it gets through them before the next round is there. */
-  bound: number;
 }
 
 /** Code of a channel's answer when it asked whether it may begin, and was told no. */
@@ -62,17 +40,16 @@ const nothing: ReadonlyMap<string, number> = new Map();
  */
 export class Dispatch {
   private readonly params: DispatchParams;
-  private readonly lanes = new Map<string, Lane>();
-  /** By conversation: at most one row of each is in doubt. */
-  private readonly doubt = new Map<string, InDoubt>();
-  private readonly doubtByChannel = new Map<string, number>();
+  private readonly queues = new Map<string, ChannelQueue>();
+  private readonly doubt = new RowsInDoubt();
   private listener: ((result: RowResult) => void) | undefined;
   private readonly early: RowResult[] = [];
   /** Handed over, and not begun: a connection is being made. */
-  private readonly unbegun = new Set<Message>();
+  private readonly unbegun = new Map<Message, InDoubt>();
   private abort = new AbortController();
   private stopped = false;
   private readonly gate: Gate;
+  private readonly clearance: Clearance;
 
   /** One subscriber: the rounds. Results that come before it is there wait. */
   readonly results$: Observable<RowResult> = new Observable((subscriber) => {
@@ -85,24 +62,15 @@ export class Dispatch {
 
   constructor(params: DispatchParams) {
     this.params = params;
-    for (const channel of params.channels.values())
-      this.lanes.set(channel.name, {
-        channel,
-        queue: [],
-        head: 0,
-        active: 0,
-        answered: 0,
-        bound: 2 * channel.concurrency,
-      });
+    for (const channel of params.channels.values()) this.queues.set(channel.name, new ChannelQueue(channel));
+    this.clearance = new Clearance(params);
     this.gate = new Gate({
       ...params,
-      waiting: () => [
-        ...this.unbegun,
-        ...[...this.lanes.values()].flatMap(({ queue, head }) => queue.slice(head).map(({ row }) => row)),
-      ],
+      waiting: () => this.waiting().map(({ row }) => row),
       isConnecting: () => this.unbegun.size > 0,
+      clearance: (signal) => this.clearance.ask(this.waiting(), signal),
       onOpen: () => {
-        for (const lane of this.lanes.values()) this.pump(lane);
+        for (const queue of this.queues.values()) this.pump(queue);
       },
     });
   }
@@ -112,7 +80,7 @@ export class Dispatch {
   }
 
   entries(): IterableIterator<InDoubt> {
-    return this.doubt.values();
+    return this.doubt.all();
   }
 
   entry(conversationId: string): InDoubt | undefined {
@@ -125,48 +93,35 @@ export class Dispatch {
     let total = this.params.concurrency - this.doubt.size;
     for (const count of planned.values()) total -= count;
     if (channel === '-') return Math.max(0, total);
-    const lane = this.lanes.get(channel);
-    if (lane === undefined) return 0;
-    const used = (name: string): number => (this.doubtByChannel.get(name) ?? 0) + (planned.get(name) ?? 0);
+    const queue = this.queues.get(channel);
+    if (queue === undefined) return 0;
+    const used = (name: string): number => this.doubt.countOf(name) + (planned.get(name) ?? 0);
     // a channel that hangs must not hold up all: what each other one can send at a time is kept for it, as far as that goes round
-    const share = Math.floor(this.params.concurrency / (2 * this.lanes.size));
-    for (const other of this.lanes.values())
-      if (other !== lane) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
-    return Math.max(0, Math.min(lane.bound - used(channel), total));
+    const share = Math.floor(this.params.concurrency / (2 * this.queues.size));
+    for (const other of this.queues.values())
+      if (other !== queue) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
+    return Math.max(0, Math.min(queue.bound - used(channel), total));
   }
 
   /** Takes in rows whose round was committed. */
   enqueue(entries: readonly InDoubt[]): void {
     /** What was left of the rounds before, or less than none: slots of the channel that stand idle. */
-    const left = new Map<Lane, number>();
+    const left = new Map<ChannelQueue, number>();
     for (const entry of entries) {
-      const lane = this.lanes.get(entry.row.channel);
-      this.admit(entry);
-      if (lane === undefined) {
+      const queue = this.queues.get(entry.row.channel);
+      this.doubt.add(entry);
+      if (queue === undefined) {
         this.hold(entry);
         continue;
       }
-      if (!left.has(lane)) left.set(lane, lane.queue.length - lane.head + lane.active - lane.channel.concurrency);
-      lane.queue.push(entry);
+      if (!left.has(queue)) left.set(queue, queue.excess);
+      queue.put(entry);
     }
     this.params.instruments.inDoubt(this.doubt.size);
-    for (const [lane, count] of left) {
-      this.adjust(lane, count);
-      this.pump(lane);
+    for (const [queue, excess] of left) {
+      queue.adjust(excess, this.doubt.countOf(queue.channel.name), this.params.concurrency);
+      this.pump(queue);
     }
-  }
-
-  /**
-   * A channel that used all its slots and stands idle waits for rounds: it may have twice as many in doubt.
-   * One that has more left than it can send at a time is slower: what waits there only adds to what a kill repeats.
-   */
-  private adjust(lane: Lane, left: number): void {
-    const { channel, bound, answered } = lane;
-    lane.answered = 0;
-    const atBound = (this.doubtByChannel.get(channel.name) ?? 0) >= bound;
-    if (left < 0 && answered >= channel.concurrency && atBound)
-      lane.bound = Math.min(2 * bound, Math.max(bound, this.params.concurrency));
-    else if (left > channel.concurrency) lane.bound = Math.max(bound >> 1, 2 * channel.concurrency);
   }
 
   /**
@@ -176,18 +131,15 @@ export class Dispatch {
   adopt(rows: readonly Message[], kind: 'lost' | 'held'): void {
     const now = this.params.clock.now();
     for (const row of rows) {
-      if (this.doubt.has(row.conversationId)) continue;
-      this.admit({ row, decidedAt: now });
+      if (this.doubt.get(row.conversationId)) continue;
+      this.doubt.add({ row, decidedAt: now });
       this.repeat({ row, outcome: { kind }, decidedAt: now, answeredAt: now });
     }
   }
 
   /** The result of a row was committed: it is in doubt no longer. */
   settled(row: Message): void {
-    if (this.doubt.get(row.conversationId)?.row._id !== row._id) return;
-    this.doubt.delete(row.conversationId);
-    this.doubtByChannel.set(row.channel, (this.doubtByChannel.get(row.channel) ?? 1) - 1);
-    this.params.instruments.inDoubt(this.doubt.size);
+    if (this.doubt.remove(row)) this.params.instruments.inDoubt(this.doubt.size);
   }
 
   /** A result that could not be recorded comes again. */
@@ -197,10 +149,12 @@ export class Dispatch {
 
   /** A conversation of a row in doubt was written meanwhile (an event came). */
   rewritten(conversation: Conversation): void {
-    const entry = this.doubt.get(conversation._id);
-    if (entry === undefined) return;
-    if (entry.conversation && !standsAlike(entry.conversation, conversation)) entry.overtaken = true;
-    entry.conversation = conversation;
+    this.doubt.rewritten(conversation);
+  }
+
+  /** Receipts came for a row in doubt: its answer is recorded beside them. */
+  received(unit: Pick<Unit, 'conversationId' | 'rows'>): void {
+    this.doubt.received(unit);
   }
 
   /** The stop switch was touched, or may have been: the next row waits for a fresh look. */
@@ -223,63 +177,65 @@ export class Dispatch {
   /** Aborts what is on the wire when the lease ran out; called from the member's timer. */
   guardLease(): void {
     if (this.params.ledger.leaseRemaining() > 0 || this.abort.signal.aborted) return;
-    if (![...this.lanes.values()].some((lane) => lane.active > 0)) return;
+    if (![...this.queues.values()].some(({ active }) => active > 0)) return;
     this.params.logger.warn('the lease ran out: sends on the wire are aborted', { code: 'lease_lost' });
     this.abort.abort();
     if (!this.stopped) this.abort = new AbortController();
   }
 
-  private admit(entry: InDoubt): void {
-    const replaced = this.doubt.get(entry.row.conversationId);
-    if (replaced) this.settled(replaced.row);
-    this.doubt.set(entry.row.conversationId, entry);
-    this.doubtByChannel.set(entry.row.channel, (this.doubtByChannel.get(entry.row.channel) ?? 0) + 1);
+  /** What waits to leave, or was handed over and has not begun. */
+  private waiting(): InDoubt[] {
+    return [...this.unbegun.values(), ...[...this.queues.values()].flatMap((queue) => queue.waiting())];
   }
 
-  private pump(lane: Lane): void {
-    while (!this.stopped && lane.active < lane.channel.concurrency && lane.head < lane.queue.length) {
-      const entry = lane.queue[lane.head];
-      if (entry === undefined || !this.gate.isOpen(entry.row.campaignId)) return;
-      lane.head += 1;
-      if (lane.head === lane.queue.length || lane.head > 1024) {
-        lane.queue.splice(0, lane.head);
-        lane.head = 0;
+  private pump(queue: ChannelQueue): void {
+    for (let entry = queue.next; entry !== undefined && !this.stopped; entry = queue.next) {
+      if (!this.gate.isOpen(entry.row.campaignId)) return;
+      if (!entry.refused && !this.clearance.isClear(entry)) {
+        this.gate.demand(entry.row.campaignId);
+        return;
       }
-      if (entry.overtaken || this.gate.sendingStopped || !this.params.maySend(entry.row.campaignId)) {
+      queue.shift();
+      if (this.gate.sendingStopped || !this.mayLeave(entry)) {
         this.hold(entry);
       } else {
-        void this.hand(lane, entry);
+        void this.hand(queue, entry);
       }
     }
   }
 
+  /** What was decided still holds, of the conversation, the campaign and the window. */
+  private mayLeave({ row, overtaken, refused, until }: InDoubt): boolean {
+    const { clock, maySend } = this.params;
+    return !overtaken && !refused && maySend(row.campaignId) && (until === undefined || clock.now() < until);
+  }
+
   /** A channel asks once more just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
-  private async hand(lane: Lane, entry: InDoubt): Promise<void> {
+  private async hand(queue: ChannelQueue, entry: InDoubt): Promise<void> {
     const { clock, instruments } = this.params;
     const { row, decidedAt } = entry;
-    lane.active += 1;
-    this.unbegun.add(row);
+    queue.began();
+    this.unbegun.set(row, entry);
     this.gate.renew(row.campaignId);
     const handedAt = clock.now();
     const began = clock.monotonic();
     let isStale = false;
     const mayBegin = (last = true): boolean => {
       if (last) this.unbegun.delete(row);
-      isStale = !this.stopped && this.gate.isStale(row.campaignId);
-      return (
-        !this.stopped && !entry.overtaken && this.gate.mayBegin(row.campaignId) && this.params.maySend(row.campaignId)
-      );
+      const isClear = this.clearance.isClear(entry);
+      isStale = !this.stopped && !entry.refused && (!isClear || this.gate.isStale(row.campaignId));
+      if (this.stopped || !isClear) return false;
+      return this.gate.mayBegin(row.campaignId) && this.mayLeave(entry);
     };
-    const outcome = await lane.channel.send(outboundOf(row), this.abort.signal, mayBegin);
+    const outcome = await queue.channel.send(outboundOf(row), this.abort.signal, mayBegin);
     this.unbegun.delete(row);
-    lane.active -= 1;
-    lane.answered += 1;
+    queue.ended();
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     }
-    this.pump(lane);
+    this.pump(queue);
   }
 
   private hold({ row, decidedAt }: InDoubt, isStale = false): void {
@@ -291,10 +247,6 @@ export class Dispatch {
     else this.early.push(result);
   }
 }
-
-/** Whether what was decided in the one place holds in the other. */
-const standsAlike = (a: Conversation, b: Conversation): boolean =>
-  a.status === b.status && a.stage === b.stage && a.step === b.step && a.sequence === b.sequence;
 
 function outboundOf(row: Message): OutboundMessage {
   return {

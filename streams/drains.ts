@@ -1,4 +1,4 @@
-import type { Logger } from '../src/domain/ports.ts';
+import type { Logger } from '../src/domain/systemPorts.ts';
 
 interface Draining {
   partitions: readonly number[];

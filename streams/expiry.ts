@@ -1,5 +1,6 @@
+import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { Member } from '../src/domain/model.ts';
-import type { Clock, Ledger } from '../src/domain/ports.ts';
+import type { Clock } from '../src/domain/systemPorts.ts';
 
 /** Tells which members are gone by what one observer saw himself: no clock but his own monotonic one counts. */
 export class ExpiryWatch {
@@ -28,12 +29,15 @@ export class ExpiryWatch {
   }
 
   /**
-   * Members whose beat stood still for a full lease, without a gap in what was seen and with a lease of our own: an
-   * election, a clock step or our own freeze makes nobody look dead. `asked`: monotonic ms when the members were asked for.
+   * Members whose beat stood still for a full lease that was watched, with a lease of our own: an election, a clock step or
+   * our own freeze makes nobody look dead. Monotonic ms: `asked`, when the members were asked for, `heard`, when they were told.
    */
-  expired(members: readonly Member[], asked: number): Member[] {
-    const heard = this.#clock.monotonic();
-    if (heard - this.#lookedAt > this.#leaseTtlMs / 2 || this.#ledger.leaseRemaining() <= 0) this.restart();
+  expired(members: readonly Member[], { asked, heard }: { asked: number; heard: number }): Member[] {
+    const gap = heard - this.#lookedAt;
+    if (gap > this.#leaseTtlMs || this.#ledger.leaseRemaining() <= 0) this.restart();
+    // what held us up for longer may have held them up; what was watched before counts all the same
+    const unwatched = gap - this.#leaseTtlMs / 2;
+    if (unwatched > 0) for (const seen of this.#seen.values()) seen.since += unwatched;
     this.#lookedAt = heard;
     const ids = new Set(members.map(({ _id }) => _id));
     for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);

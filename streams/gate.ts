@@ -1,6 +1,8 @@
+import type { CampaignHead, CampaignStore } from '../src/domain/campaignPorts.ts';
 import { campaignKey } from '../src/domain/ids.ts';
+import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { Id, Message } from '../src/domain/model.ts';
-import type { CampaignHead, CampaignStore, Clock, Ledger, Logger } from '../src/domain/ports.ts';
+import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 
 export interface GateParams {
   ledger: Pick<Ledger, 'leaseRemaining'>;
@@ -9,6 +11,11 @@ export interface GateParams {
   waiting: () => readonly Message[];
   /** Is any of them handed over? */
   isConnecting: () => boolean;
+  /**
+   * Asks whether what waits may still be written to, where that has to be asked; what it resolves with takes the answer in, and is
+   * told when it was asked for.
+   */
+  clearance?: (signal: AbortSignal) => Promise<(asked: Asked) => void>;
   /** Told what was read of a campaign (undefined: it is gone), and when it was asked for, monotonic ms. */
   seen: (campaignId: Id, head: CampaignHead | undefined, askedAt: number) => void;
   /** Rows that waited at the gate may be tried again. */
@@ -34,7 +41,7 @@ const leasePollMs = 50;
 const warnEveryMs = 5000;
 
 /** When a question was asked, by both clocks: the monotonic one may stand still while the machine sleeps, the other may be set back. */
-interface Asked {
+export interface Asked {
   monotonic: number;
   wall: number;
 }
@@ -96,6 +103,12 @@ export class Gate {
   /** A row of it was handed over: until it has begun, what is known stays fresh. */
   renew(campaignId: Id): void {
     this.askIn(renewMs - this.ageOf(this.asked.get(campaignKey(campaignId))));
+  }
+
+  /** A row that could leave has to be asked for by itself. */
+  demand(campaignId: Id): void {
+    this.blocked = true;
+    this.renew(campaignId);
   }
 
   /** Nothing that was read, or asked, counts any more. */
@@ -160,7 +173,7 @@ export class Gate {
   }
 
   private async read(ids: ReadonlyMap<string, Id>, asked: Asked): Promise<void> {
-    const { campaigns, clock } = this.params;
+    const { campaigns, clock, clearance } = this.params;
     const { epoch } = this;
     const abort = new AbortController();
     let cancel = (): void => {};
@@ -172,8 +185,13 @@ export class Gate {
     });
     this.underway += 1;
     try {
-      const both = [campaigns.heads([...ids.values()], abort.signal), campaigns.sending(abort.signal)] as const;
-      const [heads, sending] = await Promise.race([Promise.all(both), tooLate]);
+      const all = [
+        campaigns.heads([...ids.values()], abort.signal),
+        campaigns.sending(abort.signal),
+        clearance?.(abort.signal),
+      ] as const;
+      const [heads, sending, cleared] = await Promise.race([Promise.all(all), tooLate]);
+      cleared?.(asked);
       if (epoch === this.epoch) this.take(ids, asked, { heads, sending });
     } catch (error) {
       this.warn('the gate cannot read what it has to know; rows wait', { error });
@@ -199,11 +217,18 @@ export class Gate {
     }
     this.expired = false;
     this.blocked = false;
-    this.stopSwitch = sending === 'stopped';
+    this.turn(sending === 'stopped');
     const ms = clock.monotonic() - asked.monotonic;
     if (ms > freshMs) this.warn('what is asked before a message leaves takes too long to read; rows wait', { ms });
     onOpen();
     onFresh();
+  }
+
+  private turn(stopped: boolean): void {
+    const { logger } = this.params;
+    if (stopped && !this.stopSwitch) logger.warn('sending is stopped for all campaigns');
+    if (!stopped && this.stopSwitch) logger.info('sending goes on');
+    this.stopSwitch = stopped;
   }
 
   private warn(message: string, fields: Record<string, unknown>): void {

@@ -1,4 +1,4 @@
-import type { CompiledFlow } from '../src/domain/flow.ts';
+import type { CompiledFlow, CompiledStage } from '../src/domain/flow.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Id, Lane } from '../src/domain/model.ts';
 
@@ -12,14 +12,25 @@ export function laneOf(conversation: Conversation): { lane: Lane; at: number } |
   return { lane: { campaignId, channel: nextChannel, opening: opening === true }, at: nextActionAt.getTime() };
 }
 
-/** By key, every lane in which a conversation of the flow may wait. */
-export function lanesOf(campaignId: Id, flow: CompiledFlow): Map<string, Lane> {
-  const entry = flow.stages.get(flow.entry);
+/** By key, every lane in which a conversation of these versions of a flow may wait. */
+export function lanesOf(campaignId: Id, flows: readonly CompiledFlow[]): Map<string, Lane> {
+  const entries = flows.map(({ stages, entry }) => stages.get(entry));
+  const channels = [...new Set(flows.flatMap((flow) => flow.channels)), '-'];
+  // what begins with a choice, or went over to another version before it began, opens on any of them
+  const opensAnywhere =
+    flows.length > 1 || entries.some((entry) => entry?.type === 'branch' || entry?.type === 'split');
+  const opening = opensAnywhere ? channels : entries.map((entry) => (entry === undefined ? '-' : channelOf(entry)));
   const lanes: Lane[] = [
-    { campaignId, channel: entry?.type === 'message' ? entry.channel : '-', opening: true },
-    ...[...flow.channels, '-'].map((channel) => ({ campaignId, channel, opening: false })),
+    ...opening.map((channel) => ({ campaignId, channel, opening: true })),
+    ...channels.map((channel) => ({ campaignId, channel, opening: false })),
   ];
   return new Map(lanes.map((lane) => [laneKey(lane), lane]));
+}
+
+/** What the first step of a stage leaves on, "-" for nothing. */
+function channelOf(stage: CompiledStage): string {
+  if (stage.type === 'message' || stage.type === 'webhook') return stage.channel;
+  return (stage.type === 'escalate' ? stage.notify?.channel : undefined) ?? '-';
 }
 
 /** Counts conversations by the lane they would be found in. */

@@ -1,6 +1,8 @@
-import type { Conversation, Message } from '../src/domain/model.ts';
+import type { ConversationStore } from '../src/domain/conversationPorts.ts';
+import type { Contact, Conversation, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
-import type { Clock, ConversationStore } from '../src/domain/ports.ts';
+import { namedRows } from '../src/domain/receipts.ts';
+import type { Clock } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
 import { countByLane } from './lanes.ts';
 import type { Quarantine } from './quarantine.ts';
@@ -12,6 +14,8 @@ export interface Candidate {
   results: RowResult[];
   /** It was taken from its lane: one message may leave. */
   slot: boolean;
+  /** Its contact as the source has it now, where `exitWhen` is asked. */
+  fresh?: Contact;
 }
 
 /** By conversation id. */
@@ -57,13 +61,24 @@ export class Loader {
     return found;
   }
 
-  /** The rows that candidates with a slot wait to send again, by id. */
+  /** The rows that candidates wait to send again, by id. */
   async awaitedRows(candidates: Candidates): Promise<Map<string, Message>> {
     const ids: string[] = [];
-    for (const { conversation, slot } of candidates.values())
-      if (slot && conversation.awaiting !== undefined) ids.push(conversation.awaiting);
+    for (const { conversation } of candidates.values())
+      if (conversation.awaiting !== undefined) ids.push(conversation.awaiting);
     if (ids.length === 0) return new Map();
     return new Map((await this.params.store.messages(ids)).map((row) => [row._id, row]));
+  }
+
+  /** The rows that events of the candidates may name, by conversation. */
+  async namedRows(candidates: Candidates): Promise<Map<string, Message[]>> {
+    const ids: string[] = [];
+    for (const { conversation } of candidates.values()) ids.push(...namedRows(conversation));
+    const found = new Map<string, Message[]>();
+    if (ids.length === 0) return found;
+    for (const row of await this.params.store.messages(ids, true))
+      found.set(row.conversationId, [...(found.get(row.conversationId) ?? []), row]);
+    return found;
   }
 
   /** Answers to rows that are no longer `sending` were recorded before, by a try that failed after its commit. */

@@ -1,9 +1,15 @@
 import { isServiceError, ServiceError } from '../src/domain/errors.ts';
+import { forgottenAfterMs, type Ledger, type MembershipStore } from '../src/domain/memberPorts.ts';
 import type { Member, Partition, StreamPosition } from '../src/domain/model.ts';
 import { shareOf } from '../src/domain/partitions.ts';
-import type { Clock, Instruments, Ledger, Logger, MembershipStore } from '../src/domain/ports.ts';
+import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { Drains } from './drains.ts';
 import { ExpiryWatch } from './expiry.ts';
+
+interface Looked {
+  members: Member[];
+  partitions: Partition[];
+}
 
 export interface MembershipParams {
   store: MembershipStore;
@@ -45,6 +51,10 @@ export class Membership {
   #joined: boolean = false;
   #leaving: boolean = false;
   #left: boolean = false;
+  /** Transactions left open are looked for. */
+  #ending: boolean = false;
+  /** Ends the wait for another look at them. */
+  #cancelLook: (() => void) | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   /** Asked for since the last pause ended: what a tick under way has read may be older. */
   #woken: boolean = false;
@@ -116,14 +126,27 @@ export class Membership {
   async #step(): Promise<void> {
     if (this.#left) return;
     await this.#join();
+    // beside each other: our own beat may wait for a round, and that for locks which somebody who is gone has left
+    const looking = Promise.allSettled(this.#leaving ? [] : [this.#lookAround()]);
     await this.#beat();
-    await this.#releaseDrained();
-    if (this.#leaving) return;
-    const asked = this.#params.clock.monotonic();
-    let [members, partitions] = await this.#look();
-    if (await this.#takeOver(this.#watch.expired(members, asked))) [members, partitions] = await this.#look();
+    const isReleased = await this.#releaseDrained();
+    const [look] = await looking;
+    if (look === undefined || this.#leaving) return;
+    if (look.status === 'rejected') throw look.reason;
+    let { members, partitions } = look.value;
+    const expired = this.#watch.expired(members, look.value);
+    if ((await this.#takeOver(expired)) || isReleased) ({ members, partitions } = await this.#look());
     this.#reconcile(partitions);
     await this.#balance(members, partitions);
+  }
+
+  /** Monotonic ms when the others were asked for, and when that was answered. */
+  async #lookAround(): Promise<Looked & { asked: number; heard: number }> {
+    const { clock } = this.#params;
+    const asked = clock.monotonic();
+    const looked = await this.#look();
+    this.#endForgotten(looked.members);
+    return { ...looked, asked, heard: clock.monotonic() };
   }
 
   async #join(): Promise<void> {
@@ -138,12 +161,32 @@ export class Membership {
     if (fencedAt === undefined || clock.monotonic() - fencedAt >= leaseTtlMs / 4) await ledger.beat();
   }
 
-  async #look(): Promise<[Member[], Partition[]]> {
+  async #look(): Promise<Looked> {
     const { store, ledger } = this.#params;
     const [members, partitions] = await Promise.all([store.members(), store.partitions()]);
     if (!members.some(({ _id }) => _id === ledger.memberId))
       throw new ServiceError('fenced', `member ${ledger.memberId} was taken over`);
-    return [members, partitions];
+    return { members, partitions };
+  }
+
+  /** Beside the tick, which does not wait for it. What stands open is looked at again as soon as it can be told that it is forgotten. */
+  #endForgotten(members: readonly Member[]): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
+    const { store, logger, clock } = this.#params;
+    store
+      .endForgotten(members)
+      .then(({ ended, open }) => {
+        if (ended > 0) logger.warn('transactions that nobody went on with were ended', { count: ended });
+        if (open > 0 && !this.#leaving)
+          this.#cancelLook = clock.after(forgottenAfterMs + 1, () => this.#endForgotten(members));
+      })
+      .catch((error: unknown) => logger.debug('nobody can say which transactions stand open', { error }))
+      .finally(() => {
+        this.#ending = false;
+      });
   }
 
   async #takeOver(expired: readonly Member[]): Promise<boolean> {
@@ -178,12 +221,16 @@ export class Membership {
     if (wanted.length > 0) this.#gain(await store.claim(wanted));
   }
 
-  #releaseDrained(): Promise<void> {
-    return this.#drains.release(async (drained) => {
+  /** True when anything was given up. */
+  async #releaseDrained(): Promise<boolean> {
+    let isReleased = false;
+    await this.#drains.release(async (drained) => {
       const partitions = drained.filter((id) => this.#owned.has(id));
       await this.#params.store.release(partitions, this.#params.position());
+      isReleased = true;
       this.#lose(partitions);
     });
+    return isReleased;
   }
 
   async #drainWithin(graceMs: number): Promise<void> {

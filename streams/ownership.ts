@@ -1,5 +1,6 @@
+import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import type { Partition } from '../src/domain/model.ts';
-import type { ConversationStore, Logger } from '../src/domain/ports.ts';
+import type { Logger } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
 
 export interface OwnershipParams {

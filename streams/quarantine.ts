@@ -1,11 +1,22 @@
-import type { Conversation, CounterDelta, Message, MessageChange, SkipReason, Unit } from '../src/domain/model.ts';
-import { errorOf, type RowResult } from '../src/domain/outbox.ts';
-import type { ConversationStore, Instruments, Logger } from '../src/domain/ports.ts';
+import type { ConversationStore } from '../src/domain/conversationPorts.ts';
+import { lostBefore } from '../src/domain/draft.ts';
+import type {
+  Conversation,
+  CounterDelta,
+  InboundEvent,
+  LimitChange,
+  Message,
+  MessageChange,
+  Unit,
+} from '../src/domain/model.ts';
+import { errorOf, leaving, type RowResult, rejectionOf } from '../src/domain/outbox.ts';
+import { receivedStatus } from '../src/domain/receipts.ts';
+import type { Instruments, Logger } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Candidate } from './load.ts';
 
 export interface QuarantineParams {
-  store: Pick<ConversationStore, 'commit'>;
+  store: Pick<ConversationStore, 'commit' | 'messages'>;
   dispatch: Pick<Dispatch, 'settled'>;
   logger: Logger;
   instruments: Instruments;
@@ -29,7 +40,8 @@ export class Quarantine {
   async isolate({ conversation, results }: Candidate, error: Error): Promise<boolean> {
     const { store, dispatch, logger, instruments } = this.params;
     const { _id, campaignId } = conversation;
-    const { poisoned, missed } = await store.commit([quarantineUnit(conversation, results, error)]);
+    const awaited = await this.awaited(conversation);
+    const { poisoned, missed } = await store.commit([quarantineUnit(conversation, awaited, results, error)]);
     if (missed.size > 0) return false;
     instruments.event('poisoned');
     logger.error('a conversation cannot be written and is quarantined', {
@@ -44,6 +56,13 @@ export class Quarantine {
     }
     for (const { row } of results) dispatch.settled(row);
     return true;
+  }
+
+  /** The row that waits for another try; whatever else was written in its place names none. */
+  private async awaited({ awaiting, status }: Conversation): Promise<Message | undefined> {
+    if (status !== 'active' || typeof awaiting !== 'string') return undefined;
+    const [row] = await this.params.store.messages([awaiting]);
+    return row?.pending === true ? row : undefined;
   }
 
   /** Answers whose conversation or run is gone: somebody deleted it. The rows end all the same, else the campaign never would. */
@@ -62,6 +81,8 @@ export class Quarantine {
 }
 
 interface Recorded {
+  inbound: InboundEvent[];
+  limits: LimitChange[];
   rows: MessageChange[];
   counters: CounterDelta;
 }
@@ -71,8 +92,11 @@ const add = (counters: CounterDelta, ...paths: string[]): void => {
 };
 
 /** What is known of a row at its end, when its conversation cannot say what follows. */
-function endOf({ outcome, answeredAt, handedAt }: RowResult): Pick<Message, 'status'> & Partial<Message> {
+function endOf({ row, outcome, answeredAt, handedAt }: RowResult): Pick<Message, 'status'> & Partial<Message> {
   const left = handedAt === undefined ? {} : { handedAt: new Date(handedAt) };
+  // this try says nothing of the one before it
+  if (lostBefore(row) !== undefined && (outcome.kind === 'retry' || outcome.kind === 'held'))
+    return { status: 'uncertain', reason: 'uncertain', ...left };
   switch (outcome.kind) {
     case 'sent': {
       const { providerMessageId } = outcome;
@@ -80,7 +104,7 @@ function endOf({ outcome, answeredAt, handedAt }: RowResult): Pick<Message, 'sta
       return { status: 'sent', sentAt: new Date(answeredAt), handedAt: new Date(handedAt ?? answeredAt), ...known };
     }
     case 'rejected':
-      return { status: 'failed', reason: 'provider_rejected', error: errorOf(outcome), ...left };
+      return { status: 'failed', reason: rejectionOf(outcome), error: errorOf(outcome), ...left };
     case 'unknown':
       return { status: 'uncertain', reason: 'uncertain', error: errorOf(outcome), ...left };
     case 'lost':
@@ -94,18 +118,37 @@ function endOf({ outcome, answeredAt, handedAt }: RowResult): Pick<Message, 'sta
 
 function record(results: readonly RowResult[]): Recorded {
   const counters: CounterDelta = {};
+  const limits: LimitChange[] = [];
+  const inbound: InboundEvent[] = [];
   const rows = results.map((result): MessageChange => {
     const { row } = result;
-    const set = endOf(result);
-    add(counters, `messages.${set.status}`);
+    const end = endOf(result);
+    // receipts that came before tell more
+    const set = { ...end, status: receivedStatus(row, end.status) };
+    // whoever it was meant for: that address wants nothing more
+    if (set.reason === 'provider_opted_out' && row.to !== undefined) inbound.push(leaving(row, result.answeredAt));
+    if (end.status !== 'uncertain' || set.status === 'uncertain') add(counters, `messages.${end.status}`);
     counters['pending'] = (counters['pending'] ?? 0) - 1;
     if (set.reason !== undefined) add(counters, `reasons.${set.reason}`);
-    if (set.status === 'sent') add(counters, `stages.${row.stage}.sent`);
-    if (set.status === 'sent' && row.step > 0) add(counters, 'messages.followUps');
-    return { id: row._id, channel: row.channel, from: 'sending', set, unset: ['pending'] };
+    if (end.status === 'sent') add(counters, `stages.${row.stage}.sent`);
+    if (end.status === 'sent' && row.step > 0) add(counters, 'messages.followUps');
+    const isGivenBack = set.status === 'failed' || set.status === 'skipped';
+    if (isGivenBack)
+      limits.push(
+        ...givenBack(row, set.status === 'skipped' && set.handedAt === undefined && row.handedAt === undefined),
+      );
+    const unset =
+      isGivenBack && row.pressure !== undefined ? (['pending', 'pressure'] as const) : (['pending'] as const);
+    return { id: row._id, channel: row.channel, from: 'sending', set, unset: [...unset] };
   });
-  return { rows, counters };
+  return { limits, inbound, rows, counters };
 }
+
+/** Its contact did not get it: what limits count of it. */
+const givenBack = ({ _id, pressure, ramp }: Message, neverLeft: boolean): LimitChange[] => [
+  ...(pressure === undefined ? [] : [{ kind: 'lower' as const, id: pressure, messageId: _id }]),
+  ...(ramp === undefined || !neverLeft ? [] : [{ kind: 'return' as const, from: ramp }]),
+];
 
 /** The answer to a row whose conversation is gone: the row ends, and so do its counters. */
 function orphanUnit(result: RowResult): Unit {
@@ -114,22 +157,35 @@ function orphanUnit(result: RowResult): Unit {
 }
 
 /** The smallest write that takes a poisonous conversation out of the way: it fails with the reason, its inbox is emptied, a row of it that waits is skipped. */
-function quarantineUnit(conversation: Conversation, results: readonly RowResult[], error: Error): Unit {
+function quarantineUnit(
+  conversation: Conversation,
+  awaited: Message | undefined,
+  results: readonly RowResult[],
+  error: Error,
+): Unit {
   const reason = { code: 'poisoned', message: error.message.slice(0, 500) };
   const active = conversation.status === 'active';
-  const { rows, counters } = record(results);
+  const { rows, counters, limits, inbound } = record(results);
   if (active) {
     add(counters, 'failed', 'outcomes.failed');
     counters['active'] = -1;
   }
-  if (active && conversation.awaiting !== undefined) {
-    const skipped: SkipReason = 'stopped';
-    const channel = conversation.nextChannel ?? '-';
-    const set = { status: 'skipped', reason: skipped } as const;
-    rows.push({ id: conversation.awaiting, channel, from: undefined, set, unset: ['pending'] });
-    add(counters, 'messages.skipped', `reasons.${skipped}`);
-    counters['pending'] = (counters['pending'] ?? 0) - 1;
+  if (awaited !== undefined) {
+    const { _id, channel, pressure, handedAt } = awaited;
+    const isSkipped = lostBefore(awaited) === undefined;
+    const set: Partial<Message> = isSkipped
+      ? { status: 'skipped', reason: 'stopped' }
+      : { status: receivedStatus(awaited, 'uncertain'), reason: 'uncertain' };
+    rows.push({
+      ...{ id: _id, channel, from: undefined, set },
+      unset: isSkipped && pressure !== undefined ? ['pending', 'pressure'] : ['pending'],
+    });
+    if (isSkipped) limits.push(...givenBack(awaited, handedAt === undefined));
+    if (isSkipped || set.status === 'uncertain') add(counters, `messages.${set.status}`);
+    add(counters, `reasons.${set.reason}`);
   }
+  // of one that somebody deleted, too: nobody would count it down later
+  if (active && conversation.awaiting !== undefined) counters['pending'] = (counters['pending'] ?? 0) - 1;
   return {
     conversationId: conversation._id,
     campaignId: conversation.campaignId,
@@ -143,6 +199,8 @@ function quarantineUnit(conversation: Conversation, results: readonly RowResult[
     },
     inserts: [],
     rows,
+    limits,
+    inbound,
     counters,
     deadLetters: [{ reason: 'poisoned', error: reason }],
   };

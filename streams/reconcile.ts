@@ -1,11 +1,11 @@
 import { ignoreElements, type Observable } from 'rxjs';
-import type { Clock, Instruments, Logger } from '../src/domain/ports.ts';
+import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { readLoop } from './operators/readLoop.ts';
 import { pause } from './waker.ts';
 
 /** What is compared with the documents. */
 export interface Check {
-  /** For the log: `inbox`, `message`, `due`, `run`, `campaign`. */
+  /** For the log: `inbox`, `message`, `due`, `run`, `campaign`, `enrollment`. */
   readonly kind: string;
   /**
    * What the documents ask for and nobody here seems to be at, by id, each with how it stands: who is at it changes that.

@@ -1,10 +1,13 @@
+import type { CampaignStore } from '../src/domain/campaignPorts.ts';
+import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Id, Message } from '../src/domain/model.ts';
-import type { CampaignStore, ConversationStore } from '../src/domain/ports.ts';
 import type { Attention } from './attention.ts';
 import type { Campaigns } from './campaigns.ts';
 import type { HintQueue } from './conversations.ts';
 import type { Dispatch } from './dispatch.ts';
+import type { Enrollments } from './enrollments.ts';
+import type { Inbound } from './inbound.ts';
 import type { Ownership } from './ownership.ts';
 import type { Check } from './reconcile.ts';
 import type { Round } from './round.ts';
@@ -13,8 +16,9 @@ import type { Schedule } from './schedule.ts';
 
 export interface ChecksParams {
   conversations: Pick<ConversationStore, 'withInbox' | 'byIds' | 'pendingMessages' | 'messages'>;
-  campaignStore: Pick<CampaignStore, 'openRuns'>;
+  campaignStore: Pick<CampaignStore, 'openRunHeads'>;
   campaigns: Campaigns;
+  enrollments: Enrollments;
   attention: Attention;
   runs: Runs;
   schedule: Schedule;
@@ -22,6 +26,8 @@ export interface ChecksParams {
   ownership: Ownership;
   round: Pick<Round, 'isUntouchable' | 'isInHand'>;
   hints: HintQueue;
+  /** Absent: inbound events are left alone. */
+  inbound?: Pick<Inbound, 'forgotten' | 'offer'>;
 }
 
 /** Looked at in one turn, at most; what is left over has its turn when these are dealt with. */
@@ -34,7 +40,22 @@ export const reconcileChecks = (params: ChecksParams): Check[] => [
   due(params),
   runs(params),
   campaigns(params),
+  enrollments(params),
+  ...(params.inbound ? [inbound(params.inbound)] : []),
 ];
+
+/** Inbound events that nobody takes anywhere. */
+function inbound(own: NonNullable<ChecksParams['inbound']>): Check {
+  let found = new Map<string, Id>();
+  return {
+    kind: 'inbound',
+    async look() {
+      found = await own.forgotten();
+      return new Map([...found.keys()].map((key) => [key, '']));
+    },
+    repair: (keys) => own.offer(keys.flatMap((key) => found.get(key) ?? [])),
+  };
+}
 
 /** A page a turn; the last one comes short. */
 class Pages {
@@ -114,7 +135,7 @@ function messages({ conversations, ownership, dispatch, runs, round }: ChecksPar
 async function usable(runs: Runs, of: readonly { campaignId: Id }[]): Promise<(campaignId: Id) => boolean> {
   const ids = new Map(of.map(({ campaignId }) => [campaignKey(campaignId), campaignId]));
   const known = await runs.load([...ids.values()]);
-  return (campaignId) => known.get(campaignKey(campaignId))?.context !== undefined;
+  return (campaignId) => (known.get(campaignKey(campaignId))?.contexts.size ?? 0) > 0;
 }
 
 /** Conversations that are due in lanes which the schedule takes for idle. */
@@ -136,7 +157,7 @@ function runs({ campaignStore, attention }: ChecksParams): Check {
     kind: 'run',
     async look() {
       const found = new Map<string, string>();
-      for (const run of await campaignStore.openRuns()) {
+      for (const run of await campaignStore.openRunHeads()) {
         const news = attention.newsOf(run);
         if (news !== undefined) found.set(String(run._id), news);
       }
@@ -153,5 +174,15 @@ function campaigns({ campaigns: own }: ChecksParams): Check {
     look: () => own.forgotten(),
     next: () => own.forgottenTurns.next(),
     repair: () => own.sweep(),
+  };
+}
+
+/** Enrollments that wait for nothing, which nobody decides. */
+function enrollments({ enrollments: own }: ChecksParams): Check {
+  return {
+    kind: 'enrollment',
+    look: () => own.forgotten(),
+    next: () => own.nextForgotten(),
+    repair: () => own.look(),
   };
 }

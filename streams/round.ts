@@ -1,17 +1,21 @@
 import { backoffMs } from '../src/domain/backoff.ts';
-import { decide } from '../src/domain/conversation.ts';
-import type { Decision, FlowContext } from '../src/domain/draft.ts';
+import type { CampaignStore } from '../src/domain/campaignPorts.ts';
+import type { ConversationStore, RoundReceipt } from '../src/domain/conversationPorts.ts';
+import type { Decision } from '../src/domain/decision.ts';
 import { isServiceError } from '../src/domain/errors.ts';
-import { campaignKey } from '../src/domain/ids.ts';
+import type { LimitStore } from '../src/domain/limitPorts.ts';
 import type { Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
-import type { Clock, ConversationStore, Instruments, Logger, RoundReceipt } from '../src/domain/ports.ts';
-import type { Dispatch, InDoubt } from './dispatch.ts';
+import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { Deciding, type Decisions } from './deciding.ts';
+import type { Dispatch } from './dispatch.ts';
+import type { InDoubt } from './inDoubt.ts';
 import { laneOf } from './lanes.ts';
 import { type Candidate, type Candidates, Loader } from './load.ts';
 import { Quarantine } from './quarantine.ts';
 import type { KnownRun, Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
+import type { Suppressions } from './suppressions.ts';
 import { pause } from './waker.ts';
 
 /** What wakes a round. */
@@ -31,6 +35,7 @@ export interface RoundReport {
 
 export interface RoundParams {
   store: ConversationStore;
+  campaigns: Pick<CampaignStore, 'sources'>;
   runs: Runs;
   schedule: Schedule;
   dispatch: Dispatch;
@@ -43,9 +48,15 @@ export interface RoundParams {
   instruments: Instruments;
   /** Ends the retries of a round whose database is away. */
   signal: AbortSignal;
+  /** Who must not be written to. Absent: everybody may be. */
+  suppressions?: Pick<Suppressions, 'refusals' | 'wrote'>;
+  /** What campaigns with limits have used. */
+  limits: LimitStore;
   /** Asks for another look at these conversations in a later round. */
   hint: (ids: readonly string[]) => void;
   isNoFaultOfDocuments: (error: unknown) => boolean;
+  /** Something was counted in a campaign whose run is settled. */
+  countedLate?: (campaignId: Id) => void;
   /** The outcome of a commit is unknown: resolves when a later fence proves that the member still owns its partitions, which settles it. */
   proveOwnership: () => Promise<void>;
 }
@@ -58,6 +69,7 @@ export class Round {
   private readonly params: RoundParams;
   private readonly quarantine: Quarantine;
   private readonly loader: Loader;
+  private readonly deciding: Deciding;
   /** What would have left after a commit of unknown outcome: if it was committed, it never left. */
   private unproven: Message[] = [];
   /** What the running round is about, from its being read to its being handed over. */
@@ -67,6 +79,7 @@ export class Round {
     this.params = params;
     this.quarantine = new Quarantine(params);
     this.loader = new Loader({ ...params, quarantine: this.quarantine });
+    this.deciding = new Deciding({ ...params, loader: this.loader });
   }
 
   /** The round that is running decides about it. */
@@ -131,7 +144,7 @@ export class Round {
    */
   private async pass(candidates: Candidates, report: RoundReport, inOrder: boolean): Promise<Candidates> {
     const { dispatch, instruments } = this.params;
-    const { decisions, failed, homeless, now } = await this.decideAll(candidates, inOrder);
+    const { decisions, failed, homeless, clear, now } = await this.deciding.all(candidates, inOrder);
     for (const { candidate, run } of homeless) await this.withoutRun(candidate, run);
     const { missed, poisoned } = await this.commit(decisions, inOrder);
     const sends: InDoubt[] = [];
@@ -139,7 +152,7 @@ export class Round {
       const candidate = candidates.get(id);
       if (candidate === undefined || missed.has(id) || poisoned.has(id)) continue;
       for (const { row } of candidate.results) dispatch.settled(row);
-      this.applied(decision, now, sends);
+      this.applied(decision, now, sends, clear(id));
       if (decision.unit === undefined) continue;
       report.units += 1;
       const { nextActionAt } = candidate.conversation;
@@ -188,52 +201,6 @@ export class Round {
     this.unproven = [];
   }
 
-  /** `failed`: documents that nobody can decide about, `homeless`: those without a run to decide by; they must not take the others down with them. */
-  private async decideAll(candidates: Candidates, inOrder: boolean) {
-    const { clock, dispatch, runs } = this.params;
-    const awaited = await this.loader.awaitedRows(candidates);
-    const known = await runs.load(campaignsOf(candidates.values()));
-    const now = clock.now();
-    const decisions: Decisions = new Map();
-    const failed = new Map<string, Error>();
-    const homeless: { candidate: Candidate; run: KnownRun | undefined }[] = [];
-    const planned = new Map<string, number>();
-    const plan = (channel: string, count: 1 | -1): void =>
-      void planned.set(channel, (planned.get(channel) ?? 0) + count);
-    const hasRoom = (channel: string): boolean => dispatch.room(channel, planned) > 0;
-    for (const [id, candidate] of candidates) {
-      const run = known.get(campaignKey(candidate.conversation.campaignId));
-      if (run?.context === undefined) {
-        homeless.push({ candidate, run });
-        continue;
-      }
-      try {
-        const decision = this.decide(candidate, run.context, run.state === 'running', hasRoom, awaited, now);
-        decisions.set(id, decision);
-        if (decision.send) plan(decision.send.channel, 1);
-        const { row } = dispatch.entry(id) ?? {};
-        if (inOrder && row && ends(row, decision)) plan(row.channel, -1);
-      } catch (error) {
-        failed.set(id, error instanceof Error ? error : new Error(String(error)));
-      }
-    }
-    return { decisions, failed, homeless, now };
-  }
-
-  private decide(
-    { conversation, results, slot }: Candidate,
-    context: FlowContext,
-    running: boolean,
-    hasRoom: (channel: string) => boolean,
-    awaited: ReadonlyMap<string, Message>,
-    now: number,
-  ): Decision {
-    const inFlight = this.params.dispatch.entry(conversation._id) !== undefined && results.length === 0;
-    const row = awaited.get(conversation.awaiting ?? '');
-    const input = { conversation, results, slot: slot && running, hasRoom, inFlight, awaited: row };
-    return decide(context, input, now, this.params.random);
-  }
-
   /**
    * Rows of a run that does not compile here stay as they are for a member that can record their answers, and count no more as
    * in doubt here; those of a run that is gone end.
@@ -251,14 +218,19 @@ export class Round {
   }
 
   /** Effects outside the database, once the unit is committed. */
-  private applied(decision: Decision, now: number, sends: InDoubt[]): void {
-    const { dispatch, schedule, instruments } = this.params;
-    const { conversation, send, unit } = decision;
-    if (send) sends.push({ row: send, decidedAt: now, conversation });
+  private applied(decision: Decision, now: number, sends: InDoubt[], clearAt: InDoubt['clearAt']): void {
+    const { dispatch, schedule, instruments, suppressions, runs } = this.params;
+    const { conversation, send, unit, until } = decision;
+    if (send) sends.push({ row: send, decidedAt: now, until, conversation, clearAt });
     else dispatch.rewritten(conversation);
     const waiting = laneOf(conversation);
     if (waiting) schedule.notice(waiting.lane, waiting.at);
     if (unit === undefined) return;
+    if (unit.suppressions) suppressions?.wrote(unit.suppressions);
+    // it may have ended while this was written
+    const isSettled = runs.get(unit.campaignId)?.run.settled === true && Object.keys(unit.counters).length > 0;
+    if (unit.late || isSettled) this.params.countedLate?.(unit.campaignId);
+    dispatch.received(unit);
     if (unit.change?.set.status) instruments.conversations(unit.change.set.status, 1);
     for (const row of unit.inserts) if (row.status !== 'sending') instruments.messages(row.channel, row.status, 1);
     for (const { channel, set } of unit.rows)
@@ -274,17 +246,5 @@ export class Round {
   }
 }
 
-/** By conversation id. */
-type Decisions = Map<string, Decision>;
-
-/** Whether the row is `sending` no longer once the decision is committed. */
-const ends = ({ _id }: Message, { unit }: Decision): boolean =>
-  unit?.rows.some(({ id, from, set }) => id === _id && from === 'sending' && set.status !== 'sending') === true;
-
-const isAnswer = ({ rows }: Unit): boolean => rows.some(({ from }) => from === 'sending');
-
-function campaignsOf(candidates: Iterable<Candidate>): Id[] {
-  const ids = new Map<string, Id>();
-  for (const { conversation } of candidates) ids.set(campaignKey(conversation.campaignId), conversation.campaignId);
-  return [...ids.values()];
-}
+const isAnswer = ({ rows }: Unit): boolean =>
+  rows.some(({ from, set }) => from === 'sending' && set.status !== undefined);

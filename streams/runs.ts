@@ -1,16 +1,24 @@
-import { compilePinned } from '../src/domain/campaign.ts';
-import type { FlowContext } from '../src/domain/draft.ts';
+import type { CampaignHead, CampaignStore } from '../src/domain/campaignPorts.ts';
+import type { ChannelFacts } from '../src/domain/channelPorts.ts';
+import { limitsOf } from '../src/domain/compileLimits.ts';
+import { countriesIn, wantsHolidays } from '../src/domain/compileSchedule.ts';
+import type { FlowContext } from '../src/domain/decision.ts';
+import type { CompiledFlow } from '../src/domain/flow.ts';
+import { pinnedAt, versionOf, versionsOf } from '../src/domain/flowVersions.ts';
+import { loadedHolidays, loadHolidays, noHolidays, warmHolidays } from '../src/domain/holidays.ts';
 import { campaignKey } from '../src/domain/ids.ts';
-import type { Id, Run } from '../src/domain/model.ts';
-import type { CampaignHead, CampaignStore, ChannelFacts, Clock, Logger } from '../src/domain/ports.ts';
-import { compileUnsubscribe } from '../src/domain/unsubscribe.ts';
+import type { Conversation, Id, Run } from '../src/domain/model.ts';
+import { contextFor, contextsNow, isAhead, type RunContexts, runContextsOf } from '../src/domain/runContexts.ts';
+import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 
 /** A run as one member knows it. */
 export interface KnownRun {
   readonly key: string;
   run: Run;
-  /** Absent when the pinned flow does not compile here: nothing of it is taken up by this member. */
+  /** Of the version that whoever enters follows. Absent when its flow does not compile here: nothing of it is taken up by this member. */
   context: FlowContext | undefined;
+  /** Of all versions that conversations follow. */
+  contexts: RunContexts;
   /** May messages leave? What the member saw last in `campaigns` and in the run: the stricter wins. */
   state: 'running' | 'paused' | 'stopped';
   /** `campaigns` showed `paused`, `cancelled` or nothing at all, and the run may not know yet. */
@@ -27,6 +35,7 @@ export interface RunsParams {
   memberId: string;
   /** See FlowContext. Absent: no HASH_KEY is set. */
   unsubscribeToken?: FlowContext['unsubscribeToken'];
+  addressBook?: FlowContext['addressBook'];
   clock: Pick<Clock, 'now' | 'after'>;
   logger: Logger;
   /** Called with a run whose state or priority is news. */
@@ -52,21 +61,61 @@ export class Runs {
     return this.known.get(campaignKey(campaignId));
   }
 
+  /** What decides about a conversation, as far as its run is known. */
+  contextOf(conversation: Pick<Conversation, 'campaignId' | 'flowVersion'>): FlowContext | undefined {
+    const known = this.get(conversation.campaignId);
+    return known && contextFor(known.contexts, conversation);
+  }
+
+  /** Of every version that conversations of a campaign follow, and the number of its last migration; undefined where one is not known here. */
+  flowsOf(campaignId: Id): { flows: readonly CompiledFlow[]; migration: number } | undefined {
+    const known = this.get(campaignId);
+    if (known === undefined || known.contexts.size < versionsOf(known.run).length) return undefined;
+    const flows = [...known.contexts.values()].map(({ flow }) => flow);
+    return { flows, migration: known.run.migration?.number ?? 0 };
+  }
+
   all(): IterableIterator<KnownRun> {
     return this.known.values();
   }
 
-  /** Takes in what was read from the database. */
+  /**
+   * What has to be there before a run is taken in by `update`: the public holidays, where its windows ask for them. Undefined when
+   * nothing is missing, as nearly always. Never rejects: a run whose holidays cannot be loaded does not compile, which is logged.
+   */
+  ready(run: Run): Promise<void> | undefined {
+    if (loadedHolidays() !== noHolidays || this.isPinned(run) || !wantsHolidays(...pinnedIn(run))) return undefined;
+    return loadHolidays().then(
+      () => {},
+      (error: unknown) =>
+        this.params.logger.error('the public holidays cannot be loaded', { campaignId: run._id, error }),
+    );
+  }
+
+  /** It is known by what is pinned. One that was only scheduled is pinned anew when it starts: its document may have changed. A migration may pin another version. */
+  private isPinned({ _id, startedAt, flows }: Run): boolean {
+    const known = this.get(_id);
+    if (known === undefined || (known.run.startedAt === undefined && startedAt !== undefined)) return false;
+    return known.run.flows?.length === flows?.length;
+  }
+
+  /** Takes in what was read from the database, and is `ready`. */
   update(run: Run): KnownRun {
     const key = campaignKey(run._id);
-    const known: KnownRun = this.known.get(key) ?? {
-      ...{ key, run, context: this.contextOf(run), state: 'paused' },
+    const before = this.known.get(key);
+    // read before a migration that is known by now
+    if (before !== undefined && isAhead({ migration: before.run.migration?.number }, run)) return before;
+    const known: KnownRun = before ?? {
+      ...{ key, run, context: undefined, contexts: this.contextsOf(run), state: 'paused' },
       ...{ held: false, seenEnd: undefined, askedAt: Number.NEGATIVE_INFINITY },
     };
+    if (known.run !== run && !this.isPinned(run)) known.contexts = this.contextsOf(run);
+    else known.contexts = withLimits(known.contexts, known.run, run);
     known.run = run;
     known.state = this.stateOf(known);
     this.watchEnd(known);
-    if (known.context) known.context = withStop(known.context, run);
+    known.contexts = contextsNow(known.contexts, run);
+    known.context = known.contexts.get(versionOf(run));
     this.known.set(key, known);
     if (run.settled) this.forgetSettled();
     this.params.onChanged(known);
@@ -148,34 +197,44 @@ export class Runs {
     }
     if (missing.length === 0) return found;
     for (const run of await this.params.campaigns.runs(missing)) {
+      await this.ready(run);
       const known = this.update(run);
       found.set(known.key, known);
     }
     return found;
   }
 
-  async reload(id: Id): Promise<void> {
-    const run = await this.params.campaigns.run(id);
-    if (run) this.update(run);
+  /** The runs of these conversations, none older than what a conversation tells of its migration. */
+  async loadFor(of: Iterable<{ conversation: Conversation }>): Promise<ReadonlyMap<string, KnownRun>> {
+    const ids = new Map<string, Id>();
+    for (const { conversation } of of) ids.set(campaignKey(conversation.campaignId), conversation.campaignId);
+    const known = await this.load([...ids.values()]);
+    const old = new Map<string, Id>();
+    for (const { conversation } of of) {
+      const key = campaignKey(conversation.campaignId);
+      if (conversation.migration !== undefined && isAhead(conversation, known.get(key)?.run))
+        old.set(key, conversation.campaignId);
+    }
+    for (const id of old.values()) await this.reload(id);
+    return known;
   }
 
-  private contextOf(run: Run): FlowContext | undefined {
-    const { channels, memberId, logger, unsubscribeToken } = this.params;
-    const compiled = compilePinned(run, channels);
-    if (compiled.flow === undefined) {
-      logger.error('the pinned flow of a run does not compile here', { campaignId: run._id, faults: compiled.faults });
-      return undefined;
-    }
-    return {
-      campaignId: run._id,
-      flow: compiled.flow,
-      variables: run.variables,
-      campaign: run.campaign,
-      channels,
-      unsubscribe: run.unsubscribe && compileUnsubscribe(run.unsubscribe).compiled,
-      unsubscribeToken,
-      worker: memberId,
-    };
+  async reload(id: Id): Promise<void> {
+    const run = await this.params.campaigns.run(id);
+    if (run === undefined) return;
+    await this.ready(run);
+    this.update(run);
+  }
+
+  private contextsOf(run: Run): RunContexts {
+    const { channels, memberId, logger, unsubscribeToken, addressBook, clock } = this.params;
+    const holidays = loadedHolidays();
+    warmHolidays(holidays, countriesIn(...pinnedIn(run)), clock.now());
+    const options = { channels, worker: memberId, unsubscribeToken, addressBook, holidays };
+    const { contexts, faults } = runContextsOf(run, options);
+    if (faults.length > 0)
+      logger.error('the pinned flow of a run does not compile here', { campaignId: run._id, faults });
+    return contexts;
   }
 
   private forgetSettled(): void {
@@ -188,9 +247,17 @@ export class Runs {
 const endOf = ({ run, seenEnd }: KnownRun): number =>
   Math.min(run.schedule?.endAt?.getTime() ?? Number.POSITIVE_INFINITY, seenEnd ?? Number.POSITIVE_INFINITY);
 
-function withStop(context: FlowContext, run: Run): FlowContext {
-  const stopped = run.status === 'cancelled' ? (run.endReason ?? 'campaign_cancelled') : undefined;
-  if (context.stopped === stopped) return context;
-  const { stopped: _, ...rest } = context;
-  return stopped === undefined ? rest : { ...rest, stopped };
+const pinnedIn = (run: Run): Run[] => versionsOf(run).map((version) => pinnedAt(run, version));
+
+/** Limits may change while it runs. */
+function withLimits(contexts: RunContexts, before: Run, after: Run): RunContexts {
+  if (JSON.stringify(before.limits) === JSON.stringify(after.limits)) return contexts;
+  const limits = limitsOf(after);
+  // what conversations are asked leads to one of the others: it is told anew
+  return new Map(
+    [...contexts].map(([version, { cap: _cap, ramp: _ramp, asking: _asking, ...rest }]) => [
+      version,
+      { ...rest, ...limits },
+    ]),
+  );
 }

@@ -1,9 +1,10 @@
 import { Observable } from 'rxjs';
+import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import { DueTimes } from '../src/domain/dueTimes.ts';
 import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
-import type { Clock, ConversationStore } from '../src/domain/ports.ts';
+import type { Clock } from '../src/domain/systemPorts.ts';
 import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
 import { Turns } from './turns.ts';
@@ -19,6 +20,8 @@ interface LaneState {
   woken: boolean;
   /** Partition to begin with: under a backlog each has its turn. */
   from: number;
+  /** It has no turn before, ms since the epoch. */
+  restUntil: number;
   /** It had less than its share last time: what it leaves goes to the others. */
   short: boolean;
 }
@@ -75,10 +78,13 @@ export class Schedule {
   }
 
   /** A run became known or changed: its lanes are those of its flow while it runs, none otherwise. */
-  setRun({ key, run, context, state }: KnownRun): void {
+  setRun({ key, run, contexts, state }: KnownRun): void {
     const wanted =
-      state === 'running' && context !== undefined && !run.settled
-        ? lanesOf(run._id, context.flow)
+      state === 'running' && contexts.size > 0 && !run.settled
+        ? lanesOf(
+            run._id,
+            [...contexts.values()].map(({ flow }) => flow),
+          )
         : new Map<string, Lane>();
     for (const lane of this.lanes.values())
       if (campaignKey(lane.lane.campaignId) === key && !wanted.has(lane.key)) {
@@ -98,6 +104,7 @@ export class Schedule {
           unknown: run.expansion.expanded > 0,
           woken: false,
           from: 0,
+          restUntil: 0,
           short: false,
         });
     }
@@ -120,6 +127,12 @@ export class Schedule {
     this.arm();
   }
 
+  /** What is due of this campaign waits so long, ms. */
+  rest(key: string, ms: number): void {
+    const until = this.params.clock.now() + ms;
+    for (const lane of this.lanes.values()) if (campaignKey(lane.lane.campaignId) === key) lane.restUntil = until;
+  }
+
   /** A conversation of ours is due at `at`. */
   notice(lane: Lane, at: number): void {
     this.lanes.get(laneKey(lane))?.due.note(at);
@@ -130,7 +143,7 @@ export class Schedule {
     if (this.listeners.size === 0) return;
     let earliest = Number.POSITIVE_INFINITY;
     for (const lane of this.lanes.values()) {
-      const next = lane.due.next ?? earliest;
+      const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (lane.unknown) earliest = 0;
       else if (next < earliest && this.room(lane) > 0) earliest = next;
     }
@@ -277,7 +290,8 @@ export class Schedule {
 
   private isDue(lane: LaneState): boolean {
     const { next } = lane.due;
-    return next !== undefined && next <= this.params.clock.now();
+    const now = this.params.clock.now();
+    return next !== undefined && next <= now && lane.restUntil <= now;
   }
 
   private room(lane: LaneState, planned?: ReadonlyMap<string, number>): number {

@@ -1,9 +1,10 @@
-/** Lets a loop sleep until there is work, without a timer and without a query. */
+/** Lets loops sleep until there is work, without a timer and without a query. */
 export class Waker {
-  #wake: (() => void) | undefined;
+  readonly #asleep = new Set<() => void>();
 
   wake(): void {
-    this.#wake?.();
+    for (const wake of this.#asleep) wake();
+    this.#asleep.clear();
   }
 
   /** Resolves once `ready` holds or the signal is aborted; `ready` is looked at again whenever `wake` is called. */
@@ -12,7 +13,7 @@ export class Waker {
     signal.addEventListener('abort', stop);
     while (!ready() && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#asleep.add(resolve);
       });
     }
     signal.removeEventListener('abort', stop);

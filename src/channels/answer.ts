@@ -1,4 +1,4 @@
-import type { SendResult } from '../domain/ports.ts';
+import type { SendResult } from '../domain/channelPorts.ts';
 import { oneLine } from './text.ts';
 
 const maxIdLength = 512;
@@ -21,16 +21,22 @@ export function verdictOf(status: number, retryAfterMs: number | undefined, atMo
   return { kind: 'rejected', code, message };
 }
 
-/** `id` of a JSON object: a string, or a number in all its digits. */
-function idOf(text: string): string | undefined {
+/** Of a longer answer nothing is kept but its `id`. */
+const keptAnswer = 16_384;
+
+/** A JSON object; undefined for anything else. */
+function objectIn(text: string): Record<string, unknown> | undefined {
   // Most answers that are no JSON object are told by their first character: a failing parse costs microseconds.
   if (!/^\s*\{/.test(text)) return undefined;
-  let id: unknown;
   try {
-    ({ id } = JSON.parse(text) as { id?: unknown });
+    return JSON.parse(text) as Record<string, unknown>;
   } catch {
     return undefined;
   }
+}
+
+/** `id` of a JSON object: a string, or a number in all its digits. */
+function idOf({ id }: Record<string, unknown>, text: string): string | undefined {
   if (typeof id === 'string') return id !== '' && id.length <= maxIdLength ? id : undefined;
   if (typeof id !== 'number') return undefined;
   if (Number.isSafeInteger(id) || !Number.isInteger(id)) return String(id);
@@ -38,13 +44,32 @@ function idOf(text: string): string | undefined {
   return [...text.matchAll(/"id"\s*:\s*(-?\d+)/g)].map((match) => match[1]).find((digits) => Number(digits) === id);
 }
 
-/** The verdict with what the body adds: the provider's id, or the first 200 characters of its reasons without `secret`. */
+/** What providers mean by a refusal that is an opt-out: `code` or `error` of a JSON object, or `code` in its `error`. */
+function isOptedOut(answer: Record<string, unknown> | undefined): boolean {
+  const { code, error } = answer ?? {};
+  const inner = typeof error === 'object' && error !== null ? (error as Record<string, unknown>)['code'] : error;
+  return code === optedOut || inner === optedOut;
+}
+const optedOut = 'opted_out';
+
+/**
+ * The verdict with what the body adds: the provider's id, that the recipient opted out, or the first 200 characters of its
+ * reasons without `secret`.
+ */
 export function completed(verdict: SendResult, body: string, secret: string | undefined): SendResult {
   if (body === '') return verdict;
   if (verdict.kind === 'sent') {
-    const providerMessageId = idOf(body);
-    return providerMessageId === undefined ? verdict : { kind: 'sent', providerMessageId };
+    const answer = objectIn(body);
+    if (answer === undefined) return verdict;
+    const providerMessageId = idOf(answer, body);
+    return {
+      kind: 'sent',
+      ...(providerMessageId === undefined ? {} : { providerMessageId }),
+      ...(body.length <= keptAnswer ? { answer } : {}),
+    };
   }
   const said = oneLine(secret === undefined ? body : body.replaceAll(secret, '***'), 200);
-  return said === '' ? verdict : { ...verdict, message: `${verdict.message}: ${said}` };
+  if (said === '') return verdict;
+  const code = verdict.kind === 'rejected' && isOptedOut(objectIn(body)) ? { code: optedOut } : {};
+  return { ...verdict, ...code, message: `${verdict.message}: ${said}` };
 }

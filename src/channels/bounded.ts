@@ -1,5 +1,6 @@
 import type { ChannelConfig } from '../config.ts';
-import type { Channel, Clock, OutboundMessage, SendResult } from '../domain/ports.ts';
+import type { Channel, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { mailOf, needsOf } from './facts.ts';
 import { type Driver, Handover } from './handover.ts';
 import { describeError } from './text.ts';

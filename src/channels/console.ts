@@ -1,4 +1,5 @@
-import type { Clock, OutboundMessage, SendResult } from '../domain/ports.ts';
+import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import type { Driver } from './handover.ts';
 import { describeError, oneLine } from './text.ts';
 

@@ -1,6 +1,6 @@
 /** What is known of a channel by its configuration alone; no driver and none of their libraries is loaded. */
 import type { ChannelConfig } from '../config.ts';
-import type { Channel, ChannelFacts } from '../domain/ports.ts';
+import type { Channel, ChannelFacts } from '../domain/channelPorts.ts';
 
 /** A subject alone says nothing, and mail has no place for `body`. */
 export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] =>

@@ -1,7 +1,8 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Clock, SendResult } from '../domain/ports.ts';
+import type { SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import type { Driver, Handover } from './handover.ts';
 import { describeError, payload } from './text.ts';
 

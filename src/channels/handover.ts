@@ -1,4 +1,5 @@
-import type { Clock, OutboundMessage, SendResult } from '../domain/ports.ts';
+import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 
 /** What a driver has under way for one hand-over. */
 export interface Wire {

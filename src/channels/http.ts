@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { type Dispatcher, Pool } from 'undici';
 import type { ChannelConfig } from '../config.ts';
+import type { OutboundMessage } from '../domain/channelPorts.ts';
 import { ServiceError } from '../domain/errors.ts';
-import type { Clock, OutboundMessage } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { completed, verdictOf } from './answer.ts';
 import type { Driver, Handover, Wire } from './handover.ts';
 import { retryAfterMs } from './retryAfter.ts';
@@ -14,7 +15,7 @@ const keptBytes = 65_536;
 const drainedBytes = 1_048_576;
 
 /** `Idempotency-Key`: as it is where a header can hold it, else its SHA-256 in hex. */
-export const idempotencyKey = (messageId: string): string =>
+const idempotencyKey = (messageId: string): string =>
   messageId.length <= 255 && /^[\x21-\x7e]+$/.test(messageId)
     ? messageId
     : createHash('sha256').update(messageId).digest('hex');

@@ -1,7 +1,8 @@
 /** Drivers by name behind the one `Channel` port. */
 import type { ChannelConfig } from '../config.ts';
+import type { Channel } from '../domain/channelPorts.ts';
 import { ServiceError } from '../domain/errors.ts';
-import type { Channel, Clock, Logger } from '../domain/ports.ts';
+import type { Clock, Logger } from '../domain/systemPorts.ts';
 import { BoundedChannel } from './bounded.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { ChannelConfig } from '../config.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { parseMailbox } from '../domain/mailAddress.ts';
-import type { Clock, Logger } from '../domain/ports.ts';
+import type { Clock, Logger } from '../domain/systemPorts.ts';
 import type { Driver, Handover } from './handover.ts';
 import { secretsOf } from './smtpAnswer.ts';
 import { AttachmentSource, AttachmentUnavailable } from './smtpAttachments.ts';

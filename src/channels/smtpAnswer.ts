@@ -1,4 +1,4 @@
-import type { SendResult } from '../domain/ports.ts';
+import type { SendResult } from '../domain/channelPorts.ts';
 import { oneLine } from './text.ts';
 
 /** What went wrong, as nodemailer's SMTPConnection tells it. */
@@ -20,7 +20,7 @@ const busyMs = 10_000;
 const troubleMs = 60_000;
 
 /** RFC 5321, 4.2.1 and RFC 3463: the reply's code, the enhanced one where there is one, and its text. */
-export function parseReply(response: string): { code: number; enhanced: string | undefined; text: string } {
+function parseReply(response: string): { code: number; enhanced: string | undefined; text: string } {
   const lines = response.split(/\r?\n/).map((line) => line.replace(/^\d{3}[ -]?/, ''));
   const pattern = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/;
   const enhanced = pattern.exec(lines[0] ?? '')?.[1];

@@ -3,7 +3,7 @@
  * followed, no file is read. What was fetched serves other messages for a minute.
  */
 import { type Dispatcher, request } from 'undici';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { MailFault } from './smtpMessage.ts';
 import { describeError, oneLine } from './text.ts';
 

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { SendResult } from '../domain/ports.ts';
+import type { SendResult } from '../domain/channelPorts.ts';
 import type { Handover, Wire } from './handover.ts';
 import { connectVerdict, describe, queueIdOf, replyVerdict, type SmtpError } from './smtpAnswer.ts';
 import type { Mail, MailDefaults } from './smtpMessage.ts';

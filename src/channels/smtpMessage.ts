@@ -4,8 +4,8 @@ import { compile } from 'html-to-text';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { encodeWord } from 'nodemailer/lib/mime-funcs';
 import type MimeNode from 'nodemailer/lib/mime-node';
+import type { OutboundMessage } from '../domain/channelPorts.ts';
 import { isInternational, parseAddress, parseMailbox } from '../domain/mailAddress.ts';
-import type { OutboundMessage } from '../domain/ports.ts';
 import type { Attachment } from './smtpAttachments.ts';
 import { withoutMarks } from './text.ts';
 

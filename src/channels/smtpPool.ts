@@ -1,5 +1,6 @@
 /** Connections that are kept for the next mail, and what is known of a server that lets nobody in. */
-import type { Clock, SendResult } from '../domain/ports.ts';
+import type { SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { type SmtpServer, SmtpSession } from './smtpSession.ts';
 
 /** Servers keep an idle connection for 5 minutes (RFC 5321, 4.5.3.2.7), firewalls not always. */

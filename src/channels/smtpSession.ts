@@ -1,7 +1,7 @@
 /** One connection to the server. Only this file knows nodemailer's SMTPConnection. */
 import type { Readable } from 'node:stream';
 import SMTPConnection from 'nodemailer/lib/smtp-connection';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import type { SmtpError } from './smtpAnswer.ts';
 
 export interface SmtpServer {

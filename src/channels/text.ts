@@ -1,4 +1,4 @@
-import type { OutboundMessage } from '../domain/ports.ts';
+import type { OutboundMessage } from '../domain/channelPorts.ts';
 
 /** Control characters, line separators, and what turns the direction of writing around: all that could forge a line. */
 const unsafe = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]+/gu;

@@ -2,6 +2,7 @@
 import CliTable from 'cli-table3';
 import picocolors from 'picocolors';
 import stringWidth from 'string-width';
+import { confirm } from './confirm.ts';
 import { createScreen, type KeySource, type Screen } from './screen.ts';
 
 export type Colors = ReturnType<typeof picocolors.createColors>;
@@ -39,6 +40,8 @@ export interface Output {
   readonly screen: Screen | undefined;
   /** Calls back once nobody reads any more: the pipe was closed, the terminal is gone. Gives the way out of it. */
   onClosed(closed: () => void): () => void;
+  /** Asks a person, who answers with one key; true where there is none to ask: in a pipe, with `--json`. */
+  confirm(question: string): Promise<boolean>;
   /** Redraws a panel in place; nothing unless on a terminal. */
   panel(lines: readonly string[]): void;
   /** Leaves the panel as it stands; later lines follow below. Idempotent. */
@@ -179,6 +182,7 @@ export function createOutput({ stdout, stderr, env, json, stdin }: OutputOptions
     record(document) {
       if (json) stdout.write(`${JSON.stringify(document)}\n`);
     },
+    confirm: (question) => (tty ? confirm(question, stdout, stdin?.()) : Promise.resolve(true)),
     panel(lines) {
       if (!tty || (lines.length === 0 && drawn === 0)) return;
       const up = drawn > 0 ? `${esc}[${drawn}A` : '';

@@ -2,6 +2,7 @@
 
 import { type CampaignState, unsettled } from './auditStuck.ts';
 import { instant, time } from './auditSubject.ts';
+import { opensFor } from './campaignTypes.ts';
 import { isFinal } from './campaignWrites.ts';
 import type { Claim, FindingKind } from './findings.ts';
 
@@ -16,7 +17,7 @@ export function runSuspicions(
     endedOtherwise(state),
     undecided(state),
     notStarted(state, overdueMs),
-    expansionStuck(state),
+    expansionStuck(state, overdueMs),
   ];
   return claims.filter((claim) => claim !== undefined);
 }
@@ -48,8 +49,15 @@ function notStarted({ run, campaign, now }: CampaignState, overdueMs: number): C
 const isUnwritten = ({ run, now }: CampaignState, overdueMs: number): boolean =>
   now - (time(run.updatedAt) ?? 0) > overdueMs;
 
-function expansionStuck({ run, campaign }: CampaignState): Claim | undefined {
+function expansionStuck({ run, campaign, now }: CampaignState, overdueMs: number): Claim | undefined {
   if (run.settled || run.status !== 'running' || campaign?.status !== 'running' || run.expansion.done) return undefined;
+  const waitsFor = opensFor(run);
+  const next = time(run.occurrences?.next);
+  if (waitsFor !== undefined && (next === undefined || now - next <= overdueMs)) return undefined;
+  if (next !== undefined) {
+    const found = `the occurrence of ${instant(new Date(next))} has not begun`;
+    return { kind: 'expansion_stuck', found, expected: `it begins within ${overdueMs / 1000} s` };
+  }
   const found = `${run.expansion.expanded} expanded, and no further`;
   return { kind: 'expansion_stuck', found, expected: 'it goes on until the audience is expanded' };
 }
@@ -69,6 +77,7 @@ export const notBegun = (status: unknown): Claim => ({
 export const runMark = ({ kind }: Pick<Claim, 'kind'>, { run, campaign }: CampaignState): string => {
   const statuses = `${run.settled} ${run.status} ${String(campaign?.status)}`;
   const { expanded, skipped, after } = run.expansion;
-  if (kind === 'expansion_stuck') return `${statuses} ${expanded} ${JSON.stringify(skipped)} ${String(after)}`;
+  if (kind === 'expansion_stuck')
+    return `${statuses} ${expanded} ${JSON.stringify(skipped)} ${String(after)} ${time(run.occurrences?.next)}`;
   return kind === 'not_settled' ? `${statuses} ${run.updatedAt?.getTime()}` : statuses;
 };

@@ -6,7 +6,14 @@ import type { CampaignDocument, Run } from './model.ts';
 /** What of a campaign says whether its conversations have to move. */
 export interface CampaignState {
   run: Pick<Run, 'status' | 'settled' | 'expansion' | 'updatedAt'> &
-    Partial<Pick<Run, 'schedule' | 'pausedReason' | 'flow' | 'startedAt' | 'endReason' | 'endTakenInAt'>>;
+    Partial<
+      Pick<
+        Run,
+        'schedule' | 'pausedReason' | 'flow' | 'flows' | 'startedAt' | 'endReason' | 'endTakenInAt' | 'occurrences'
+      >
+    > & {
+      audience?: { kind: Run['audience']['kind']; live?: true };
+    };
   /** Undefined: it was deleted. */
   campaign: { status?: unknown; startAt?: unknown } | undefined;
   /** It is gone with its whole collection, and the run may not say so yet. */
@@ -60,12 +67,12 @@ export function motionOf({ run, campaign, dropped, sending, now }: CampaignState
   return run.status === 'running' && status === 'running' && sending === 'on' ? 'running' : 'resting';
 }
 
-/** Types of stages that may wait without a due time; in this release none does. */
-const openEnded: ReadonlySet<string> = new Set();
-
 const mayStandStill = ({ run }: CampaignState, stageId: string): boolean => {
-  const stage = run.flow?.stages.find(({ id }) => id === stageId);
-  return stage !== undefined && openEnded.has(stage.type);
+  // it may wait for ever for its event
+  return [run, ...(run.flows ?? [])].some(({ flow }) => {
+    const stage = flow?.stages.find(({ id }) => id === stageId);
+    return stage?.type === 'wait' && stage.event !== undefined && stage.timeout === undefined;
+  });
 };
 
 /** @param newest Its newest row, if it has one. */

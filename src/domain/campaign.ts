@@ -1,6 +1,7 @@
 /** The lifecycle of a campaign: what its document asks for, against what its run has done. The contract's table of statuses. */
 import { type CheckedCampaign, checkCampaign } from './campaignChecks.ts';
 import { takeIn } from './campaignLive.ts';
+import { withMigration } from './campaignMigration.ts';
 import { withPauses } from './campaignPauses.ts';
 import { optionalPins, type Pins, pinsOf, scheduled, unexpanded } from './campaignPins.ts';
 import {
@@ -18,20 +19,22 @@ import {
   runWrite,
 } from './campaignWrites.ts';
 import type { Fault } from './errors.ts';
+import { resumedAt } from './guard.ts';
 import { campaignPartition } from './ids.ts';
 import { emptyMetrics } from './metrics.ts';
 import type { CampaignDocument, Flow, Run } from './model.ts';
+import { withOccurrences } from './occurrences.ts';
 import { own } from './plain.ts';
-import type { CampaignWrite } from './ports.ts';
 
 export type { CheckContext, CheckedCampaign } from './campaignChecks.ts';
 export { checkCampaign } from './campaignChecks.ts';
 export { compilePinned } from './campaignPins.ts';
 export type { CampaignDecision, CampaignEvent, CampaignInput } from './campaignWrites.ts';
+export { runAfter } from './runAfter.ts';
 
 /** Decides one campaign. Pure; survives any document. An empty answer: all is as it should be. */
 export const decideCampaign = (input: CampaignInput): CampaignDecision =>
-  withPauses(input, withCollection(input, decide(input)));
+  withPauses(input, withCollection(input, withMigration(input, withOccurrences(input, decide(input)))));
 
 function decide(input: CampaignInput): CampaignDecision {
   const { raw, run } = input;
@@ -51,10 +54,14 @@ function decide(input: CampaignInput): CampaignDecision {
   }
 }
 
-/** Pauses a running campaign that cannot go on as it is written; whoever corrects the cause sets it to `running` again. Empty when it does not run. */
-export function holdCampaign(input: CampaignInput, fault: Fault): CampaignDecision {
+/**
+ * Pauses a running campaign that cannot go on as it is written, or whose guard tripped; whoever corrects the cause sets it to
+ * `running` again. Empty when it does not run, or was paused and resumed since it was `judged`.
+ */
+export function holdCampaign(input: CampaignInput, fault: Fault, judged?: Pick<Run, 'pauses'>): CampaignDecision {
   const { raw, run } = input;
   if (raw === undefined || run?.status !== 'running' || run.settled || own(raw, 'status') !== 'running') return {};
+  if (judged !== undefined && resumedAt(judged) !== resumedAt(run)) return {};
   const { write } = runWrite(input, raw, { status: 'paused', pausedReason: fault.code });
   const campaign = campaignSet(raw, { status: 'paused', error: { ...fault } });
   return withPauses(input, { write: { ...write, campaign }, event: 'paused', faults: [fault] });
@@ -63,16 +70,6 @@ export function holdCampaign(input: CampaignInput, fault: Fault): CampaignDecisi
 /** May `decideCampaign` have to check the document (and so need its template)? */
 export const mayStart = (run: Run | undefined): boolean =>
   run === undefined || (!run.settled && run.startedAt === undefined && run.status !== 'cancelled');
-
-/** The run after a write of `decideCampaign`. */
-export function runAfter(run: Run | undefined, write: CampaignWrite): Run | undefined {
-  if (write.run === undefined) return run;
-  if ('insert' in write.run) return write.run.insert;
-  const { set, unset = [] } = write.run;
-  const gone = new Set<string>(unset);
-  const fields = Object.entries({ ...run, ...set }).filter(([name]) => !gone.has(name));
-  return Object.fromEntries(fields) as unknown as Run;
-}
 
 // ---------------------------------------------------------------- without a run
 
@@ -204,7 +201,7 @@ function start(
   const at = new Date(input.now);
   const template = input.template === 'missing' || own(raw, 'templateId') === undefined ? undefined : input.template;
   const document = checked.document as CampaignDocument;
-  const pins = pinsOf(input.id, raw, { ...checked, document, flow: checked.flow as Flow }, template);
+  const pins = pinsOf(input.id, raw, { ...checked, document, flow: checked.flow as Flow }, template, input.channels);
   const startAt = scheduled(raw, 'startAt');
   const ahead = startAt !== undefined && startAt.getTime() > input.now;
   const state: Partial<Run> = ahead ? { status: 'scheduled' } : { status: 'running', startedAt: at };

@@ -1,10 +1,18 @@
 /** Everything that can be wrong with a campaign, said at once. */
+import { audienceFaults } from './audience.ts';
+import { authored } from './authored.ts';
+import { typeFaults } from './campaignTypes.ts';
+import type { ChannelFacts } from './channelPorts.ts';
+import { compileLimits } from './compileLimits.ts';
+import { compileSchedule, effectiveSchedule, schedulePath } from './compileSchedule.ts';
 import type { Fault } from './errors.ts';
+import { compileExit } from './exit.ts';
 import { type CompiledFlow, compileFlow } from './flow.ts';
+import { guardFaults } from './guard.ts';
+import { type HolidayCalendar, noHolidays } from './holidays.ts';
 import type { CampaignDocument, Flow, Template } from './model.ts';
 import { isDate, normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
-import type { ChannelFacts } from './ports.ts';
 import { printable } from './printable.ts';
 import { compileUnsubscribe, lackingLinks } from './unsubscribe.ts';
 import { faultsOf } from './validation.ts';
@@ -19,6 +27,8 @@ export interface CheckContext {
   now?: number;
   /** False: no HASH_KEY is set, so that `unsubscribe` cannot use `{{ token }}`. Nothing is said about it when absent. */
   unsubscribeTokens?: boolean;
+  /** The public holidays, where `wantsHolidays` says so. */
+  holidays?: HolidayCalendar | undefined;
   /** What the database said of the audience's query. */
   audienceFault?: Fault | undefined;
 }
@@ -30,6 +40,8 @@ export interface CheckedCampaign {
   document?: CampaignDocument;
   /** The flow to pin: the campaign's own, or its template's. */
   flow?: Flow;
+  /** The schedule to pin, with the template's defaults. */
+  schedule?: NonNullable<CampaignDocument['schedule']>;
   compiled?: CompiledFlow;
   /** The template's defaults under the campaign's own. */
   variables: Record<string, unknown>;
@@ -37,7 +49,7 @@ export interface CheckedCampaign {
 
 /** Checks a campaign as it is stored, whatever its shape: every fault at once, each with its path; those of a template begin with `template`. Never throws. */
 export function checkCampaign(raw: unknown, context: CheckContext): CheckedCampaign {
-  const document = normalise(authored(raw));
+  const document = normalise(isPlain(raw) ? authored(raw) : raw);
   if (!isPlain(document)) {
     const message = `has to be an object, was ${printable(raw)}`;
     return { faults: [{ code: 'type', path: '', message }], variables: {} };
@@ -51,17 +63,28 @@ export function checkCampaign(raw: unknown, context: CheckContext): CheckedCampa
   ];
   const flow = own(document, 'flow') ?? stored?.flow;
   const unsubscribe = own(document, 'unsubscribe');
+  const transactional = own(document, 'transactional') === true;
+  const schedules = [own(document, 'schedule'), stored && own(stored, 'schedule')] as const;
+  const schedule = effectiveSchedule(...schedules);
+  const holding = { transactional, holidays: context.holidays ?? noHolidays };
+  const { timing, faults: timingFaults } = compileSchedule(schedule, holding, schedulePath(...schedules));
   const compiled = compileFlow((flow ?? { stages: [] }) as Flow, {
     channels: context.channels,
-    bulk: own(document, 'transactional') !== true,
+    bulk: !transactional,
     unsubscribe: isPlain(unsubscribe) && (own(unsubscribe, 'url') ?? own(unsubscribe, 'mailto')) !== undefined,
     lackingLinks: lackingLinks(unsubscribe),
+    timing,
     path: own(document, 'flow') === undefined ? 'template.flow' : 'flow',
   });
   const others = [
     ...sourceFaults(document, context),
     ...scheduleFaults(document, context.now),
-    ...audienceFaults(document, context),
+    ...timingFaults,
+    ...typeFaults(document, context.now),
+    ...compileExit(own(document, 'exitWhen')).faults,
+    ...guardFaults(own(document, 'guard')),
+    ...compileLimits(own(document, 'limits')).faults,
+    ...audienceFaults(own(document, 'audience'), flow, context),
     ...(isPlain(unsubscribe) ? compileUnsubscribe(unsubscribe, context.unsubscribeTokens).faults : []),
     ...(flow === undefined ? [] : compiled.faults),
   ];
@@ -73,33 +96,13 @@ export function checkCampaign(raw: unknown, context: CheckContext): CheckedCampa
     faults,
     document: document as CampaignDocument,
     ...(flow === undefined ? {} : { flow: flow as Flow }),
+    ...(schedule === undefined ? {} : { schedule }),
     ...(compiled.flow && faults.length === 0 ? { compiled: compiled.flow } : {}),
     variables: { ...fieldsOf(stored?.variables), ...fieldsOf(own(document, 'variables')) },
   };
 }
 
 const fieldsOf = (value: unknown): Record<string, unknown> => (isPlain(value) ? value : {});
-
-/** Fields that are ours to write: whatever others left there is written over. */
-const ours: ReadonlySet<string> = new Set([
-  'version',
-  'error',
-  'expansion',
-  'metrics',
-  'results',
-  'startedAt',
-  'completedAt',
-  'trace',
-]);
-
-/** What is its author's. Inline contacts are left out: they are checked one by one when the audience is expanded, and may be 16 MB. */
-function authored(raw: unknown): unknown {
-  if (!isPlain(raw)) return raw;
-  const fields = Object.fromEntries(Object.entries(raw).filter(([name]) => !ours.has(name)));
-  const audience = own(fields, 'audience');
-  if (!isPlain(audience) || !Array.isArray(own(audience, 'contacts'))) return fields;
-  return { ...fields, audience: { ...audience, contacts: [] } };
-}
 
 /** Where the shape is wrong, what follows from it is not worth saying. */
 const overlap = (a: string, b: string): boolean => a === b || within(a, b) || within(b, a);
@@ -118,6 +121,8 @@ function sourceFaults(document: Record<string, unknown>, context: CheckContext):
   if (templateId !== undefined && flow !== undefined)
     add('not_allowed', 'flow', 'is given beside templateId; one of them says what to run');
   if (templateId === undefined && flow === undefined) add('required', 'flow', 'is missing; give flow or templateId');
+  if (own(document, 'migrate') !== undefined)
+    add('not_allowed', 'migrate', 'is for a campaign that runs; before its start say templateVersion');
   if (templateId === undefined && version !== undefined)
     add('not_allowed', 'templateVersion', 'is of no use without templateId');
   if (templateId !== undefined && context.template === 'missing') {
@@ -137,15 +142,4 @@ function scheduleFaults(document: Record<string, unknown>, now: number | undefin
     return fault(`was ${printable(endAt)}; it has to be later than startAt, ${printable(startAt)}`);
   }
   return now !== undefined && endAt.getTime() <= now ? fault(`was ${printable(endAt)}, which has passed`) : [];
-}
-
-function audienceFaults(document: Record<string, unknown>, context: CheckContext): Fault[] {
-  const name = own(fieldsOf(own(document, 'audience')), 'collection');
-  if (typeof name !== 'string') return [];
-  const fault = (message: string): Fault[] => [{ code: 'not_allowed', path: 'audience.collection', message }];
-  if (name.startsWith('system.') || context.reservedCollections.includes(name)) {
-    return fault(`${printable(name)} is one of the service's or the database's own collections`);
-  }
-  if (/[$\0]|^\.|\.$|\.\./.test(name)) return fault(`${printable(name)} is no name of a collection`);
-  return context.audienceFault ? [context.audienceFault] : [];
 }

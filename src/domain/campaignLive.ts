@@ -11,14 +11,16 @@ import {
   numberOf,
   runWrite,
 } from './campaignWrites.ts';
+import { compileLimits } from './compileLimits.ts';
 import type { Fault } from './errors.ts';
+import { guardFaults, guardTripped, rateNames } from './guard.ts';
 import type { CampaignDocument, Run } from './model.ts';
 import { normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
 import { faultsOf } from './validation.ts';
 
 /**
- * Takes `priority` and `schedule.endAt` into the run beside `set`, and ends the run when its end has come. A change that
+ * Takes `priority`, `guard`, `limits` and `schedule.endAt` into the run beside `set`, and ends the run when its end has come. A change that
  * cannot be taken is reported once in `error`, and the run keeps what it had.
  */
 export function takeIn(
@@ -30,7 +32,7 @@ export function takeIn(
   shown?: Partial<CampaignDocument>,
 ): CampaignDecision {
   const faults = liveFaults(raw);
-  const { priority, endAt } = live(raw, run, faults);
+  const { priority, guard, endAt, limits } = live(raw, run, faults);
   if (endAt !== undefined && endAt.getTime() <= input.now) {
     const ended = { status: 'cancelled', endReason: 'campaign_ended', ...closed(run) } as const;
     const taken = { schedule: withEnd(run.schedule, endAt), ...takenIn(run, endAt, input.now) };
@@ -39,16 +41,19 @@ export function takeIn(
   const changes: Partial<Run> = {
     ...set,
     ...(priority === run.priority ? {} : { priority }),
+    ...(guard === undefined || isSameGuard(guard, run.guard) ? {} : { guard }),
+    ...(limits === undefined || isSame(limits, run.limits) ? {} : { limits }),
     ...(endAt?.getTime() === run.schedule?.endAt?.getTime()
       ? {}
       : { schedule: withEnd(run.schedule, endAt), ...takenIn(run, endAt, input.now) }),
   };
   const again = endAt === undefined ? {} : { lookAgainAt: endAt.getTime() };
-  const campaign = reported(raw, faults, event, shown);
-  const isFound = run.pausedReason === collectionMissing;
-  if (Object.keys(changes).length === 0 && campaign === undefined && !isFound) return again;
-  const unset = event === 'resumed' || isFound ? (['pausedReason'] as const) : [];
-  const { write, ...decision } = runWrite(input, raw, changes, event, [...unset]);
+  // why its guard paused it stands there until it goes on
+  const isGuarded = run.pausedReason === guardTripped && event !== 'resumed';
+  const campaign = reported(raw, isGuarded ? [] : faults, event, shown);
+  const unset = gone(run, event, { guard, limits });
+  if (Object.keys(changes).length === 0 && campaign === undefined && unset.length === 0) return again;
+  const { write, ...decision } = runWrite(input, raw, changes, event, unset);
   return {
     ...decision,
     ...again,
@@ -57,15 +62,33 @@ export function takeIn(
   };
 }
 
+/** What the run has no more. */
+function gone(
+  run: Run,
+  event: CampaignEvent | undefined,
+  { guard, limits }: { guard: Run['guard']; limits: Run['limits'] },
+): (keyof Run)[] {
+  const isOver = event === 'resumed' || run.pausedReason === collectionMissing;
+  return [
+    ...(isOver ? (['pausedReason'] as const) : []),
+    ...(run.guard && !guard ? (['guard'] as const) : []),
+    ...(run.limits && !limits ? (['limits'] as const) : []),
+  ];
+}
+
 function live(
   raw: Record<string, unknown>,
   run: Run,
   faults: readonly Fault[],
-): { priority: number; endAt?: Date | undefined } {
+): { priority: number; guard?: Run['guard'] | undefined; endAt?: Date | undefined; limits?: Run['limits'] } {
+  const limits = faults.some(isOfLimits) ? run.limits : (normalise(own(raw, 'limits')) as Run['limits']);
   const wrong = (...paths: string[]): boolean => faults.some(({ path }) => paths.includes(path));
+  const isGuardWrong = faults.some(({ path }) => /^guard\b/.test(path));
   return {
     priority: wrong('priority') ? run.priority : (numberOf(raw, 'priority') ?? defaultPriority),
+    guard: isGuardWrong ? run.guard : (normalise(own(raw, 'guard')) as Run['guard'] | undefined),
     endAt: wrong('schedule', 'schedule.endAt') ? run.schedule?.endAt : scheduled(raw, 'endAt'),
+    ...(limits === undefined ? {} : { limits }),
   };
 }
 
@@ -92,8 +115,18 @@ function liveFaults(raw: Record<string, unknown>): Fault[] {
   const endAt = isPlain(schedule) ? own(schedule, 'endAt') : undefined;
   const ends = schedule === undefined || isPlain(schedule) ? (endAt === undefined ? {} : { endAt }) : schedule;
   const document = { ...shown, ...Object.fromEntries(fields.map((name) => [name, own(raw, name)])), schedule: ends };
-  return faultsOf('CampaignDocument', normalise(document));
+  const normal = normalise(document) as Record<string, unknown>;
+  const shape = [...faultsOf('CampaignDocument', normal), ...guardFaults(own(normal, 'guard'))];
+  return shape.some(isOfLimits) ? shape : [...shape, ...compileLimits(own(normal, 'limits')).faults];
 }
+
+const guardFields = [...rateNames, 'over'] as const;
+const isSameGuard = (a: NonNullable<Run['guard']>, b: Run['guard']): boolean =>
+  b !== undefined && guardFields.every((name) => a[name] === b[name]);
+
+const isOfLimits = ({ path }: Fault): boolean => /^limits\b/.test(path);
+
+const isSame = (a: Run['limits'], b: Run['limits']): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 function withEnd(schedule: Run['schedule'], endAt: Date | undefined): NonNullable<Run['schedule']> {
   const { endAt: _, ...rest } = schedule ?? {};

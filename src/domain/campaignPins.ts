@@ -1,11 +1,17 @@
 /** What a run keeps of its campaign, so that edits and replacements of the document change nothing that runs. */
+import { pinnedAudience } from './audience.ts';
 import type { CheckedCampaign } from './campaignChecks.ts';
+import type { CampaignHead } from './campaignPorts.ts';
+import type { ChannelFacts } from './channelPorts.ts';
+import { channelsOf } from './channelsOf.ts';
+import { compileSchedule } from './compileSchedule.ts';
 import type { Fault } from './errors.ts';
 import { type CompiledFlow, compileFlow } from './flow.ts';
-import type { CampaignDocument, Expansion, Flow, Id, PinnedAudience, Run, Template } from './model.ts';
+import { type HolidayCalendar, noHolidays } from './holidays.ts';
+import type { CampaignDocument, Expansion, Flow, Id, Run, Template } from './model.ts';
 import { isDate, normalise } from './normalise.ts';
+import { childOf } from './occurrences.ts';
 import { isPlain, own } from './plain.ts';
-import type { CampaignHead, ChannelFacts } from './ports.ts';
 
 /** Weight of a campaign that says nothing. */
 export const defaultPriority = 5;
@@ -13,33 +19,40 @@ export const defaultPriority = 5;
 export const unexpanded: Expansion = { expanded: 0, skipped: {}, done: false };
 
 export type Pins = Pick<Run, 'priority' | 'flow' | 'variables' | 'campaign' | 'audience'> &
-  Partial<Pick<Run, 'tenant' | 'schedule' | 'template' | 'unsubscribe'>>;
+  Partial<Pick<Run, (typeof optionalPins)[number]>>;
 /** Fields of the pins that a run may lack. */
-export const optionalPins = ['tenant', 'schedule', 'template', 'unsubscribe'] as const;
+export const optionalPins = [
+  ...(['tenant', 'schedule', 'transactional', 'template', 'unsubscribe', 'reentry'] as const),
+  ...(['exitWhen', 'parentId', 'child', 'guard', 'limits'] as const),
+] as const;
 
 /** Pins a campaign that passed its checks. */
 export function pinsOf(
   id: Id,
   raw: Record<string, unknown>,
-  { document, flow, variables }: CheckedCampaign & { document: CampaignDocument; flow: Flow },
+  { document, flow, variables, schedule }: CheckedCampaign & { document: CampaignDocument; flow: Flow },
   template: Template | undefined,
+  channels: ReadonlyMap<string, ChannelFacts>,
 ): Pins {
-  const { tenant, name, topic = 'default', type = 'sequence', priority = defaultPriority } = document;
-  const { schedule, unsubscribe } = document;
+  const { tenant, priority = defaultPriority, unsubscribe, audience, reentry } = document;
+  const { transactional, exitWhen, parentId, guard, limits } = document;
   return {
     priority,
     flow,
     variables,
-    campaign: {
-      id,
-      ...(name === undefined ? {} : { name }),
-      topic,
-      ...(tenant === undefined ? {} : { tenant }),
-      type,
-    },
-    audience: pinnedAudience(document, raw),
+    campaign: campaignScope(id, document),
+    audience: audience
+      ? pinnedAudience(audience, raw['audience'] as Record<string, unknown>, flow, channels)
+      : { kind: 'enrollments' },
     ...(tenant === undefined ? {} : { tenant }),
+    ...(parentId === undefined ? {} : { parentId }),
+    ...(document.type === 'recurring' ? { child: childOf(raw) } : {}),
     ...(schedule === undefined ? {} : { schedule }),
+    ...(reentry === undefined || reentry.policy === 'never' ? {} : { reentry: { ...reentry, policy: reentry.policy } }),
+    ...(transactional === true ? { transactional } : {}),
+    ...(exitWhen === undefined ? {} : { exitWhen }),
+    ...(guard === undefined ? {} : { guard }),
+    ...(limits === undefined ? {} : { limits }),
     ...(unsubscribe === undefined ? {} : { unsubscribe }),
     ...(template === undefined
       ? {}
@@ -47,15 +60,19 @@ export function pinsOf(
   };
 }
 
-/** The filter goes back to the database, where a Decimal128 is not the Double that looks like it: its numbers stay as they are. */
-function pinnedAudience({ audience }: CampaignDocument, raw: Record<string, unknown>): PinnedAudience {
-  if (audience.collection === undefined) return { kind: 'inline' };
-  const { filter } = raw['audience'] as { filter?: unknown };
+/** What templates see as `campaign`. */
+export function campaignScope(
+  id: Id,
+  document: Partial<Pick<CampaignDocument, 'name' | 'topic' | 'tenant' | 'type' | 'parentId'>>,
+): Pins['campaign'] {
+  const { name, topic = 'default', tenant, type = 'sequence', parentId } = document;
   return {
-    kind: 'collection',
-    collection: audience.collection,
-    filter: (normalise(filter, { numbers: false }) ?? {}) as Record<string, unknown>,
-    map: audience.map ?? {},
+    id,
+    ...(name === undefined ? {} : { name }),
+    topic,
+    ...(tenant === undefined ? {} : { tenant }),
+    type,
+    ...(parentId === undefined ? {} : { parentId }),
   };
 }
 
@@ -69,25 +86,25 @@ export function scheduled(raw: Record<string, unknown>, field: 'startAt' | 'endA
 export function headOf(raw: object): CampaignHead {
   const document = raw as Record<string, unknown>;
   const endAt = scheduled(document, 'endAt');
-  return { status: own(document, 'status'), ...(endAt === undefined ? {} : { endAt }) };
+  const isAsking = own(document, 'migrate') === undefined ? {} : { isAsking: true as const };
+  return { status: own(document, 'status'), ...(endAt === undefined ? {} : { endAt }), ...isAsking };
 }
 
 /**
  * Compiles the pinned flow of a run. It was checked when it started: a channel that only other members have does not keep
- * it from compiling here. Faults mean that this release cannot run what another one started.
+ * it from compiling here. `holidays`: the public holidays, where `wantsHolidays` says so. Faults mean that this release cannot run what another one started.
  */
 export function compilePinned(
-  run: Pick<Run, 'flow'>,
+  run: Pick<Run, 'flow' | 'schedule' | 'transactional'>,
   channels: ReadonlyMap<string, ChannelFacts>,
+  holidays: HolidayCalendar = noHolidays,
 ): { flow: CompiledFlow; faults: [] } | { flow?: undefined; faults: Fault[] } {
   const known = new Map(channels);
-  for (const stage of run.flow.stages) {
-    if (stage.type !== 'message') continue;
-    for (const name of [stage.channel, ...(stage.followUps ?? []).map((followUp) => followUp.channel)]) {
-      if (name !== undefined && !known.has(name)) known.set(name, strange(name));
-    }
-  }
-  return compileFlow(run.flow, { channels: known, bulk: false, unsubscribe: true });
+  for (const name of channelsOf(run.flow)) if (!known.has(name)) known.set(name, strange(name));
+  const holding = { transactional: run.transactional === true, holidays };
+  const { timing, faults } = compileSchedule(run.schedule, holding, (field) => `schedule.${field}`);
+  const compiled = compileFlow(run.flow, { channels: known, bulk: false, unsubscribe: true, timing });
+  return faults.length > 0 ? { faults: [...faults, ...compiled.faults] } : compiled;
 }
 
 const strange = (name: string): ChannelFacts => ({

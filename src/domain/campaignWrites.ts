@@ -1,10 +1,10 @@
 /** Inputs and answers of the campaign lifecycle, and the conditional writes its decisions are made of. */
 import type { CheckContext } from './campaignChecks.ts';
+import type { CampaignWrite } from './campaignPorts.ts';
 import type { Fault } from './errors.ts';
-import type { CampaignDocument, Id, Run, RunState } from './model.ts';
+import type { CampaignDocument, Id, Metrics, Run, RunState, Template } from './model.ts';
 import { normalise } from './normalise.ts';
 import { own } from './plain.ts';
-import type { CampaignWrite } from './ports.ts';
 import { printable } from './printable.ts';
 
 export interface CampaignInput extends CheckContext {
@@ -18,6 +18,10 @@ export interface CampaignInput extends CheckContext {
   traceparent: () => string;
   /** Identity (UUID) of the collection of campaigns; absent: always the same one. */
   collection?: string | 'missing';
+  /** Of a campaign that asks to be migrated: the version it runs on, if it is still stored, and the one it asks for. */
+  versions?: { from: Template | undefined; to: Template | 'missing' } | undefined;
+  /** Of one whose migration may be over: its counters. */
+  counted?: Metrics | undefined;
 }
 
 /** `pausedReason` of a run whose document went with the whole collection. */
@@ -31,7 +35,9 @@ export type CampaignEvent =
   | 'cancelled'
   | 'ended'
   | 'failed'
-  | 'put_back';
+  | 'put_back'
+  | 'migrating'
+  | 'migrated';
 
 export interface CampaignDecision {
   write?: CampaignWrite;
@@ -59,7 +65,7 @@ export function campaignSet(
   return { set: { ...set, version: next }, ...(fields.length > 0 ? { unset: fields } : {}) };
 }
 
-export const runState = (run: Pick<Run, 'settled'> | undefined): RunState =>
+const runState = (run: Pick<Run, 'settled'> | undefined): RunState =>
   run === undefined ? 'none' : run.settled ? 'settled' : 'open';
 
 export function base(input: CampaignInput, raw: Record<string, unknown> | undefined): CampaignWrite {
@@ -142,10 +148,12 @@ export function putBack(
 
 /** Whether the run that is stored is still the one the write was decided from: it may have been settled or expanded further meanwhile. */
 export function isAsDecided(
-  { expectRun, run }: Pick<CampaignWrite, 'expectRun' | 'run'>,
-  there: Pick<Run, 'settled' | 'expansion'> | undefined,
+  { expectRun, expectNext, expectMigration, run }: Omit<CampaignWrite, 'campaignId' | 'expectStatus'>,
+  there: Pick<Run, 'settled' | 'expansion' | 'occurrences' | 'migration'> | undefined,
 ): boolean {
   if (expectRun && runState(there) !== expectRun) return false;
+  if (expectMigration !== undefined && expectMigration !== (there?.migration?.number ?? 0)) return false;
+  if (expectNext && there?.occurrences?.next?.getTime() !== expectNext.getTime()) return false;
   if (run === undefined) return true;
   if ('insert' in run) return there === undefined;
   const { expansion } = run.set;
@@ -154,7 +162,7 @@ export function isAsDecided(
 
 const isCountedAlike = (a: Run['expansion'], b: Run['expansion']): boolean =>
   a.expanded === b.expanded &&
-  (['duplicate_contact', 'contact_invalid'] as const).every(
+  (['duplicate_contact', 'contact_invalid', 'duplicate_address', 'excluded'] as const).every(
     (reason) => (a.skipped[reason] ?? 0) === (b.skipped[reason] ?? 0),
   );
 

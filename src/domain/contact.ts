@@ -22,7 +22,8 @@ const textFields: Readonly<Record<string, number>> = {
   timezone: 64,
   country: 64,
 };
-const fieldNames = [...Object.keys(textFields), 'attributes'];
+/** Fields of a contact beside its `id`. */
+export const fieldNames: readonly string[] = [...Object.keys(textFields), 'attributes'];
 const encoder = new TextEncoder();
 
 /** The form addresses are compared in. Blanks around are never meant; the rest of a phone number's form is for reading. */

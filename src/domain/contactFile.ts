@@ -5,7 +5,7 @@ import { isPlain, joinPath, own } from './plain.ts';
 import { printable } from './printable.ts';
 
 /** What a cell is read as. Without a type it stays text, so that `007` and `1e5` are what they look like. */
-export const columnTypes = ['number', 'boolean', 'date'] as const;
+const columnTypes = ['number', 'boolean', 'date'] as const;
 type ColumnType = (typeof columnTypes)[number] | 'text';
 
 /** `attributes.plan` or `attributes.age:number` of a header. */

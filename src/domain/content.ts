@@ -28,11 +28,7 @@ export interface CompiledVariant {
 }
 
 /** Parsed templates; the variants are complete, so that one of them is all a message needs. */
-export interface CompiledContent {
-  base: CompiledVariant;
-  /** By lower-cased BCP 47 tag. */
-  locales: ReadonlyMap<string, CompiledVariant>;
-}
+export type CompiledContent = Localised<CompiledVariant>;
 
 export type RenderResult =
   | { kind: 'rendered'; content: RenderedContent }
@@ -133,14 +129,50 @@ const variantsOf = (content: object): [string, unknown][] => {
 
 const normalTag = (tag: string): string => tag.replaceAll('_', '-').toLowerCase();
 
+/** A content's own form, and what its variants come to by lower-cased BCP 47 tag. */
+export interface Localised<V> {
+  base: V;
+  locales: ReadonlyMap<string, V>;
+}
+
 /** Lookup of RFC 4647 section 3.4: the tag itself, then ever shorter ones. */
-function variantFor(content: CompiledContent, locale: string | undefined): CompiledVariant {
+export function variantFor<V>(content: Localised<V>, locale: string | undefined): V {
   if (content.locales.size === 0 || typeof locale !== 'string') return content.base;
   for (let tag = normalTag(locale); tag !== ''; tag = tag.slice(0, Math.max(tag.lastIndexOf('-'), 0))) {
     const variant = content.locales.get(tag);
     if (variant !== undefined) return variant;
   }
   return content.base;
+}
+
+/** Every string of a content that is a template, with its path; of each variant those of the content that it takes over too. */
+export function templatesOf(
+  content: Content,
+  path: string,
+): Localised<{ path: string; source: string; html: boolean }[]> {
+  const strings = (variant: object, at: string, fallback?: object) =>
+    [...textFields, ...valueFields].flatMap((field) => {
+      const isOwn = fallback === undefined || own(variant, field) !== undefined;
+      const value = own(isOwn ? variant : fallback, field);
+      return stringsIn(value, `${isOwn ? at : path}.${field}`, 0).map((found) => ({
+        ...found,
+        html: field === 'html',
+      }));
+    });
+  const locales = variantsOf(content).flatMap(([tag, variant]) =>
+    isPlain(variant)
+      ? [[normalTag(tag), strings(variant, joinPath(`${path}.locales`, tag), overlay(content, variant))] as const]
+      : [],
+  );
+  return { base: strings(content, path), locales: new Map(locales) };
+}
+
+function stringsIn(value: unknown, path: string, depth: number): { path: string; source: string }[] {
+  if (typeof value === 'string') return [{ path, source: value }];
+  if (depth > maxDepth) return [];
+  if (Array.isArray(value)) return value.flatMap((item, index) => stringsIn(item, `${path}[${index}]`, depth + 1));
+  if (!isPlain(value)) return [];
+  return Object.entries(value).flatMap(([key, item]) => stringsIn(item, joinPath(path, key), depth + 1));
 }
 
 /**

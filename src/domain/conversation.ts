@@ -1,14 +1,21 @@
 /** The one pure function that decides what a conversation does: `decide(context, input, now)`. No clock, no driver. */
-import type { Scope } from './content.ts';
-import { type Decision, Draft, type FlowContext, fail, goOn } from './draft.ts';
+import type { Decision, FlowContext } from './decision.ts';
+import { Draft } from './draft.ts';
+import { takeEvent } from './events.ts';
 import { evolve } from './evolve.ts';
-import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
-import { conversationId, isObjectId, messageId, partitionOf } from './ids.ts';
-import { renderMessage } from './mail.ts';
-import type { Contact, Conversation, CounterDelta, InboxEvent, Message, Run } from './model.ts';
+import type { CompiledFlow, CompiledStage } from './flow.ts';
+import { enteringAt } from './flowVersions.ts';
+import { conversationId, partitionOf } from './ids.ts';
+import { isHeldBack, isHeldBackAgain } from './leaving.ts';
+import { knowsLimits, type LimitFacts } from './limiting.ts';
+import { askToMigrate } from './migration.ts';
+import type { Contact, Conversation, CounterDelta, Message, Run } from './model.ts';
 import { type RowResult, recordResult } from './outbox.ts';
-import { absent, inShape } from './shape.ts';
-import { addressIn, afterMessage, arriveAt, messageOf, type Place, placeAt, silenceStep, targetOf } from './stages.ts';
+import { passThrough } from './passing.ts';
+import { handOver, needsChannel, produce, resend } from './producing.ts';
+import { inShape } from './shape.ts';
+import { arriveAt, type Place } from './stages.ts';
+import type { Refusals } from './suppression.ts';
 
 export interface DecideInput {
   /** As it was read, with its inbox. */
@@ -21,24 +28,40 @@ export interface DecideInput {
   hasRoom: (channel: string) => boolean;
   /** A row of it is with a channel and not among `results`: no further message is decided. */
   inFlight: boolean;
+  /** The contact as its source has it now, for `exitWhen`. */
+  fresh?: Contact | undefined;
   /** The row that `awaiting` names in the conversation as it was read. */
   awaited?: Message | undefined;
+  /** Rows that events of the inbox may name (`namedRows`), as they are stored. */
+  rows?: readonly Message[] | undefined;
+  /** Channels on which its contact must not be written to. */
+  refusals?: Refusals | undefined;
+  /** What the limits of its campaign ask for. Absent: nothing, or it is not known and no message leaves. */
+  limits?: LimitFacts | undefined;
 }
 
 /** A conversation's first document: it stands at the entry of the flow. */
 export function newConversation(input: {
-  run: Pick<Run, '_id' | 'tenant'>;
+  run: Pick<Run, '_id' | 'tenant' | 'variables'> & Partial<Pick<Run, 'migration' | 'template'>>;
+  /** What whoever enters follows, with its `variables` in `run`. */
   flow: CompiledFlow;
   contact: Contact;
   now: number;
   partitions: number;
   traceparent: string;
+  /** From 2 on: the contact was in the campaign before. */
+  entry?: number;
+  /** Of the contact, on the channels of the flow (`addressesOf`). */
+  addresses?: readonly string[] | undefined;
 }): { conversation: Conversation; counters: CounterDelta } {
   const { run, flow, contact, partitions } = input;
   const now = new Date(input.now);
-  const place: Place = arriveAt(flow, flow.entry, input.now) ?? { stage: flow.entry, step: 0 };
+  const place: Place = arriveAt(flow, flow.entry, input.now, { contact, variables: run.variables }) ?? {
+    stage: flow.entry,
+    step: 0,
+  };
   const conversation = inShape({
-    _id: conversationId(run._id, contact.id),
+    _id: conversationId(run._id, contact.id, input.entry),
     campaignId: run._id,
     ...(run.tenant === undefined ? {} : { tenant: run.tenant }),
     contact,
@@ -47,8 +70,10 @@ export function newConversation(input: {
     status: 'active',
     stage: place.stage,
     step: place.step,
+    ...enteringAt(run),
     opening: true,
     sequence: 0,
+    ...(input.addresses === undefined ? {} : { addresses: [...input.addresses] }),
     inbox: [],
     consumed: [],
     history: [{ at: now, stage: place.stage, event: 'entered' }],
@@ -63,76 +88,23 @@ export function newConversation(input: {
 }
 
 /**
- * In this order: answers of channels, events in the order of the inbox, the end of the campaign, what is due.
+ * In this order: answers of channels, another version of the flow, events in the order of the inbox, the end of the campaign, what is due.
  * @throws TypeError when `inbox` is no array: nobody can decide about such a document.
  */
 export function decide(context: FlowContext, input: DecideInput, now: number, random: () => number): Decision {
   if (!Array.isArray(input.conversation.inbox))
     throw new TypeError('`inbox` of a conversation is an array, whatever else was written to it');
   const answered = input.results.map(({ row }) => row._id);
-  const draft = new Draft(context, input.conversation, answered, now, random);
+  const draft = new Draft(context, input.conversation, answered, now, random, input.awaited);
+  draft.fresh = input.fresh;
+  draft.limits = input.limits;
   for (const result of input.results) recordResult(draft, result);
-  for (const event of input.conversation.inbox) takeEvent(draft, event);
+  const migrated = context.asking !== undefined && askToMigrate(draft, input);
+  for (const event of input.conversation.inbox) takeEvent(draft, event, input.rows ?? []);
   if (context.stopped !== undefined && draft.state.status === 'active')
     draft.end({ status: 'cancelled', outcome: 'cancelled', reason: context.stopped }, context.stopped);
-  act(draft, input);
+  act(draft, migrated ? { ...input, slot: false } : input);
   return draft.decision();
-}
-
-// ---------------------------------------------------------------- events
-
-function eventKey(event: InboxEvent): string | undefined {
-  const id: unknown = event.id;
-  if (typeof id === 'string') return id;
-  if (typeof id === 'number') return `#${id}`;
-  return isObjectId(id) ? id.toHexString() : undefined;
-}
-
-function takeEvent(draft: Draft, raw: unknown): void {
-  if (typeof raw !== 'object' || raw === null || typeof (raw as InboxEvent).type !== 'string') {
-    draft.deadLetter('event_invalid', 'an event of `inbox` is an object with a string `type`', raw);
-    draft.apply({ type: 'unreadable' });
-    return;
-  }
-  const event = raw as InboxEvent;
-  const key = eventKey(event);
-  const repeated = key !== undefined && draft.state.consumed.includes(key);
-  if (repeated) {
-    draft.apply({ type: 'repeated' });
-    return;
-  }
-  draft.apply({ type: 'consumed', key, event });
-  if (draft.state.status === 'active' && event.machine !== true) follow(draft, event);
-}
-
-/** Events that suppress where the author has no other way for them. */
-const suppressing: ReadonlyMap<string, string> = new Map([
-  ['bounce', 'bounced'],
-  ['complaint', 'complained'],
-  ['unsubscribe', 'unsubscribed'],
-]);
-
-function follow(draft: Draft, event: InboxEvent): void {
-  const { flow } = draft.context;
-  const stageId = draft.state.stage;
-  if (event.type === 'reply') {
-    if (event.auto === true) return;
-    if (draft.state.repliedAt === undefined) draft.count('replied');
-    draft.count(`stages.${stageId}.replied`);
-    draft.apply({ type: 'replied', at: draft.now });
-  }
-  const target = targetOf(flow.stages.get(stageId), event.type);
-  const optOut = event.type === 'unsubscribe' || event.type === 'complaint';
-  const place = target === undefined || optOut ? undefined : arriveAt(flow, target, draft.now);
-  if (place) {
-    draft.skipAwaited('replied');
-    draft.moveTo(place);
-  } else if (event.type === 'reply') {
-    draft.end({ status: 'completed', outcome: 'replied' }, 'replied');
-  } else {
-    const outcome = suppressing.get(event.type);
-    if (outcome !== undefined) draft.end({ status: 'suppressed', outcome, reason: 'suppressed' }, 'suppressed');
-  }
 }
 
 // ---------------------------------------------------------------- what is due
@@ -142,7 +114,6 @@ const placesPerDecision = 50;
 
 function act(draft: Draft, input: DecideInput): void {
   const { flow } = draft.context;
-  const mayLeave = input.slot && !input.inFlight;
   for (let places = 0; places < placesPerDecision && draft.send === undefined; places++) {
     const { state } = draft;
     const { nextActionAt, nextChannel } = state;
@@ -152,105 +123,28 @@ function act(draft: Draft, input: DecideInput): void {
     if (stage === undefined) {
       const message = `the flow has no stage ${state.stage}`;
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
-    } else if (state.awaiting !== undefined) {
-      // what was put back just now leaves by a decision that was given the row
-      if (state.awaiting !== input.conversation.awaiting) return;
-      if (!mayLeave || !input.hasRoom(nextChannel)) return;
-      resend(draft, stage, input.awaited);
-    } else if (stage.type === 'message' && state.step < silenceStep(stage)) {
-      if (!mayLeave || !produce(draft, stage, state.step, nextActionAt, input.hasRoom)) return;
-    } else if (stage.type === 'end') {
-      draft.end({ status: 'completed', outcome: stage.outcome }, 'stopped');
-    } else {
-      if (input.inFlight) return;
-      goOn(draft, stage, draft.now);
-    }
+    } else if (!actAt(draft, stage, { dueAt: nextActionAt, channel: nextChannel }, input)) return;
   }
 }
 
-/** Another try of a row that waited, with the same bytes. */
-function resend(draft: Draft, stage: CompiledStage, row: Message | undefined): void {
-  const { worker } = draft.context;
-  draft.apply({ type: 'resumed' });
-  draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now) });
-  if (row?.status !== 'queued') {
-    // somebody else deleted or changed it: no answer is waited for, and what is pending no longer will not be counted down later
-    if (row?.pending !== true) draft.count('pending', -1);
-    if (draft.state.nextActionAt === undefined && stage.type !== 'end') goOn(draft, stage, draft.now);
-    return;
-  }
-  const change = { status: 'sending', attempts: row.attempts + 1, worker } as const;
-  draft.changeRow(row, change, [], 'queued');
-  draft.send = { ...row, ...change };
-}
-
-/** Writes the next message of a stage. False when there is no room on its channel, or this member has no such channel: it stays due. */
-function produce(
-  draft: Draft,
-  stage: CompiledMessage,
-  step: number,
-  dueAt: Date,
-  hasRoom: DecideInput['hasRoom'],
-): boolean {
-  const { context, state, now } = draft;
-  const message = messageOf(stage, step);
-  const channel = message && context.channels.get(message.channel);
-  if (message === undefined || channel === undefined || !hasRoom(channel.name)) return false;
-  const row: Message = {
-    _id: messageId(state._id, state.sequence + 1),
-    campaignId: context.campaignId,
-    conversationId: state._id,
-    partition: state.partition,
-    stage: stage.id,
-    step,
-    channel: channel.name,
-    to: absent,
-    content: absent,
-    status: 'skipped',
-    reason: absent,
-    attempts: 0,
-    pending: absent,
-    dueAt,
-    queuedAt: new Date(now),
-    worker: context.worker,
-    trace: state.trace ?? absent,
-  };
-  draft.apply({ type: 'message', step });
-  const to = addressIn(state.contact, channel.address);
-  if (to === undefined) {
-    draft.insert({ ...row, reason: 'address_missing' });
-    draft.count('messages.skipped');
-    draft.count('reasons.address_missing');
-    // as silence does, with the pauses of the stage: a flow may loop because it has them
-    const place = afterMessage(context.flow, stage, step, now);
-    if (place.dueAt === undefined) goOn(draft, stage, now);
-    else draft.moveTo(place);
+/** What is due at a place; false when it stays due. */
+function actAt(draft: Draft, stage: CompiledStage, due: { dueAt: Date; channel: string }, input: DecideInput): boolean {
+  const { state } = draft;
+  const { slot, inFlight, hasRoom } = input;
+  const { dueAt, channel } = due;
+  const mayLeave = slot && !inFlight && knowsLimits(draft);
+  if (state.awaiting !== undefined) {
+    // what was put back just now leaves by a decision that was given the row
+    if (state.awaiting !== input.conversation.awaiting || !mayLeave || !hasRoom(channel)) return false;
+    if (!isHeldBackAgain(draft, stage, input.awaited, dueAt)) resend(draft, stage, input.awaited, input.refusals);
     return true;
   }
-  const rendered = renderMessage(message.content, channel, context, {
-    ...{ scope: scopeOf(context, state), conversationId: state._id },
-  });
-  if (rendered.kind === 'failed') {
-    const error = { code: rendered.reason, message: rendered.message };
-    draft.insert({ ...row, to, status: 'failed', reason: rendered.reason, error });
-    draft.count('messages.failed');
-    draft.count(`reasons.${rendered.reason}`);
-    fail(draft, stage.id, rendered.reason, error);
-    return true;
-  }
-  const sending: Message = { ...row, to, content: rendered.content, status: 'sending', attempts: 1, pending: true };
-  draft.insert(sending);
-  draft.count('pending');
-  draft.moveTo(afterMessage(context.flow, stage, step, now), true);
-  draft.send = sending;
+  // the silence after a message begins with its answer; what chooses, hands over or ends need not wait for that
+  const waits = stage.type === 'message' || stage.type === 'wait' || stage.type === 'webhook';
+  if (stage.type === 'escalate' && state.step === 0) handOver(draft, stage);
+  if (needsChannel(stage, state.step))
+    return mayLeave && (isHeldBack(draft, stage, dueAt, channel) || produce(draft, stage, dueAt, input));
+  if (inFlight && waits) return false;
+  passThrough(draft, stage);
   return true;
-}
-
-function scopeOf(context: FlowContext, state: Conversation): Scope {
-  return {
-    contact: state.contact,
-    variables: context.variables,
-    campaign: context.campaign,
-    conversation: { id: state._id, stage: state.stage, step: state.step, sequence: state.sequence },
-  };
 }

@@ -1,8 +1,9 @@
 /** Why a whole campaign is not as far as it might be. `storyWhy.ts` says it of one conversation. */
 import { time } from './audit.ts';
-import type { CampaignDocument, Flow, Run } from './model.ts';
+import type { CampaignDocument, Run } from './model.ts';
 import { type Life, type Ownerless, ranges } from './partitions.ts';
 import type { Count, DueCounts } from './progress.ts';
+import { type StopSwitch, stopWords } from './stopSwitch.ts';
 import { pausedBy } from './storyWhy.ts';
 
 /** Everything that can stand in the way of a campaign, or be waited for, with the sentence that says so. */
@@ -29,8 +30,9 @@ export const delayWords = {
   retry: 'waiting for another try',
   window: 'waiting for their send window',
   holiday: 'waiting for the end of a holiday',
+  zone: 'waiting because the time zone of their contact is not known',
   cap: 'waiting because of the limit of messages for a contact',
-  warm_up: 'waiting because of the ramp of a warm-up',
+  warm_up: 'waiting because the ramp of the campaign has no room',
   other: 'waiting, as they say themselves:',
   standing_still: 'work is due, and nothing moves',
 } as const;
@@ -49,6 +51,8 @@ export interface DelayFacts {
   /** Of the campaign's own schedule, before it has a run. */
   startAt?: Date | undefined;
   sending: 'on' | 'stopped';
+  /** What is known of the stop switch beside that. */
+  stop?: Partial<StopSwitch> | undefined;
   /** Undefined: they were not read yet. */
   cluster: ClusterFacts | undefined;
   /** Channels of the flow. */
@@ -109,7 +113,8 @@ function starting({ schedule }: NonNullable<DelayFacts['run']>): Delay {
   return startAt === undefined ? stop('not_taken_up') : stop('scheduled', ` ${new Date(startAt).toISOString()}`);
 }
 
-const bySwitch = ({ sending }: DelayFacts): Delay[] => (sending === 'stopped' ? [stop('sending_stopped')] : []);
+const bySwitch = ({ sending, stop: known = {} }: DelayFacts): Delay[] =>
+  sending === 'stopped' ? [stop('sending_stopped', stopWords(known))] : [];
 
 function byMembers({ cluster, channels }: DelayFacts): Delay[] {
   if (cluster === undefined) return [];
@@ -132,7 +137,7 @@ function byMembers({ cluster, channels }: DelayFacts): Delay[] {
 const partitionWords = (numbers: readonly number[]): string =>
   `${numbers.length === 1 ? 'partition' : `${numbers.length} partitions:`} ${ranges(numbers)}`;
 
-const known: ReadonlySet<string> = new Set<DelayCode>(['retry', 'window', 'holiday', 'cap', 'warm_up']);
+const known: ReadonlySet<string> = new Set<DelayCode>(['retry', 'window', 'holiday', 'zone', 'cap', 'warm_up']);
 
 function byDelayed({ delayed }: DelayFacts): Delay[] {
   return delayed.map(({ reason, count, more }) => {
@@ -146,14 +151,4 @@ function byDelayed({ delayed }: DelayFacts): Delay[] {
 function standing({ due, stillMs }: DelayFacts): Delay[] {
   if (due === undefined || due.now.count === 0 || stillMs < stillAfterMs) return [];
   return [hinder('standing_still', ` for ${Math.floor(stillMs / 1000)} s; see audit and the workers' logs`)];
-}
-
-/** Channels that the stages and follow-ups of a flow name, each once. */
-export function channelsOf({ stages }: Pick<Flow, 'stages'>): string[] {
-  const named = stages.flatMap((stage) =>
-    stage.type === 'message'
-      ? [stage.channel, ...(stage.followUps ?? []).map(({ channel }) => channel ?? stage.channel)]
-      : [],
-  );
-  return [...new Set(named)];
 }

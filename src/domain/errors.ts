@@ -1,5 +1,5 @@
 /** Every error the service throws on purpose has one of these codes; the comment says what the operator does. */
-export const errorCodes = {
+const errorCodes = {
   /** A variable of the environment is wrong: the message names it, what it was and what is allowed. Correct it and start again. */
   config_invalid: 'config_invalid',
   /** The database was never prepared, or for another partition count: run `communication-base init`, or set PARTITIONS to what it says. */

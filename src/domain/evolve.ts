@@ -1,20 +1,50 @@
 /** How a conversation's document changes with each fact. `decide` (conversation.ts) says which facts there are. */
-import type { Conversation, ConversationChange, EndedStatus, HistoryEntry, InboxEvent } from './model.ts';
+import type { Contact, Conversation, ConversationChange, EndedStatus, HistoryEntry, InboxEvent } from './model.ts';
 import { absent } from './shape.ts';
 import type { Place } from './stages.ts';
+import { headOf } from './textBytes.ts';
 
 export type Fact =
-  | { type: 'consumed'; key: string | undefined; event: InboxEvent }
+  /** `isQuiet`: its row says all that there is to say of it. */
+  | { type: 'consumed'; key: string | undefined; event: InboxEvent; isQuiet?: boolean }
   /** An event that was consumed before, or cannot be read. */
   | { type: 'repeated' }
   | { type: 'unreadable' }
   | { type: 'replied'; at: number }
   /** `planned`: where a message that was just decided leads by itself; its own entry in the history says so. */
-  | { type: 'moved'; place: Place; planned?: boolean }
+  | { type: 'moved'; place: Place; planned?: boolean; passing?: boolean }
   | { type: 'message'; step: number }
   /** The row waits for another try. */
-  | { type: 'postponed'; messageId: string; at: number; channel: string; cause: 'retry' | 'held' }
+  | {
+      type: 'postponed';
+      messageId: string;
+      at: number;
+      channel: string;
+      cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
+    }
   | { type: 'resumed' }
+  /** An event led somewhere: conditions and templates can read it. */
+  | { type: 'heard'; event: InboxEvent }
+  | { type: 'drawn'; stage: string; variant: string }
+  /** Where the contact is; who waited for a time zone is due. */
+  | { type: 'located'; contact: Pick<Contact, 'timezone' | 'country'>; at: number }
+  /** A webhook was answered. */
+  | { type: 'learnt'; name: string; value: unknown }
+  | { type: 'escalated'; id: string; to: string }
+  /** Nobody is asked for any more. */
+  | { type: 'de_escalated' }
+  | { type: 'reopened' }
+  /** The last migration of its run asked for it, and it follows what it did; `stays`: although it was to follow another version. */
+  | { type: 'asked'; number: number; stays?: true }
+  /** It follows another version from the same place. Without `dueAt` nothing of that changes. */
+  | {
+      type: 'migrated';
+      number: number;
+      version: Conversation['flowVersion'];
+      dueAt?: number;
+      channel?: string;
+      addresses?: string[];
+    }
   | { type: 'ended'; status: EndedStatus; outcome: string; reason?: string; error?: { code: string; message: string } };
 
 const consumedLimit = 200;
@@ -34,25 +64,66 @@ export function evolve(state: Conversation, fact: Fact): Conversation {
     case 'replied':
       return state.repliedAt ? state : { ...state, repliedAt: new Date(fact.at) };
     case 'moved': {
-      const { stage, step, dueAt, channel } = fact.place;
-      // only the entry is served by the opening lane
-      const opening = state.opening === true && stage === state.stage ? true : absent;
-      return { ...state, opening, stage, step, ...due(dueAt, channel) };
+      const { stage, step, dueAt, channel, delayed = absent } = fact.place;
+      // only the entry is served by the opening lane, and where a choice leads at once
+      const opens = stage === state.stage || fact.passing === true;
+      const opening = state.opening === true && opens ? true : absent;
+      return { ...state, opening, delayed, stage, step, ...due(dueAt, channel) };
     }
     case 'message':
       return { ...state, opening: absent, sequence: state.sequence + 1 };
     case 'postponed': {
-      const delayed = fact.cause === 'retry' ? 'retry' : absent;
+      const delayed = fact.cause === 'held' ? absent : fact.cause;
       return { ...state, awaiting: fact.messageId, delayed, ...due(fact.at, fact.channel) };
     }
     case 'resumed':
       return { ...state, awaiting: absent, delayed: absent };
+    case 'heard':
+      return { ...state, event: keptEvent(fact.event), ledAfter: state.sequence };
+    case 'drawn':
+      return { ...state, variant: { ...state.variant, [fact.stage]: fact.variant } };
+    case 'located': {
+      const contact = { ...state.contact, ...fact.contact };
+      if (state.delayed !== 'zone') return { ...state, contact };
+      return { ...state, contact, delayed: absent, nextActionAt: new Date(fact.at) };
+    }
+    case 'learnt':
+      return { ...state, variables: { ...state.variables, [fact.name]: fact.value } };
+    case 'escalated':
+      return { ...state, escalation: fact.id };
+    case 'de_escalated':
+      return { ...state, escalation: absent };
+    case 'reopened':
+      return { ...state, status: 'active', outcome: absent, reason: absent, error: absent };
+    case 'asked':
+      return { ...state, migration: fact.number };
+    case 'migrated': {
+      const { number, version = absent, dueAt, channel, addresses = state.addresses ?? absent } = fact;
+      const moved = { ...state, flowVersion: version, migration: number, addresses };
+      return dueAt === undefined ? moved : { ...moved, ...due(dueAt, channel) };
+    }
     case 'ended': {
       const { status, outcome, reason = state.reason ?? absent, error = state.error ?? absent } = fact;
       const over = { awaiting: absent, delayed: absent, opening: absent, ...due(undefined, undefined) };
       return { ...state, ...over, status, outcome, reason, error };
     }
   }
+}
+
+/** Of a text so many characters are kept, of `data` so many as JSON. */
+const keptText = 1_000;
+const keptData = 4_000;
+
+function keptEvent({ id, type, channel, text, at, data }: InboxEvent): NonNullable<Conversation['event']> {
+  const isSmall = data !== undefined && JSON.stringify(data).length <= keptData;
+  return {
+    type,
+    ...(typeof id === 'string' ? { id } : {}),
+    ...(typeof channel === 'string' ? { channel } : {}),
+    ...(typeof text === 'string' ? { text: text.slice(0, keptText) } : {}),
+    ...(at instanceof Date ? { at } : {}),
+    ...(isSmall ? { data } : {}),
+  };
 }
 
 const due = (
@@ -63,13 +134,18 @@ const due = (
     ? { nextActionAt: absent, nextChannel: absent }
     : { nextActionAt: new Date(at), nextChannel: channel };
 
+/** As much of what somebody wrote as a person who takes over has to read, bytes. */
+const keptInHistory = 8_192;
+
 /** What the operator reads later; undefined for facts that say nothing by themselves. */
 export function historyOf(before: Conversation, after: Conversation, fact: Fact, now: Date): HistoryEntry | undefined {
   switch (fact.type) {
     case 'consumed': {
-      const { id, auto, machine } = fact.event;
+      if (fact.isQuiet) return undefined;
+      const { id, auto, machine, text } = fact.event;
       const detail = {
         ...(typeof id === 'string' ? { id } : {}),
+        ...(typeof text === 'string' ? { text: headOf(text, keptInHistory) } : {}),
         ...(auto === true ? { auto } : {}),
         ...(machine === true ? { machine } : {}),
       };
@@ -106,9 +182,28 @@ export function historyOf(before: Conversation, after: Conversation, fact: Fact,
         event: 'ended',
         detail: { status: fact.status, outcome: fact.outcome, ...(fact.reason ? { reason: fact.reason } : {}) },
       };
+    case 'drawn':
+      return { at: now, stage: before.stage, event: 'drawn', detail: { variant: fact.variant } };
+    case 'learnt':
+      return { at: now, stage: before.stage, event: 'answered', detail: { variable: fact.name } };
+    case 'escalated':
+      return { at: now, stage: before.stage, event: 'escalated', detail: { escalation: fact.id, to: fact.to } };
+    case 'reopened':
+      return { at: now, stage: before.stage, event: 'reopened' };
+    case 'migrated': {
+      const { number, version } = fact;
+      const detail = { migration: number, ...(version === undefined ? {} : { version }) };
+      return { at: now, stage: before.stage, event: 'migrated', detail };
+    }
+    case 'asked':
+      if (fact.stays !== true) return undefined;
+      return { at: now, stage: before.stage, event: 'stayed', detail: { migration: fact.number } };
     case 'repeated':
     case 'replied':
     case 'resumed':
+    case 'heard':
+    case 'located':
+    case 'de_escalated':
       return undefined;
   }
 }
@@ -117,6 +212,8 @@ const fields = [
   'status',
   'stage',
   'step',
+  'flowVersion',
+  'migration',
   'nextActionAt',
   'nextChannel',
   'opening',
@@ -127,6 +224,13 @@ const fields = [
   'repliedAt',
   'reason',
   'error',
+  'variant',
+  'variables',
+  'event',
+  'ledAfter',
+  'contact',
+  'addresses',
+  'escalation',
   'inbox',
   'consumed',
 ] as const satisfies readonly (keyof Conversation)[];

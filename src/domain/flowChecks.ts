@@ -1,6 +1,6 @@
 /** What is wrong with a flow: the list of faults, suggestions for misspelt names, and the checks on the graph as a whole. */
 import type { Fault } from './errors.ts';
-import type { CompiledStage } from './flow.ts';
+import type { CompiledRule, CompiledStage } from './flow.ts';
 import { joinPath } from './plain.ts';
 
 /** As many as anyone reads. A document of 16 MB can hold a million; the list must stay storable. */
@@ -20,6 +20,9 @@ export class Faults {
   }
 }
 
+/** What ids of stages, outcomes and variants have to be. */
+export const nameWords = 'a name: a letter, then letters, digits, "_" or "-", 64 at most';
+
 /** `"a", "b" and 7 more`. */
 export function listed(names: readonly string[], separator = ', '): string {
   const shown = names.slice(0, maxNames).map((name) => JSON.stringify(name));
@@ -33,11 +36,15 @@ export function suggestion(name: string, names: readonly string[]): string {
   let best: { name: string; distance: number } | undefined;
   for (const candidate of names) {
     if (Math.abs(candidate.length - name.length) > allowed || candidate.length > 64) continue;
-    const distance = editDistance(wanted, candidate.toLowerCase());
+    const distance = slips(wanted, candidate.toLowerCase());
     if (distance <= allowed && distance < (best?.distance ?? allowed + 1)) best = { name: candidate, distance };
   }
   return best === undefined ? '' : ` Did you mean ${JSON.stringify(best.name)}?`;
 }
+
+/** Letters in another order are one slip. */
+const slips = (a: string, b: string): number => (a !== b && sorted(a) === sorted(b) ? 1 : editDistance(a, b));
+const sorted = (text: string): string => [...text].sort().join('');
 
 /** Levenshtein's distance, row by row. */
 function editDistance(a: string, b: string): number {
@@ -57,40 +64,84 @@ function editDistance(a: string, b: string): number {
   return last;
 }
 
-/** Every `on` target has to be a stage. */
-export function checkTargets(stages: readonly CompiledStage[], path: string, faults: Faults): void {
+interface Edge {
+  to: string;
+  /** Where the flow says so, below the stage; empty for the next stage in order. */
+  at: string;
+}
+
+/** All that a stage names as places to go on, in the order of its fields. */
+export function namedEdges(stage: CompiledStage): Edge[] {
+  const edges: Edge[] = [];
+  const add = (to: string | undefined, at: string): void => {
+    if (to !== undefined) edges.push({ to, at });
+  };
+  if (stage.type === 'branch')
+    for (const [n, branch] of stage.branches.entries()) add(branch.goto, `.branches[${n}].goto`);
+  if (stage.type === 'split')
+    for (const [n, variant] of stage.variants.entries()) add(variant.goto, `.variants[${n}].goto`);
+  if (stage.type === 'wait') {
+    if (stage.waitFor.kind === 'until') add(stage.waitFor.onMissing, '.onMissing');
+    if (stage.waitFor.kind === 'event') add(stage.waitFor.onTimeout, '.onTimeout');
+  }
+  if (stage.type === 'escalate') add(stage.onTimeout, '.onTimeout');
+  if ('on' in stage) for (const [event, target] of Object.entries(stage.on)) add(target, joinPath('.on', event));
+  return edges;
+}
+
+/** Whatever a stage or a rule names has to be a stage. */
+export function checkTargets(
+  stages: readonly CompiledStage[],
+  rules: readonly CompiledRule[],
+  path: string,
+  faults: Faults,
+): void {
   const ids = new Set(stages.map((stage) => stage.id));
-  for (const stage of stages) {
-    if (stage.type !== 'message') continue;
-    for (const [event, target] of Object.entries(stage.on)) {
-      if (ids.has(target)) continue;
-      faults.add('stage_missing', joinPath(`${path}.stages[${stage.index}].on`, event), () => {
-        const names = [...ids];
-        return `there is no stage ${JSON.stringify(target.slice(0, 80))}.${suggestion(target, names)} Stages: ${listed(names)}`;
-      });
+  const check = (target: string, at: string): void => {
+    // an empty one has its fault already
+    if (target === '' || ids.has(target)) return;
+    faults.add('stage_missing', at, () => {
+      const names = [...ids];
+      return `there is no stage ${JSON.stringify(target.slice(0, 80))}.${suggestion(target, names)} Stages: ${listed(names)}`;
+    });
+  };
+  for (const stage of stages)
+    for (const { to, at } of namedEdges(stage)) check(to, `${path}.stages[${stage.index}]${at}`);
+  for (const [index, { action }] of rules.entries())
+    if (action.goto !== undefined) check(action.goto, `${path}.rules[${index}].then.goto`);
+}
+
+/**
+ * The ways out of a stage that are taken at once and need nothing from outside: silence where nothing is waited for, a date
+ * that may have passed, and the failure of its message. Replies, receipts and events of the author come from outside, so they
+ * cannot spin by themselves.
+ */
+function edgesOf(stage: CompiledStage): Edge[] {
+  switch (stage.type) {
+    case 'end':
+    case 'escalate':
+      return [];
+    case 'branch':
+      return [...namedEdges(stage), ...(stage.branches.at(-1)?.query ? onwards(stage) : [])];
+    case 'split':
+      return namedEdges(stage);
+    case 'wait':
+      if (stage.waitFor.kind !== 'until') return [];
+      return [...namedEdges(stage).filter(({ at }) => at === '.onMissing'), ...onwards(stage)];
+    case 'webhook':
+      return [...namedEdges(stage).filter(({ at }) => at === '.on.failed'), ...onwards(stage)];
+    case 'message': {
+      if (stage.delay !== undefined) return [];
+      const waits = stage.followUps.length > 0 || stage.waitForReply !== undefined;
+      const atOnce = waits ? ['.on.failed'] : ['.on.failed', '.on.noReply'];
+      const named = namedEdges(stage);
+      const edges = atOnce.flatMap((at) => named.filter((edge) => edge.at === at));
+      return waits || stage.on['noReply'] !== undefined ? edges : [...edges, ...onwards(stage)];
     }
   }
 }
 
-interface Edge {
-  to: string;
-  /** Where the flow says so, below the stage. */
-  at: string;
-}
-
-/**
- * The ways out of a stage that are taken at once and need nothing from outside: silence where nothing is waited for, and
- * the failure of its message. Replies, receipts and events of the author come from outside, so they cannot spin by themselves.
- */
-function edgesOf(stage: CompiledStage): Edge[] {
-  if (stage.type !== 'message' || stage.delay !== undefined) return [];
-  const { failed, noReply } = stage.on;
-  const edges: Edge[] = failed === undefined ? [] : [{ to: failed, at: '.on.failed' }];
-  if (stage.followUps.length > 0 || stage.waitForReply !== undefined) return edges;
-  if (noReply !== undefined) edges.push({ to: noReply, at: '.on.noReply' });
-  else if (stage.next !== undefined) edges.push({ to: stage.next, at: '' });
-  return edges;
-}
+const onwards = ({ next }: { next?: string }): Edge[] => (next === undefined ? [] : [{ to: next, at: '' }]);
 
 interface Frame {
   stage: CompiledStage;

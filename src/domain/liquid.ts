@@ -1,10 +1,29 @@
-/** The template engine, and with liquidPlain.ts the only file that knows liquidjs: what a template may do, what its values look like, how far it may go. */
-import { Context, Liquid, type LiquidError, type Template as LiquidNode, type Tag, toValue } from 'liquidjs';
+/** The template engine: what a template may do, and what its values look like. Only the files named liquid*.ts know liquidjs. */
+import {
+  Context,
+  Liquid,
+  type LiquidError,
+  type Template as LiquidNode,
+  type Tag,
+  Tokenizer,
+  TypeGuards,
+  toValue,
+} from 'liquidjs';
 import { escapeHtml } from './html.ts';
+import { Budget, maxParts, maxWritten } from './liquidBudget.ts';
 import { type PlainTemplate, plainTemplate, renderPlain } from './liquidPlain.ts';
+import { budgetOf, pricedOperators, putPrices } from './liquidPrices.ts';
 
 /** A parsed template. Text without Liquid in it stays the string it is. */
-export type Template = string | { engine: Engine; nodes: LiquidNode[]; plain: PlainTemplate | undefined };
+export type Template =
+  | string
+  | {
+      engine: Engine;
+      nodes: LiquidNode[];
+      plain: PlainTemplate | undefined;
+      /** Characters of its outputs and tags. */
+      written: number;
+    };
 
 interface Engine {
   liquid: Liquid;
@@ -24,49 +43,10 @@ export class TemplateFailure extends Error {
 }
 
 const maxTemplateLength = 2_000_000;
-/** Nodes a message may render, loops counted each time: far over any newsletter, and done in some 20 ms. */
-const maxRenders = 20_000;
-/** Outputs and tags of one template. More could not be rendered anyway, and parsing time grows with their square. */
-const maxParts = maxRenders / 2;
-/** Characters and list items that filters, ranges and outputs of a message may produce. */
-const maxMemory = 2_000_000;
 /** Characters of one rendered string: a document holds 16 MB. */
 const maxLength = 4_000_000;
-/** Only asked of templates that did a fair amount of work, so that a process that was stopped for a while fails none. */
-const maxRenderMs = 500;
-const rendersBeforeClock = 200;
 
 type Limiter = Context['renderLimit'];
-
-/** Bounds the work of one message by what it does, so that the same message always ends the same way. */
-class Budget {
-  #renders = 0;
-  #memory = 0;
-  #startedAt: number | undefined;
-
-  /** Called by liquidjs before each node, with its monotonic clock. */
-  check(now: number): void {
-    this.#startedAt ??= now;
-    this.#renders += 1;
-    if (this.#renders > maxRenders) throw new Error(`more than ${maxRenders} parts to render`);
-    if (this.#renders > rendersBeforeClock && now - this.#startedAt > maxRenderMs) {
-      throw new Error(`rendering takes longer than ${maxRenderMs} ms`);
-    }
-  }
-
-  /** What was rendered without the engine. */
-  spend(renders: number, characters: number): void {
-    this.#renders += renders;
-    if (this.#renders > maxRenders) throw new Error(`more than ${maxRenders} parts to render`);
-    this.use(characters);
-  }
-
-  /** Called by filters, ranges and outputs with what they are about to produce. */
-  use(count: number): void {
-    if (count > 0) this.#memory += count;
-    if (this.#memory > maxMemory) throw new Error(`more than ${maxMemory} characters or items to produce`);
-  }
-}
 
 /**
  * How templates see a value of the documents. A null is as missing as an absent field. Dates are ISO 8601 text and BSON
@@ -78,10 +58,22 @@ function readable(value: unknown): unknown {
   return typeof (value as { _bsontype?: unknown })._bsontype === 'string' ? String(value) : value;
 }
 
+/** `a[b]`: to make a name of a list takes as long as its text is. */
+function nameOf<K>(key: K): K {
+  if (typeof key === 'object' && key !== null) throw new Error('a list or an object is no name of a field');
+  return key;
+}
+
 class SafeContext extends Context {
   override readProperty(...args: Parameters<Context['readProperty']>): unknown {
-    const value: unknown = super.readProperty(...args);
+    const [from, key] = args;
+    const value: unknown = super.readProperty(from, nameOf(key));
     return typeof value === 'object' ? readable(value) : value;
+  }
+
+  override _get(...args: Parameters<Context['_get']>): ReturnType<Context['_get']> {
+    nameOf(args[0][0]);
+    return super._get(...args);
   }
 
   /** Filters such as `where` ask list items for a field, which not all of them need to have. */
@@ -109,8 +101,10 @@ type Output = (this: FilterThis, value: unknown) => string;
 
 const printed = (encode: (text: string) => string): Output =>
   function print(value) {
+    const budget = budgetOf(this.context);
+    if (typeof value === 'object') budget.look(value, 1);
     const text = encode(show(value));
-    this.context.memoryLimit.use(text.length);
+    budget.use(text.length);
     return text;
   };
 
@@ -125,6 +119,7 @@ function createEngine(encode: (text: string) => string): Engine {
     strictVariables: true,
     ownPropertyOnly: true,
     outputEscape: printed(encode),
+    operators: pricedOperators,
     parseLimit: maxTemplateLength,
     // The host's zone and language must not show: the same contact gets the same text from every member.
     timezoneOffset: 0,
@@ -135,6 +130,7 @@ function createEngine(encode: (text: string) => string): Engine {
   for (const name of ['include', 'render', 'layout', 'block']) {
     liquid.registerTag(name, { parse: refuseFiles, render: refuseFiles });
   }
+  putPrices(liquid);
   liquid.registerFilter('raw', { raw: true, handler: printed((text) => text) });
   liquid.unregisterFilter('sample');
   // Given to the engine itself, `assign` would take a missing variable as empty.
@@ -151,13 +147,23 @@ htmlEngine.liquid.registerFilter('escape_once', { raw: true, handler: printed(es
 
 /** Parses a template; outputs of `html` ones are escaped unless the author says `| raw`. Throws an Error whose message names line and column. */
 export function parseTemplate(source: string, html: boolean): Template {
-  const parts = source.split(/\{[{%]/).length - 1;
-  if (parts === 0) return source.toWellFormed();
-  if (parts > maxParts) throw new Error(`${parts} outputs and tags are more than a template may have (${maxParts})`);
+  const [, ...parts] = source.split(/\{[{%]/);
+  if (parts.length === 0) return source.toWellFormed();
+  if (parts.length > maxParts)
+    throw new Error(`${parts.length} outputs and tags are more than a template may have (${maxParts})`);
+  const written = writtenIn(source);
+  if (written > maxWritten)
+    throw new Error(`${written} characters in outputs and tags are more than a template may have (${maxWritten})`);
   const engine = html ? htmlEngine : plainEngine;
   const nodes = engine.liquid.parse(source);
-  return { engine, nodes, plain: plainTemplate(nodes, engine.liquid.options.outputEscape) };
+  return { engine, nodes, plain: plainTemplate(nodes, engine.liquid.options.outputEscape), written };
 }
+
+/** Characters of its outputs and tags. */
+const writtenIn = (source: string): number =>
+  new Tokenizer(source)
+    .readTopLevelTokens()
+    .reduce((sum, token) => sum + (TypeGuards.isHTMLToken(token) ? 0 : token.end - token.begin), 0);
 
 /** Renders the templates of one message over one scope, within one budget. */
 export function createRenderer(scope: Readonly<Record<string, unknown>>): (template: Template) => string {
@@ -165,7 +171,8 @@ export function createRenderer(scope: Readonly<Record<string, unknown>>): (templ
   const limits = { memoryLimit: budget as unknown as Limiter, renderLimit: budget as unknown as Limiter };
   return (template) => {
     if (typeof template === 'string') return template;
-    const { engine, nodes, plain } = template;
+    const { engine, nodes, plain, written } = template;
+    budget.begin(written);
     try {
       const text = (plain && printPlain(plain, scope, engine, budget)) ?? print(nodes, scope, engine);
       if (text.length > maxLength) throw new Error(`longer than ${maxLength} characters`);

@@ -1,8 +1,8 @@
 /** What one message says, and as mail beside its content. It is settled with the row: every try of it is the same mail. */
+import type { ChannelFacts } from './channelPorts.ts';
 import { type CompiledContent, type RenderResult, renderContent, type Scope } from './content.ts';
-import type { FlowContext } from './draft.ts';
+import type { FlowContext } from './decision.ts';
 import type { RenderedContent } from './model.ts';
-import type { ChannelFacts } from './ports.ts';
 import { unsubscribeHeaders, unsubscribeLinks } from './unsubscribe.ts';
 
 /**
@@ -23,6 +23,16 @@ export function renderMessage(
   const rendered = renderContent(content, links === undefined ? scope : { ...scope, unsubscribe: links });
   if (rendered.kind === 'failed' || !isMail) return rendered;
   return { kind: 'rendered', content: asMail(rendered.content, channel, scope, unsubscribeHeaders(links ?? {})) };
+}
+
+/** The `text` of a content alone, in one line: an address. */
+export function renderText(
+  content: CompiledContent,
+  scope: Scope,
+): { kind: 'rendered'; text: string } | Extract<RenderResult, { kind: 'failed' }> {
+  const rendered = renderContent(content, scope);
+  if (rendered.kind === 'failed') return rendered;
+  return { kind: 'rendered', text: String(rendered.content.text).trim() };
 }
 
 function asMail(

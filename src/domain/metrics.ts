@@ -1,4 +1,6 @@
 /** What is counted: folding the members' counters into a campaign's `metrics`, and the `results` at its end. */
+import { stagesOf } from './flowVersions.ts';
+import { type AgedReceipts, ages } from './guard.ts';
 import type { Metrics, Run } from './model.ts';
 import { normalise } from './normalise.ts';
 import { isPlain, own } from './plain.ts';
@@ -10,7 +12,16 @@ export interface StoredCounters {
 }
 
 const totals = ['total', 'active', 'completed', 'escalated', 'failed', 'suppressed', 'cancelled', 'replied'] as const;
-const messageCounts = ['sent', 'failed', 'uncertain', 'skipped', 'followUps', 'delivered', 'bounced'] as const;
+const messageCounts = [
+  'sent',
+  'failed',
+  'uncertain',
+  'skipped',
+  'followUps',
+  'delivered',
+  'bounced',
+  'complained',
+] as const;
 const stageCounts = ['entered', 'sent', 'replied'] as const;
 
 export const emptyMetrics = (now: Date): Metrics => foldCounters([], now).metrics;
@@ -28,9 +39,34 @@ export function foldCounters(list: readonly StoredCounters[], now: Date): { metr
     stages: byName(counts, 'stages', (stages) => sums(stages, stageCounts)),
     reasons: byName(counts, 'reasons', total),
     outcomes: byName(counts, 'outcomes', total),
+    ...variantsOf(counts),
+    ...migrationsOf(counts),
     updatedAt: now,
   };
   return { metrics, pending: total(all.map((counters) => child(counters, 'pending'))) };
+}
+
+/** Bounces and complaints by the age of their message: what a guard judges by. */
+export function foldAged(list: readonly StoredCounters[]): AgedReceipts {
+  const groups = list.map((counters) => child(child(normalise(counters), 'counts'), 'aged'));
+  const byAge = (what: string): number[] =>
+    ages.map(({ name }) => total(groups.map((group) => child(child(group, what), name))));
+  return { bounced: byAge('bounced'), complained: byAge('complained') };
+}
+
+/** Of campaigns that split. */
+function variantsOf(counts: readonly unknown[]): Pick<Metrics, 'variants'> {
+  const variants = byName(counts, 'variants', (stages) => byNames(stages, (values) => sums(values, stageCounts)));
+  return Object.keys(variants).length > 0 ? { variants } : {};
+}
+
+/** Of campaigns that were migrated. */
+function migrationsOf(counts: readonly unknown[]): Pick<Metrics, 'migrations'> {
+  const asked = byName(counts, 'migrations', (values) => ({
+    moved: byName(values, 'moved', total),
+    stayed: byName(values, 'stayed', total),
+  }));
+  return Object.keys(asked).length > 0 ? { migrations: asked } : {};
 }
 
 const child = (value: unknown, field: string): unknown => (isPlain(value) ? own(value, field) : undefined);
@@ -48,7 +84,13 @@ function sums<Name extends string>(counts: readonly unknown[], names: readonly N
 
 /** Under the very names that were counted, `constructor` and the like included. */
 function byName<T>(counts: readonly unknown[], group: string, fold: (values: unknown[]) => T): Record<string, T> {
-  const groups = counts.map((count) => child(count, group));
+  return byNames(
+    counts.map((count) => child(count, group)),
+    fold,
+  );
+}
+
+function byNames<T>(groups: readonly unknown[], fold: (values: unknown[]) => T): Record<string, T> {
   const names = new Set(groups.flatMap((group) => (isPlain(group) ? Object.keys(group) : [])));
   return Object.fromEntries([...names].map((name) => [name, fold(groups.map((group) => child(group, name)))]));
 }
@@ -84,10 +126,11 @@ export function results(run: Run, metrics: Metrics, now: Date): Record<string, u
 }
 
 function funnel(run: Run, metrics: Metrics): Record<string, unknown>[] {
-  return run.flow.stages.map(({ id, type }) => {
+  return stagesOf(run).map(({ id, type }) => {
     const counted = Object.hasOwn(metrics.stages, id) ? metrics.stages[id] : undefined;
+    const variants = metrics.variants && Object.hasOwn(metrics.variants, id) ? metrics.variants[id] : undefined;
     const { entered = 0, sent = 0, replied = 0 } = counted ?? {};
-    return { stage: id, type, entered, sent, replied };
+    return { stage: id, type, entered, sent, replied, ...(variants === undefined ? {} : { variants }) };
   });
 }
 

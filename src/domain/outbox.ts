@@ -1,11 +1,16 @@
 /** What the answer of a channel does to the row and to its conversation. */
+import { everyTopic } from './addresses.ts';
 import { backoffMs } from './backoff.ts';
-import { type Draft, fail, goOn } from './draft.ts';
-import type { CompiledStage } from './flow.ts';
-import { sequenceOf } from './ids.ts';
-import type { Message, MessageChange, SkipReason } from './model.ts';
-import type { SendResult } from './ports.ts';
-import { afterMessage, placeAt } from './stages.ts';
+import type { SendResult } from './channelPorts.ts';
+import { type Draft, lostBefore, senderLost } from './draft.ts';
+import { fail } from './goingOn.ts';
+import type { InboundEvent, Message, MessageChange, SkipReason } from './model.ts';
+import { unanswered } from './producing.ts';
+import { receivedStatus } from './receipts.ts';
+import { movedInto, type SendWindow } from './sendWindow.ts';
+import { placeAt } from './stages.ts';
+import { stageAfter } from './standing.ts';
+import { isToContact, standsOn, suppressOn } from './suppression.ts';
 
 /** Whether a row of this status (undefined: it was deleted) takes a change that wants it `from` another. */
 export const rowTakes = (status: Message['status'] | undefined, from: MessageChange['from']): boolean =>
@@ -31,7 +36,11 @@ export interface RowResult {
 const rejections: ReadonlyMap<string, SkipReason> = new Map([
   ['not_allowed', 'not_allowed'],
   ['address_invalid', 'address_invalid'],
+  ['opted_out', 'provider_opted_out'],
 ]);
+
+/** Why a row fails that its channel rejected. */
+export const rejectionOf = ({ code }: { code: string }): SkipReason => rejections.get(code) ?? 'provider_rejected';
 
 /** A follow-up's clock starts when the message was really sent; less than this late is not worth a write. */
 const clockToleranceMs = 1000;
@@ -40,13 +49,15 @@ export function recordResult(draft: Draft, result: RowResult): void {
   const { row, outcome } = result;
   switch (outcome.kind) {
     case 'sent':
+      learn(draft, row, outcome.answer);
       arrived(draft, result, {
-        status: 'sent',
+        status: receivedStatus(row, 'sent'),
         sentAt: new Date(result.answeredAt),
         ...(outcome.providerMessageId === undefined ? {} : { providerMessageId: outcome.providerMessageId }),
       });
       draft.count('messages.sent');
       draft.count(`stages.${row.stage}.sent`);
+      draft.countVariants('sent');
       if (row.step > 0) draft.count('messages.followUps');
       return;
     case 'unknown':
@@ -56,7 +67,8 @@ export function recordResult(draft: Draft, result: RowResult): void {
       lost(draft, result);
       return;
     case 'rejected':
-      gaveUp(draft, result, rejections.get(outcome.code) ?? 'provider_rejected', outcome);
+      if (outcome.code === 'opted_out' && isToContact(draft, row.channel, row.to)) optedOut(draft, result, outcome);
+      else gaveUp(draft, result, rejectionOf(outcome), outcome);
       return;
     case 'retry':
       // it may have left all the same: whatever becomes of it, that it was handed over is to be seen
@@ -79,16 +91,6 @@ export const errorOf = ({ code, message }: { code: string; message: string }) =>
   message: message.slice(0, 500),
 });
 
-/** The stage the conversation stands in, if that is where this row left it: nothing that came meanwhile moved it. */
-function stageAfter(draft: Draft, row: Message): CompiledStage | undefined {
-  const { state, context } = draft;
-  if (state.status !== 'active' || state.sequence !== sequenceOf(row._id)) return undefined;
-  const stage = context.flow.stages.get(row.stage);
-  if (stage?.type !== 'message') return undefined;
-  const place = afterMessage(context.flow, stage, row.step, draft.now);
-  return place.stage === state.stage && place.step === state.step ? context.flow.stages.get(place.stage) : undefined;
-}
-
 /** The row's last change: nothing of it is pending any more. */
 function finish(draft: Draft, { row, handedAt }: RowResult, set: Partial<Message>): void {
   draft.changeRow(row, handedAt === undefined ? set : { ...set, handedAt: new Date(handedAt) }, ['pending']);
@@ -100,16 +102,24 @@ function arrived(draft: Draft, result: RowResult, set: Partial<Message>): void {
   finish(draft, result, set);
   const stage = stageAfter(draft, row);
   if (stage === undefined) return;
-  if (draft.state.nextActionAt === undefined && stage.type !== 'end') {
-    goOn(draft, stage, answeredAt);
-  } else if (answeredAt - decidedAt > clockToleranceMs) {
-    draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, answeredAt) });
+  if (draft.state.nextActionAt === undefined) {
+    unanswered(draft, stage, answeredAt);
+  } else if (stage.type !== 'escalate' && answeredAt - decidedAt > clockToleranceMs) {
+    draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, answeredAt, draft.scope) });
   }
 }
 
+/** What a webhook was answered, where its author wants to know. */
+function learn(draft: Draft, row: Message, answer: Record<string, unknown> | undefined): void {
+  const stage = draft.context.flow.stages.get(row.stage);
+  if (stage?.type !== 'webhook' || !stage.keep || answer === undefined || draft.state.status !== 'active') return;
+  draft.apply({ type: 'learnt', name: row.stage, value: answer });
+}
+
 function uncertain(draft: Draft, result: RowResult, error: { code: string; message: string }): void {
-  arrived(draft, result, { status: 'uncertain', reason: 'uncertain', error });
-  draft.count('messages.uncertain');
+  const status = receivedStatus(result.row, 'uncertain');
+  arrived(draft, result, { status, reason: 'uncertain', error });
+  if (status === 'uncertain') draft.count('messages.uncertain');
   draft.count('reasons.uncertain');
 }
 
@@ -118,8 +128,9 @@ function lost(draft: Draft, result: RowResult): void {
   const { row } = result;
   const again =
     draft.context.channels.get(row.channel)?.delivery !== 'at-most-once' && stageAfter(draft, row) !== undefined;
-  if (again) requeue(draft, row, {}, draft.now, 'held');
-  else uncertain(draft, result, { code: 'sender_lost', message: 'its sender was lost before an answer was recorded' });
+  const error = { code: senderLost, message: 'its sender was lost before an answer was recorded' };
+  if (again) requeue(draft, row, { error }, draft.now, 'held');
+  else uncertain(draft, result, error);
 }
 
 function gaveUp(draft: Draft, result: RowResult, reason: SkipReason, error: { code: string; message: string }): void {
@@ -128,8 +139,44 @@ function gaveUp(draft: Draft, result: RowResult, reason: SkipReason, error: { co
   finish(draft, result, { status: 'failed', reason, error: errorOf(error) });
   draft.count('messages.failed');
   draft.count(`reasons.${reason}`);
-  if (current) fail(draft, row.stage, reason, errorOf(error));
+  draft.lower(row);
+  if (!current) return;
+  const stage = draft.context.flow.stages.get(row.stage);
+  // whoever is escalated is so although the notification failed
+  if (stage?.type !== 'escalate') fail(draft, row.stage, reason, errorOf(error));
+  else unanswered(draft, stage, draft.now);
 }
+
+/**
+ * The contact left, and its provider knows: no failure that an author leads elsewhere, but an opt-out, for all topics. Other
+ * open conversations of the address hear of it as of any other.
+ */
+function optedOut(draft: Draft, result: RowResult, error: { code: string; message: string }): void {
+  const { row } = result;
+  const stage = stageAfter(draft, row);
+  const reason = 'provider_opted_out';
+  finish(draft, result, { status: 'failed', reason, error: errorOf(error) });
+  draft.lower(row);
+  draft.count('messages.failed');
+  draft.count(`reasons.${reason}`);
+  suppressOn(draft, row.channel, { reason, topic: everyTopic });
+  draft.tell(leaving(row, draft.now));
+  if (draft.state.status !== 'active') return;
+  if (standsOn(draft, row.channel)) draft.end({ status: 'suppressed', outcome: 'unsubscribed', reason }, 'suppressed');
+  else if (stage !== undefined) unanswered(draft, stage, draft.now);
+}
+
+/** A provider said that this address left: its other conversations hear of it as of any opt-out. */
+export const leaving = ({ _id, channel, to }: Message, now: number): InboundEvent => ({
+  ...{
+    _id: `opted_out:${_id}`,
+    type: 'unsubscribe',
+    channel,
+    address: to as string,
+    data: { topic: everyTopic },
+    at: new Date(now),
+  },
+});
 
 function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { kind: 'retry' }>): void {
   const { row } = result;
@@ -137,9 +184,12 @@ function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { k
   const attempts = outcome.counts ? row.attempts : row.attempts - 1;
   const waitMs = outcome.retryAfterMs ?? backoffMs(Math.max(1, attempts), draft.random);
   const at = draft.now + Math.max(0, waitMs);
-  const over = channel && (attempts >= channel.attempts || at - row.queuedAt.getTime() > channel.giveUpMs);
+  // the time in which a window kept it from being tried is not held against it
+  const since = Math.max(row.queuedAt.getTime(), row.dueAt.getTime());
+  const over = channel && (attempts >= channel.attempts || at - since > channel.giveUpMs);
   if (over) gaveUp(draft, result, 'retries_exhausted', outcome);
-  else requeue(draft, row, { attempts, error: errorOf(outcome) }, at, 'retry');
+  // that another try failed does not say that the one before did
+  else requeue(draft, row, { attempts, error: lostBefore(row) ?? errorOf(outcome) }, at, 'retry');
 }
 
 function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, cause: 'retry' | 'held'): void {
@@ -150,16 +200,23 @@ function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, 
       state.status === 'cancelled' ? (context.stopped ?? 'campaign_cancelled') : skipReason(state.outcome),
     );
   } else if (stageAfter(draft, row) !== undefined) {
-    draft.changeRow(row, { ...set, status: 'queued' });
-    draft.apply({ type: 'postponed', messageId: row._id, at, channel: row.channel, cause });
+    const { at: opensAt, why } = movedInto(windowOf(draft, row), state.contact, at);
+    const moved = why === undefined ? {} : { dueAt: new Date(opensAt) };
+    draft.changeRow(row, { ...set, ...moved, status: 'queued' });
+    draft.apply({ type: 'postponed', messageId: row._id, at: opensAt, channel: row.channel, cause: why ?? cause });
   } else {
     draft.skipRow(row, 'replied');
   }
 }
 
+function windowOf({ context }: Draft, { stage }: Message): SendWindow | undefined {
+  const sender = context.flow.stages.get(stage);
+  return sender?.type === 'message' ? sender.window : undefined;
+}
+
 const skipReason = (outcome: string | undefined): SkipReason =>
   outcome === 'replied'
     ? 'replied'
-    : outcome === 'unsubscribed' || outcome === 'bounced' || outcome === 'complained'
+    : outcome === 'suppressed' || outcome === 'unsubscribed' || outcome === 'bounced' || outcome === 'complained'
       ? 'suppressed'
       : 'stopped';

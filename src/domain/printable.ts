@@ -1,5 +1,6 @@
 /** Values of unknown origin in messages: short, on one line, and never able to break the message. */
 import { bsonType, isDate } from './normalise.ts';
+import { regexOf } from './regex.ts';
 
 const longestText = 60;
 
@@ -11,6 +12,8 @@ export function printable(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (isDate(value)) return Number.isNaN(value.getTime()) ? 'a date out of range' : `the date ${value.toISOString()}`;
+  const expression = regexOf(value);
+  if (expression) return `the regular expression ${cut(expression.source)}`;
   const type = bsonType(value);
   return type === undefined ? 'an object' : `${type} ${cut(String(value))}`;
 }

@@ -1,5 +1,6 @@
 /** The report of one campaign: every figure of it, from what was counted in its documents. */
 import type { Figures } from './distribution.ts';
+import { stagesOf } from './flowVersions.ts';
 import type { Id, Metrics, Run } from './model.ts';
 import { figuresOf } from './recount.ts';
 import { audienceOf, byWords, campaignOf, durationOf, most, optional } from './reportCampaign.ts';
@@ -176,7 +177,7 @@ function ratesOf(tally: ReportTally, messages: Report['messages']): Report['rate
 
 /** In the order of the flow; then stages that the documents name and the flow does not. */
 function funnelOf(run: ReportHead['run'], metrics: Metrics | undefined, { stages }: ReportTally): StageLine[] {
-  const planned: { id: string; type?: string }[] = run?.flow?.stages ?? [];
+  const planned: { id: string; type?: string }[] = run?.flow ? stagesOf({ ...run, flow: run.flow }) : [];
   const known = new Set(planned.map(({ id }) => id));
   const others = [...new Set([...stages.keys(), ...Object.keys(metrics?.stages ?? {})])].filter((id) => !known.has(id));
   return [...planned, ...others.map((id): (typeof planned)[number] => ({ id }))].map(({ id, type }) => {

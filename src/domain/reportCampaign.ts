@@ -1,5 +1,6 @@
 /** What a report says of the campaign itself, as it and its run are stored: read as what they are, whatever that is. */
 import { keptPauses } from './campaignPauses.ts';
+import { opensFor } from './campaignTypes.ts';
 import { isPlain, own } from './plain.ts';
 import type { Report, ReportHead } from './report.ts';
 import { word } from './reportTally.ts';
@@ -68,5 +69,9 @@ export function audienceOf(run: ReportHead['run']): Report['audience'] {
     words: reasonWord(reason),
     count: Number(count),
   }));
-  return { entered: Number(expanded), leftOut: leftOut.filter(({ count }) => count > 0).toSorted(most), done };
+  return {
+    entered: Number(expanded),
+    leftOut: leftOut.filter(({ count }) => count > 0).toSorted(most),
+    done: done || opensFor(run) !== undefined,
+  };
 }

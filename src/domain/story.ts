@@ -10,6 +10,12 @@ export type StoryWhat =
   | 'entered'
   | 'event'
   | 'unreadable_event'
+  | 'drawn'
+  | 'answered'
+  | 'escalated'
+  | 'reopened'
+  | 'migrated'
+  | 'stayed'
   | 'message_queued'
   | 'message_handed'
   | 'message_sent'
@@ -17,7 +23,10 @@ export type StoryWhat =
   | 'message_uncertain'
   | 'message_skipped'
   | 'message_delivered'
+  | 'message_opened'
+  | 'message_clicked'
   | 'message_bounced'
+  | 'message_complained'
   | 'message_missing'
   | 'retry'
   | 'held'
@@ -85,16 +94,40 @@ function ofHistory(entry: HistoryEntry, index: number, told: Told): StoryEvent[]
   const base = { ...date(entry.at), ...(stage === undefined ? {} : { stage }) };
   const has = (field: string): boolean => own(detail, field) !== undefined;
   if (event === 'message' && has('sequence')) return ofDecided(entry, base, told);
-  if ((event === 'retry' || event === 'held') && has('messageId'))
-    return [ofPostponed(entry, event, index, base, told)];
+  const cause = causes.find((one) => one === event);
+  if (cause !== undefined && has('messageId')) return [ofPostponed(entry, cause, index, base, told)];
   if (event === 'ended' && has('status'))
     return [{ ...base, what: 'ended', text: endedText(detail, told.conversation) }];
   if (event === 'entered') return [{ ...base, what: 'entered', text: `enters stage ${stage}` }];
+  if (event === 'drawn' && has('variant'))
+    return [{ ...base, what: 'drawn', text: `drawn into variant ${quote(detail['variant'])} of stage ${stage}` }];
+  if (event === 'answered' && has('variable'))
+    return [
+      { ...base, what: 'answered', text: `what the webhook answered is kept as variables.${detail['variable']}` },
+    ];
+  if (event === 'escalated' && has('escalation'))
+    return [
+      {
+        ...base,
+        what: 'escalated',
+        text: `handed over to ${quote(detail['to'])}, see ${detail['escalation']} in escalations`,
+      },
+    ];
+  if (event === 'migrated' && has('migration')) {
+    const version = has('version')
+      ? `version ${detail['version']} of its template`
+      : 'the version its campaign began with';
+    return [{ ...base, what: 'migrated', text: `goes over to ${version}` }];
+  }
+  if (event === 'stayed' && has('migration'))
+    return [{ ...base, what: 'stayed', text: 'stays with the version it follows: the new one has no place for it' }];
+  if (event === 'reopened') return [{ ...base, what: 'reopened', text: 'given back: it goes on' }];
   if (event === 'unreadable_event')
     return [{ ...base, what: 'unreadable_event', text: 'an event that cannot be read; it is in dead_letters' }];
   const id = has('id') ? ` ${quote(detail['id'])}` : '';
   const kind = has('machine') ? ', made by a machine' : has('auto') ? ', an automatic answer' : '';
-  return [{ ...base, what: 'event', text: `event ${quote(event)}${id} consumed${kind}` }];
+  const said = has('text') ? `: ${quote(detail['text'])}` : '';
+  return [{ ...base, what: 'event', text: `event ${quote(event)}${id} consumed${kind}${said}` }];
 }
 
 /** Its row says the same, unless that is gone. */
@@ -106,9 +139,19 @@ function ofDecided({ detail, stage = '' }: HistoryEntry, base: Partial<StoryEven
   return [{ ...base, what: 'message_missing', message, text: `${words} was decided; its row is gone` }];
 }
 
+const causes = ['retry', 'held', 'window', 'holiday', 'zone', 'cap', 'warm_up'] as const;
+type Cause = (typeof causes)[number];
+const heldWords = {
+  window: 'by its send window',
+  holiday: 'by a holiday in its send window',
+  zone: 'for want of the time zone of its contact',
+  cap: 'by the limit of messages for a contact',
+  warm_up: 'by the ramp of its campaign',
+} as const;
+
 function ofPostponed(
   { detail }: HistoryEntry,
-  event: 'retry' | 'held',
+  event: Cause,
   index: number,
   base: Partial<StoryEvent>,
   { history, byId }: Told,
@@ -117,6 +160,8 @@ function ofPostponed(
   const until = date(detail?.['until']).at?.toISOString() ?? '-';
   const name = `message ${sequenceOf(message)}`;
   if (event === 'held') return { ...base, what: 'held', message, text: `${name} was held back before it left` };
+  if (event !== 'retry')
+    return { ...base, what: 'held', message, text: `${name} was held back ${heldWords[event]}, until ${until}` };
   const last = history.findLastIndex((one) => one.event === 'retry' && one.detail?.['messageId'] === message) === index;
   // the row keeps the last error only
   const error = last ? byId.get(message)?.error : undefined;
@@ -154,12 +199,16 @@ function ofRow(row: Message, history: readonly HistoryEntry[]): StoryEvent[] {
             text: `${name} handed over to ${channel}${tries}`,
           },
         ]),
-    ...ofAnswer(row, history).map((event) => ({ ...base, ...event, text: `${name} ${event.text}` })),
+    ...[...ofAnswer(row, history), ...ofReceipts(row)].map((event) => ({
+      ...base,
+      ...event,
+      text: `${name} ${event.text}`,
+    })),
   ];
 }
 
 function ofAnswer(row: Message, history: readonly HistoryEntry[]): StoryEvent[] {
-  const { status, reason, error, sentAt, handedAt, queuedAt, providerMessageId, deliveredAt } = row;
+  const { status, reason, error, sentAt, handedAt, queuedAt, providerMessageId } = row;
   const provider = providerMessageId === undefined ? '' : `, ${quote(providerMessageId)} at the provider`;
   const sent: StoryEvent[] =
     sentAt === undefined ? [] : [{ ...date(sentAt), what: 'message_sent', text: `sent${provider}` }];
@@ -174,12 +223,24 @@ function ofAnswer(row: Message, history: readonly HistoryEntry[]): StoryEvent[] 
       return [{ ...date(handedAt ?? queuedAt), what: `message_${status}`, text: `${status}${because}` }];
     case 'skipped':
       return [{ ...skippedAt(row, history), what: 'message_skipped', text: `skipped${because}` }];
-    case 'delivered':
-    case 'bounced':
-      return [...sent, { ...date(deliveredAt ?? sentAt), what: `message_${status}`, text: status }];
     default:
       return sent;
   }
+}
+
+/** What its provider told of it afterwards; of a status without its receipt it is only known that it is so. */
+function ofReceipts(row: Message): StoryEvent[] {
+  const { status, sentAt } = row;
+  const receipts = [
+    ['delivered', row.deliveredAt],
+    ['opened', row.openedAt],
+    ['clicked', row.clickedAt],
+    ['bounced', row.bouncedAt],
+    ['complained', row.complainedAt],
+  ] as const;
+  return receipts.flatMap(([text, at]): StoryEvent[] =>
+    at === undefined && status !== text ? [] : [{ ...date(at ?? sentAt), what: `message_${text}`, text }],
+  );
 }
 
 /** A row that never was on its way was skipped when it was decided; else it was where the conversation went on without it. */

@@ -1,8 +1,10 @@
 /** What comes next in a conversation, and when. */
 import { time } from './audit.ts';
 import { collectionMissing } from './campaignWrites.ts';
+import { stagesFor } from './flowVersions.ts';
 import { sequenceOf } from './ids.ts';
 import type { CampaignDocument, Conversation, Member, Message, Run, Stage } from './model.ts';
+import type { StopSwitch } from './stopSwitch.ts';
 import { placeWords } from './words.ts';
 
 export interface StoryContext {
@@ -11,7 +13,7 @@ export interface StoryContext {
   rows: readonly Message[];
   run:
     | (Pick<Run, 'status' | 'settled' | 'flow'> &
-        Partial<Pick<Run, 'startedAt' | 'endReason' | 'pausedReason' | 'schedule'>>)
+        Partial<Pick<Run, 'startedAt' | 'endReason' | 'pausedReason' | 'schedule' | 'flows'>>)
     | undefined;
   /** Undefined: it was deleted. */
   campaign: Partial<Pick<CampaignDocument, 'status' | 'error'>> | undefined;
@@ -19,6 +21,8 @@ export interface StoryContext {
   dropped?: boolean;
   /** The stop switch. */
   sending: 'on' | 'stopped';
+  /** What is known of it beside that. */
+  stop?: Partial<StopSwitch>;
   members: readonly Pick<Member, '_id' | 'channels'>[];
   /** Of the partition of the conversation. */
   owner: string | undefined;
@@ -33,7 +37,17 @@ export const isWithoutCollection = ({ campaign, run, dropped }: StoryContext): b
   campaign === undefined && (dropped === true || run?.pausedReason === collectionMissing);
 
 export interface Next {
-  what: 'message' | 'retry' | 'answer' | 'silence_ends' | 'wait_ends' | 'end' | 'nothing';
+  what:
+    | 'message'
+    | 'retry'
+    | 'answer'
+    | 'silence_ends'
+    | 'wait_ends'
+    | 'event'
+    | 'choice'
+    | 'escalation'
+    | 'end'
+    | 'nothing';
   at?: Date;
   stage?: string;
   step?: number;
@@ -59,17 +73,22 @@ export function nextOf(context: StoryContext): Next {
 
 function placed({ conversation, rows, run }: StoryContext): Pick<Next, 'what' | 'text'> {
   const { status, awaiting, nextActionAt, nextChannel, stage, step } = conversation;
+  const stages = run ? stagesFor(run, conversation) : [];
+  const index = stages.findIndex(({ id }) => id === stage);
+  const current = stages[index];
+  if (status === 'escalated')
+    return { what: 'nothing', text: 'nothing by itself: it is with a person, and goes on with an event "resume"' };
   if (status !== 'active') return { what: 'nothing', text: 'nothing: it has ended' };
   if (awaiting !== undefined)
     return { what: 'retry', text: `another try of message ${sequenceOf(awaiting)} on channel ${nextChannel}` };
   const newest = rows.at(-1);
   if (nextActionAt === undefined) {
-    if (newest?.status !== 'sending') return { what: 'nothing', text: 'nothing is due' };
+    if (newest?.status !== 'sending') {
+      if (current?.type !== 'wait' || current.event === undefined) return { what: 'nothing', text: 'nothing is due' };
+      return { what: 'event', text: `stage ${stage} waits for event ${current.event}` };
+    }
     return { what: 'answer', text: `the answer to message ${sequenceOf(newest._id)} on channel ${newest.channel}` };
   }
-  const stages = run?.flow.stages ?? [];
-  const index = stages.findIndex(({ id }) => id === stage);
-  const current = stages[index];
   if (current === undefined) return { what: 'nothing', text: `stage ${stage} is not in the flow` };
   return inStage(current, step, nextChannel ?? '-', stages[index + 1]?.id);
 }
@@ -85,8 +104,19 @@ function inStage(
   switch (stage.type) {
     case 'end':
       return { what: 'end', text: `it ends as ${stage.outcome}` };
-    case 'wait':
-      return { what: 'wait_ends', text: `stage ${stage.id} has waited, ${leads(following)}` };
+    case 'wait': {
+      const target = stage.event === undefined ? following : (stage.onTimeout ?? following);
+      const what = stage.event === undefined ? 'has waited' : `waits for event ${stage.event} no longer`;
+      return { what: 'wait_ends', text: `stage ${stage.id} ${what}, ${leads(target)}` };
+    }
+    case 'branch':
+    case 'split':
+      return { what: 'choice', text: `stage ${stage.id} chooses the way` };
+    case 'webhook':
+      return { what: 'message', text: `the webhook of stage ${stage.id} on channel ${channel}` };
+    case 'escalate':
+      if (step === 0) return { what: 'escalation', text: `stage ${stage.id} hands over to ${stage.to}` };
+      return { what: 'wait_ends', text: `${stage.to} has not taken it up, ${leads(stage.onTimeout ?? following)}` };
     case 'message': {
       if (step <= (stage.followUps?.length ?? 0)) {
         const name = step === 0 ? `the message of stage ${stage.id}` : placeWords(stage.id, step);

@@ -1,10 +1,12 @@
 /** Why the next thing has not happened yet in a conversation. */
 import { time } from './audit.ts';
+import { stagesFor } from './flowVersions.ts';
+import { stopWords } from './stopSwitch.ts';
 import { isWithoutCollection, type Next, type StoryContext } from './storyNext.ts';
 import { endWords, errorWords } from './words.ts';
 
 /** Everything that can stand in the way, or be waited for, with the sentence that says so. */
-export const whyWords = {
+const whyWords = {
   ended: 'the conversation has ended',
   run_missing: 'its campaign has no run: somebody deleted our record of it',
   campaign_over: 'its campaign has ended, and the conversation is still active: that should not be, see audit',
@@ -24,6 +26,11 @@ export const whyWords = {
   channel_elsewhere: 'the member that owns its partition does not have that channel',
   stage_missing: 'its stage is not in the flow: it fails when it is due',
   retry: 'its message waits for another try',
+  window: 'its send window is closed',
+  holiday: 'it is a holiday in its send window',
+  zone: 'the time zone of its contact is not known, and its send window asks for one; an event "contact" with data.timezone tells it',
+  cap: 'its contact has had as many messages as limits.maxMessagesPerContact allows',
+  warm_up: 'the ramp of its campaign (limits.ramp) has no room',
   held: 'its message was held back before it left, and is decided again',
   inbox_waits: 'events wait in its inbox, and come first',
   in_doubt: 'its message is with the provider (in doubt)',
@@ -65,9 +72,10 @@ export function whyOf(context: StoryContext, next: Next): Why[] {
 const lateBy = (ms: number): string => ` (${Math.floor(ms / 1000)} s late)`;
 
 function byCampaign(context: StoryContext): Why[] {
-  const { sending } = context;
+  const { sending, stop = {} } = context;
   const state = campaignWhy(context);
-  return [...(state ? [state] : []), ...(sending === 'stopped' ? [because('sending_stopped')] : [])];
+  const stopped = sending === 'stopped' ? [because('sending_stopped', stopWords(stop))] : [];
+  return [...(state ? [state] : []), ...stopped];
 }
 
 function campaignWhy(context: StoryContext): Why | undefined {
@@ -124,19 +132,28 @@ function inDoubt({ conversation: { updatedAt }, rows }: StoryContext): Why[] {
   return [because('in_doubt', ` since ${iso(new Date(since))}`)];
 }
 
+const byDelay = ['window', 'holiday', 'zone', 'cap', 'warm_up'] as const satisfies readonly WhyCode[];
+
+const untilWords = (code: (typeof byDelay)[number], at: unknown): string =>
+  code === 'zone' || code === 'warm_up' ? `; looked at again at ${iso(at)}` : ` until ${iso(at)}`;
+
 function bySelf(context: StoryContext, next: Next): Why[] {
   const { conversation, rows, run } = context;
   const { awaiting, delayed, nextActionAt, nextChannel, stage } = conversation;
   const doubt = inDoubt(context);
   if (doubt.length > 0) return doubt;
   if (next.at !== undefined && nextChannel === undefined) return [because('channel_unset')];
+  const why = byDelay.find((code) => code === delayed);
+  if (why !== undefined && next.at !== undefined)
+    return next.lateMs === undefined ? [because(why, untilWords(why, nextActionAt))] : [];
   if (awaiting !== undefined) {
     const error = rows.find(({ _id }) => _id === awaiting)?.error;
     if (delayed !== 'retry' || error === undefined) return next.lateMs === undefined ? [because('held')] : [];
     const more = `, at ${iso(nextActionAt)}, since ${errorWords(error)}`;
     return next.lateMs === undefined ? [because('retry', more)] : [];
   }
-  if (run !== undefined && !run.flow.stages.some(({ id }) => id === stage)) return [because('stage_missing')];
+  if (run !== undefined && !stagesFor(run, conversation).some(({ id }) => id === stage))
+    return [because('stage_missing')];
   if (next.at === undefined || next.lateMs !== undefined) return [];
   const forReply = next.what === 'silence_ends' || (next.what === 'message' && conversation.step > 0);
   return [because(forReply ? 'waits_for_reply' : 'waits', ` until ${iso(nextActionAt)}`)];

@@ -58,7 +58,7 @@ function addMonths(at: number, months: number): number {
     month - year * 12,
     Math.min(date.getUTCDate(), daysInMonth(year, month - year * 12)),
   );
-  return Number.isNaN(moved) ? dateRangeMs : moved;
+  return Number.isNaN(moved) ? Math.sign(months) * dateRangeMs : moved;
 }
 
 /**
@@ -68,6 +68,12 @@ function addMonths(at: number, months: number): number {
 export function addDuration(at: number, duration: Duration): number {
   const start = clamp(at);
   return clamp((duration.months === 0 ? start : addMonths(start, duration.months)) + duration.ms);
+}
+
+/** The instant a duration before `at`, as `addDuration`. */
+export function subtractDuration(at: number, { months, ms }: Duration): number {
+  const start = clamp(at);
+  return clamp((months === 0 ? start : addMonths(start, -months)) - ms);
 }
 
 /** False for a duration of zero; negative ones cannot be written. */

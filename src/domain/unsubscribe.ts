@@ -11,6 +11,8 @@ export type Unsubscribe = NonNullable<CampaignDocument['unsubscribe']>;
 export interface CompiledUnsubscribe {
   url?: Template;
   mailto?: Template;
+  /** Of those without anything to fill in. */
+  constant: UnsubscribeLinks;
 }
 
 /** URIs that a mail program may follow, as headers and templates of content have them. */
@@ -32,7 +34,7 @@ export function compileUnsubscribe(
   given: Record<string, unknown>,
   tokens = true,
 ): { compiled: CompiledUnsubscribe; faults: Fault[] } {
-  const compiled: CompiledUnsubscribe = {};
+  const compiled: CompiledUnsubscribe = { constant: {} };
   const faults: Fault[] = [];
   for (const field of fields) {
     const source = own(given, field);
@@ -48,7 +50,11 @@ export function compileUnsubscribe(
     }
     if (tokenUse.test(source) && !tokens)
       add('hash_key_missing', 'uses {{ token }}, which is made with HASH_KEY: set it');
-    else if (!hasTemplate(source) && link(field, source) === undefined) add('not_allowed', needed[field]);
+    else if (!hasTemplate(source)) {
+      const uri = link(field, source);
+      if (uri === undefined) add('not_allowed', needed[field]);
+      else compiled.constant[field] = uri;
+    }
   }
   return { compiled, faults };
 }
@@ -90,7 +96,7 @@ export function unsubscribeLinks(compiled: CompiledUnsubscribe, scope: Scope, to
     for (const field of fields) {
       const template = compiled[field];
       if (template === undefined) continue;
-      const uri = link(field, render(template));
+      const uri = compiled.constant[field] ?? link(field, render(template));
       if (uri === undefined) return failed('template_error', `unsubscribe.${field} ${needed[field]}`);
       links[field] = uri;
     }

@@ -1,11 +1,11 @@
 /** An error of ajv in the words of the document's author: where it is, what it was, what is allowed. */
 import type { ErrorObject } from 'ajv';
 import type { Fault } from './errors.ts';
-import { listed, suggestion } from './flowChecks.ts';
+import { listed, nameWords, suggestion } from './flowChecks.ts';
 import { bundle } from './generated/schemas.ts';
 import { bsonType } from './normalise.ts';
 import { printable } from './printable.ts';
-import { isUnsupportedWord, notSupported, unsupportedFields } from './validationLater.ts';
+import { notSupported, unsupportedFields } from './validationLater.ts';
 import { childPath, longestList, pathOf, seen } from './validationView.ts';
 
 interface Schema {
@@ -18,6 +18,7 @@ interface Schema {
   const?: unknown;
   enum?: unknown[];
   minimum?: number;
+  exclusiveMinimum?: number;
   maximum?: number;
   minLength?: number;
   maxLength?: number;
@@ -56,10 +57,6 @@ export function explain(error: ErrorObject, root: unknown): Fault {
 function missing(error: ErrorObject, schema: Schema, path: string): Fault {
   const field: string = error.params['missingProperty'];
   if (schema.discriminator?.propertyName === field) return wrongKind(field, undefined, schema, path);
-  const data = error.data as Record<string, unknown>;
-  // a wait that this release does not run has no `for`, and the fault is not that
-  const later = laterFields(schema, path).find((name) => Object.hasOwn(data, name));
-  if (later !== undefined) return notSupported(childPath(path, later), later);
   const wanted = expected(schema.properties?.[field] ?? {});
   return { code: 'required', path: childPath(path, field), message: `is missing; it has to be ${wanted}` };
 }
@@ -83,17 +80,19 @@ function wrongKind(tag: string, value: unknown, schema: Schema, path: string): F
   const kinds = (schema.oneOf ?? []).map((branch) => resolve(branch).properties?.[tag]?.const);
   const at = childPath(path, tag);
   const wanted = `it has to be ${oneOf(kinds)}`;
-  if (isUnsupportedWord(at, value)) return notSupported(at, `${tag} ${printable(value)}`, wanted);
   if (value === undefined) return { code: 'required', path: at, message: `is missing; ${wanted}` };
   return { code: typeof value === 'string' ? 'not_allowed' : 'type', path: at, message: was(value, wanted) };
 }
 
 function wrongValue(error: ErrorObject, schema: Schema, path: string): Fault {
   const value = seen(error.data);
-  const wanted = `it has to be ${expected(schema)}`;
-  if (error.keyword === 'enum' && isUnsupportedWord(path, value)) {
-    return notSupported(path, `${path} ${printable(value)}`, wanted);
+  if (error.keyword === 'minProperties' || error.keyword === 'maxProperties') {
+    const fields = Object.keys(value as object);
+    const has = fields.length === 0 ? 'none' : listed(fields);
+    const message = `has to have exactly one of ${listed(Object.keys(schema.properties ?? {}))}, has ${has}`;
+    return { code: 'not_allowed', path, message };
   }
+  const wanted = `it has to be ${expected(schema)}`;
   return { code: codeOf(error.keyword, schema), path, message: was(value, wanted) };
 }
 
@@ -136,6 +135,8 @@ function expected(unresolved: Schema): string {
   switch (schema.type) {
     case 'integer':
       return `a whole number${range(', ', schema.minimum, schema.maximum)}`;
+    case 'number':
+      return `a number${range(', ', schema.minimum, schema.maximum)}${above(schema.exclusiveMinimum)}`;
     case 'string':
       return `a string${range(' of ', schema.minLength, schema.maxLength, ' characters')}`;
     case 'array':
@@ -147,9 +148,9 @@ function expected(unresolved: Schema): string {
   }
 }
 
-const patterns: ReadonlyMap<string, string> = new Map([
-  ['^[A-Za-z][A-Za-z0-9_-]{0,63}$', 'a name: a letter, then letters, digits, "_" or "-", 64 at most'],
-]);
+const patterns: ReadonlyMap<string, string> = new Map([['^[A-Za-z][A-Za-z0-9_-]{0,63}$', nameWords]]);
+
+const above = (bound: number | undefined): string => (bound === undefined ? '' : `, more than ${bound}`);
 
 function range(before: string, least: number | undefined, most: number | undefined, after = ''): string {
   if (least === undefined) return most === undefined ? '' : `${before}at most ${most}${after}`;

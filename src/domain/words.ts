@@ -2,7 +2,7 @@
 import type { Conversation, SkipReason } from './model.ts';
 
 /** Why a message did not go out, or failed. */
-export const reasonWords: Readonly<Record<SkipReason, string>> = {
+const reasonWords: Readonly<Record<SkipReason, string>> = {
   suppressed: 'the address must not be written to',
   unsubscribed_topic: 'the contact left this topic',
   provider_opted_out: 'the provider says that the contact opted out',
@@ -31,15 +31,26 @@ export const reasonWords: Readonly<Record<SkipReason, string>> = {
   uncertain: 'it may have left, and its channel never repeats',
 };
 
+/** Why a contact did not enter is of the same list, and of this. */
+const everyReason: Readonly<Record<string, string>> = {
+  ...reasonWords,
+  excluded: 'the contact is in the collection to be left out',
+};
+
 export const reasonWord = (reason: string): string =>
-  Object.hasOwn(reasonWords, reason) ? reasonWords[reason as SkipReason] : reason;
+  Object.hasOwn(everyReason, reason) ? String(everyReason[reason]) : reason;
 
 const outcomeWords: Readonly<Record<string, string>> = {
   finished: 'the last stage went by',
+  escalated: 'a person was asked in',
+  hold_out: 'the contact is held out',
   replied: 'a reply came',
+  exit_condition: 'the contact left by exitWhen',
   bounced: 'the address bounced',
   complained: 'the contact complained',
   unsubscribed: 'the contact unsubscribed',
+  suppressed: 'no channel of the flow was left on which the contact may be written to',
+  expired: 'its message came too late to be of use',
   failed: 'a message failed for good, and the flow leads nowhere from there',
 };
 

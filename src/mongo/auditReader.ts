@@ -61,7 +61,10 @@ const rowFields: Document = {
 
 const runFields: Document = {
   ...{ status: 1, settled: 1, expansion: 1, updatedAt: 1, schedule: 1, pausedReason: 1, metrics: 1, collectionUuid: 1 },
+  ...{ 'audience.kind': 1, 'audience.live': 1, occurrences: 1 },
   ...{ startedAt: 1, endReason: 1, endTakenInAt: 1, 'flow.stages.id': 1, 'flow.stages.type': 1 },
+  ...{ 'flow.stages.event': 1, 'flow.stages.timeout': 1, 'flows.flow.stages.id': 1, 'flows.flow.stages.type': 1 },
+  ...{ 'flows.flow.stages.event': 1, 'flows.flow.stages.timeout': 1 },
 };
 
 type StoredConversation = Omit<AuditedConversation, 'endedAt' | 'firstEvent'> & {

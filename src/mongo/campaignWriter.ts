@@ -1,10 +1,12 @@
 import type { ClientSession, Db, Document, UpdateFilter } from 'mongodb';
 import { MongoServerError } from 'mongodb';
+import type { CampaignWrite } from '../domain/campaignPorts.ts';
 import { isAsDecided } from '../domain/campaignWrites.ts';
+import { ServiceError } from '../domain/errors.ts';
 import { campaignKey } from '../domain/ids.ts';
 import { foldCounters, results } from '../domain/metrics.ts';
 import type { CampaignDocument, ExpansionSlice, Id, Metrics, Run } from '../domain/model.ts';
-import type { CampaignWrite, Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { type Collections, collections } from './collections.ts';
 import { insertDocuments, updateDocuments } from './commands.ts';
 import { counterUpdates } from './counters.ts';
@@ -35,28 +37,38 @@ export class CampaignWriter {
     this.memberId = params.memberId;
   }
 
-  /** The conditions are read in the snapshot of the transaction, so whoever changes a document that is written makes it start again. */
+  /**
+   * The conditions are read in the snapshot of the transaction, so whoever changes a document that is written makes it start again.
+   * @throws ServiceError `document_invalid` for a child that is larger than a document can be.
+   */
   async commit(write: CampaignWrite): Promise<boolean> {
-    const { campaignId, expectStatus, expectRun, campaign, run } = write;
+    const { campaignId, expectStatus, expectRun, expectMigration, campaign, run, child } = write;
     const work = async (session: ClientSession): Promise<boolean> => {
       const found = await this.head(campaignId, session);
       if (expectStatus === undefined ? found !== undefined : expectStatus !== '*' && found?.status !== expectStatus)
         return false;
-      if (run || expectRun) {
-        const projection = { settled: 1, expansion: 1 };
+      if (run || expectRun || expectMigration !== undefined) {
+        const projection = { settled: 1, expansion: 1, occurrences: 1, 'migration.number': 1 };
         const there = await this.of.runs.findOne({ _id: campaignId }, { session, projection });
         if (!isAsDecided(write, there ?? undefined)) return false;
       }
       if (campaign && found) await this.updateCampaign(found, campaign.set, session, campaign.unset);
       if (run && 'insert' in run) await this.of.runs.insertOne(run.insert, { session });
       else if (run) await this.updateRun(campaignId, run.set, session, run.unset);
+      if (child && (await this.head(child._id, session)) === undefined)
+        await this.of.campaigns.insertOne(child as CampaignDocument, { session });
       return true;
     };
-    return falseIfDuplicate(this.ledger.transact('campaign', work));
+    try {
+      return await falseIfDuplicate(this.ledger.transact('campaign', work));
+    } catch (error) {
+      // only an occurrence has others' contacts in it
+      throw child && isTooLarge(error) ? new ServiceError('document_invalid', noRoom, { cause: error }) : error;
+    }
   }
 
   async expand(slice: ExpansionSlice): Promise<boolean> {
-    const { campaignId, conversations, expansion, counters } = slice;
+    const { campaignId, conversations, addresses = [], expansion, counters } = slice;
     const key = campaignKey(campaignId);
     const copies = expansion.done || this.clock.monotonic() - (this.copied.get(key) ?? -Infinity) >= copyEveryMs;
     const work = async (session: ClientSession): Promise<boolean> => {
@@ -67,6 +79,8 @@ export class CampaignWriter {
       const { matchedCount } = await this.of.runs.updateOne(expandable(slice), update, { session });
       if (matchedCount === 0) return false;
       if (conversations.length > 0) await insertDocuments(this.db, 'conversation_states', conversations, session);
+      const taken = addresses.map((_id) => ({ _id }));
+      if (taken.length > 0) await insertDocuments(this.db, 'campaign_addresses', taken, session);
       const updates = counterUpdates(this.memberId, new Map([[key, { campaignId, delta: counters }]]));
       if (updates.length > 0) await updateDocuments(this.db, 'campaign_counters', updates, session);
       const found = copies ? await this.head(campaignId, session) : undefined;
@@ -79,10 +93,19 @@ export class CampaignWriter {
     return expanded;
   }
 
+  async asked(campaignId: Id, migration: number, partitions: readonly number[]): Promise<void> {
+    const filter = { _id: campaignId, 'migration.number': migration };
+    const update = { $pull: { 'migration.left': { $in: [...partitions] } }, $set: { updatedAt: this.now() } };
+    await this.ledger.transact('asked', (session) =>
+      this.of.runs.updateOne(filter, update as UpdateFilter<Run>, { session }),
+    );
+  }
+
   async fold(campaignId: Id, metrics: Metrics): Promise<void> {
     await this.withRoom((toCampaign) =>
       this.ledger.transact('fold', async (session) => {
-        const { matchedCount } = await this.updateRun(campaignId, { metrics }, session);
+        const update = { $set: { metrics, updatedAt: this.now() } };
+        const { matchedCount } = await this.of.runs.updateOne({ _id: campaignId, settled: false }, update, { session });
         const found = toCampaign ? await this.head(campaignId, session) : undefined;
         if (matchedCount === 0 || found === undefined) return;
         const run = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { expansion: 1 } });
@@ -90,6 +113,30 @@ export class CampaignWriter {
         await this.updateCampaign(found, { metrics, ...expansion }, session);
       }),
     );
+  }
+
+  async foldLate(campaignId: Id): Promise<void> {
+    await this.withRoom((toCampaign) =>
+      this.ledger.transact('fold', async (session) => {
+        const run = await this.of.runs.findOne({ _id: campaignId }, { session, projection: { settled: 1 } });
+        if (!run?.settled) return;
+        const { metrics } = await this.folded(campaignId, session);
+        await this.takeFlags(campaignId, session);
+        await this.updateRun(campaignId, { metrics }, session);
+        const found = toCampaign ? await this.head(campaignId, session) : undefined;
+        if (found) await this.updateCampaign(found, { metrics }, session);
+      }),
+    );
+  }
+
+  private async folded(campaignId: Id, session: ClientSession): Promise<{ metrics: Metrics; pending: number }> {
+    return foldCounters(await this.of.counters.find({ campaignId }, { session }).toArray(), this.now());
+  }
+
+  /** Of the counters that were folded in this transaction: so it conflicts with whoever counts meanwhile, and one of the two begins again. */
+  private async takeFlags(campaignId: Id, session: ClientSession): Promise<void> {
+    const flagged = { campaignId, unfolded: { $exists: true } };
+    await this.of.counters.updateMany(flagged, { $unset: { unfolded: '' } }, { session });
   }
 
   /**
@@ -104,13 +151,15 @@ export class CampaignWriter {
         const found = await this.head(campaignId, session);
         const cancelled = endsCancelled(run, found?.status);
         if (run.status !== 'cancelled' && found && holdsBack(found.status, run)) return false;
-        const documents = await this.of.counters.find({ campaignId }, { session }).toArray();
-        const { metrics, pending } = foldCounters(documents, this.now());
+        const { metrics, pending } = await this.folded(campaignId, session);
         if (metrics.active !== 0 || pending !== 0) return false;
+        await this.takeFlags(campaignId, session);
         const status = cancelled ? 'cancelled' : 'completed';
         const ended = { status, completedAt: this.now() } as const;
         await this.updateRun(campaignId, { settled: true, metrics, ...ended }, session);
         const figures = metricsToCampaign ? { metrics, results: results(run, metrics, this.now()) } : {};
+        // its limits may have been taken away since
+        await this.of.ramps.deleteOne({ _id: campaignId }, { session });
         const expansion = { expansion: copyOf(run.expansion) };
         if (found) await this.updateCampaign(found, { ...ended, ...expansion, ...figures }, session);
         return true;
@@ -157,16 +206,22 @@ export class CampaignWriter {
 type StoredHead = { _id: Id; status?: unknown; version?: unknown };
 
 /** Nothing is inserted for a run that ended in the meantime, nor when another member was here first. */
-const expandable = ({ campaignId, from }: ExpansionSlice): Document => ({
+const expandable = ({ campaignId, from, expectExpanded, migration }: ExpansionSlice): Document => ({
   _id: campaignId,
+  'migration.number': migration ?? { $exists: false },
   settled: false,
   status: { $ne: 'cancelled' },
   endReason: { $exists: false },
+  ...(expectExpanded === undefined ? {} : { 'expansion.expanded': expectExpanded }),
   'expansion.after': from === undefined ? { $exists: false } : { $exists: true, $eq: from },
 });
 
+/** A migration that was asked for a moment ago is answered first. */
 const isEnding = (run: Run): boolean =>
-  !run.settled && (run.expansion.done || run.status === 'cancelled' || run.endReason !== undefined);
+  !run.settled &&
+  ((run.expansion.done && !isMigrating(run)) || run.status === 'cancelled' || run.endReason !== undefined);
+
+const isMigrating = ({ migration }: Run): boolean => migration !== undefined && migration.completedAt === undefined;
 
 const holdsBack = (campaignStatus: unknown, run: Run): boolean =>
   campaignStatus === 'cancelled' ||
@@ -200,6 +255,8 @@ async function falseIfDuplicate(transaction: Promise<boolean>): Promise<boolean>
     throw error;
   }
 }
+
+const noRoom = 'audience.contacts: an occurrence would be larger than a document can be (16 MB); use a collection';
 
 /** The document would be larger than the server takes. */
 const isTooLarge = (error: unknown): boolean =>

@@ -1,21 +1,30 @@
 import type { Db, Document, Filter, FindCursor } from 'mongodb';
+import { addressRange } from '../domain/audience.ts';
 import { headOf } from '../domain/campaignPins.ts';
+import type { AudiencePage, CampaignHead, CampaignStore, CampaignWrite } from '../domain/campaignPorts.ts';
+import type { LastEntry } from '../domain/enrollments.ts';
+import type { ContactSource } from '../domain/exit.ts';
 import { campaignKey, isObjectId } from '../domain/ids.ts';
-import { foldCounters } from '../domain/metrics.ts';
+import { foldAged, foldCounters } from '../domain/metrics.ts';
 import type {
   CampaignDocument,
   ControlSetting,
   Counters,
+  Exclusion,
   ExpansionSlice,
   Id,
   Metrics,
+  PinnedAudience,
   Run,
   Template,
 } from '../domain/model.ts';
-import type { AudiencePage, CampaignHead, CampaignStore, CampaignWrite, Clock } from '../domain/ports.ts';
-import { type AudienceSource, readAudiencePage } from './audience.ts';
+import { type RunHead, runHeadFields } from '../domain/runHeads.ts';
+import type { Clock } from '../domain/systemPorts.ts';
+import { type AudienceSource, readAudiencePage, readExcluded, readLastKey, readSources } from './audience.ts';
+import { checkAudience } from './audienceCheck.ts';
 import { CampaignWriter } from './campaignWriter.ts';
 import { type Collections, collections } from './collections.ts';
+import { readAll } from './decoding.ts';
 import type { MongoLedger } from './ledger.ts';
 
 export interface MongoCampaignsParams {
@@ -36,6 +45,10 @@ const restingStatuses = ['cancelled', 'completed', 'draft', 'failed'];
  * its life (60 s).
  */
 const lookbackMs = 60_000;
+/** Runs in one query. */
+const runsAtOnce = 1_000;
+/** Removed by one statement. */
+const addressesAtOnce = 5_000;
 
 /** Queries by name, so that their plans can be asserted on the very same objects. */
 export const campaignQueries = {
@@ -45,8 +58,12 @@ export const campaignQueries = {
   changedCounters: (newestSeen: Date | undefined): Filter<Counters> => ({
     $expr: { $gte: ['$updatedAt', { $subtract: [{ $min: [newestSeen ?? null, '$$NOW'] }, lookbackMs] }] },
   }),
+  unfolded: { unfolded: { $exists: true } } as Filter<Counters>,
   latestTemplate: (id: string): Document => ({ '_id.id': id, '_id.version': { $type: 'number' } }),
 };
+
+/** Of a child nothing but that it is there: it has no type of its own. */
+const headFields = { ...Object.fromEntries(runHeadFields.map((name) => [name, 1])), 'child.type': 1 };
 
 type ChangedCounter = Pick<Counters, '_id' | 'campaignId' | 'updatedAt' | 'pending'> & { counts?: { active?: number } };
 
@@ -92,6 +109,10 @@ export class MongoCampaigns implements CampaignStore {
     return this.of.runs.find(campaignQueries.openRuns).toArray();
   }
 
+  openRunHeads(): Promise<RunHead[]> {
+    return this.of.runs.find<RunHead>(campaignQueries.openRuns, { projection: headFields }).toArray();
+  }
+
   /** The ids are read at once, for who takes them may need longer for one than a cursor lives; only open campaigns are among them. */
   async *needingAttention(): AsyncIterable<Id> {
     const cursor: FindCursor<{ _id: unknown }> = this.of.campaigns.find(campaignQueries.needingAttention, {
@@ -102,8 +123,11 @@ export class MongoCampaigns implements CampaignStore {
 
   async heads(ids: readonly Id[], signal?: AbortSignal): Promise<Map<string, CampaignHead>> {
     if (ids.length === 0) return new Map();
-    const options = { projection: { status: 1, 'schedule.endAt': 1 }, ...(signal && { signal }) };
-    const found = await this.of.campaigns.find({ _id: { $in: [...ids] } }, options).toArray();
+    const options = {
+      projection: { status: 1, 'schedule.endAt': 1, 'migrate.toVersion': 1 },
+      ...(signal && { signal }),
+    };
+    const found = await readAll((how) => this.of.campaigns.find({ _id: { $in: [...ids] } }, { ...options, ...how }));
     return new Map(found.map((campaign) => [campaignKey(campaign._id), headOf(campaign)]));
   }
 
@@ -115,8 +139,16 @@ export class MongoCampaigns implements CampaignStore {
     return control?.sending === 'stopped' ? 'stopped' : 'on';
   }
 
-  audiencePage(source: AudienceSource, after: unknown, limit: number): Promise<AudiencePage> {
-    return readAudiencePage(this.db, source, after, limit);
+  checkAudience(audience: PinnedAudience, exits: boolean): Promise<void> {
+    return checkAudience(this.db, audience, exits);
+  }
+
+  audiencePage(source: AudienceSource, after: unknown, limit: number, most?: number): Promise<AudiencePage> {
+    return readAudiencePage(this.db, source, after, limit, most);
+  }
+
+  lastKey(collection: string): Promise<unknown> {
+    return readLastKey(this.db, collection);
   }
 
   async existing(conversationIds: readonly string[]): Promise<Set<string>> {
@@ -124,6 +156,46 @@ export class MongoCampaigns implements CampaignStore {
       .find({ _id: { $in: [...conversationIds] } }, { projection: { _id: 1 } })
       .toArray();
     return new Set(found.map(({ _id }) => _id));
+  }
+
+  excluded(exclusion: Exclusion, ids: readonly Id[]): Promise<Set<string>> {
+    return readExcluded(this.db, exclusion, ids);
+  }
+
+  sources(source: ContactSource, ids: readonly Id[]): Promise<Record<string, unknown>[] | undefined> {
+    return readSources(this.db, source, ids);
+  }
+
+  async takenAddresses(keys: readonly string[]): Promise<Set<string>> {
+    const found = await this.of.addresses.find({ _id: { $in: [...keys] } }).toArray();
+    return new Set(found.map(({ _id }) => _id));
+  }
+
+  /** In parts, none of which keeps the server busy for long. */
+  async forgetAddresses(campaignId: Id): Promise<void> {
+    const { from, to } = addressRange(campaignId);
+    const options = { sort: { _id: 1 }, limit: addressesAtOnce } as const;
+    for (;;) {
+      const found = await this.of.addresses.find({ _id: { $gte: from, $lt: to } }, options).toArray();
+      const last = found.at(-1);
+      if (last === undefined) return;
+      await this.of.addresses.deleteMany({ _id: { $gte: from, $lte: last._id } });
+    }
+  }
+
+  async lastEntries(firstIds: readonly string[]): Promise<Map<string, LastEntry>> {
+    const projection = { status: 1, createdAt: 1, entries: 1 };
+    const read = (ids: readonly string[]) =>
+      this.of.conversations.find({ _id: { $in: [...ids] } }, { projection }).toArray();
+    const firsts = await read(firstIds);
+    const later = firsts.flatMap(({ _id, entries }) => (entries === undefined ? [] : [`${_id}:${entries}`]));
+    const last = new Map(later.length > 0 ? (await read(later)).map((found) => [found._id, found]) : []);
+    return new Map(
+      firsts.map((first) => {
+        const { status, createdAt } = last.get(`${first._id}:${first.entries}`) ?? first;
+        return [first._id, { entry: first.entries ?? 1, status, createdAt }];
+      }),
+    );
   }
 
   commit(write: CampaignWrite): Promise<boolean> {
@@ -134,10 +206,14 @@ export class MongoCampaigns implements CampaignStore {
     return this.writer.expand(slice);
   }
 
-  async counters(campaignId: Id): Promise<{ metrics: Metrics; pending: number }> {
+  asked(campaignId: Id, migration: number, partitions: readonly number[]): Promise<void> {
+    return this.writer.asked(campaignId, migration, partitions);
+  }
+
+  async counters(campaignId: Id): ReturnType<CampaignStore['counters']> {
     // Counters of one conversation may move between members' documents, so they are read at one point in time.
     const documents = await this.of.counters.find({ campaignId }, { readConcern: { level: 'snapshot' } }).toArray();
-    return foldCounters(documents, new Date(this.clock.now()));
+    return { ...foldCounters(documents, new Date(this.clock.now())), aged: foldAged(documents) };
   }
 
   /** The first call tells of what changed in the minute before it. */
@@ -162,6 +238,21 @@ export class MongoCampaigns implements CampaignStore {
 
   fold(campaignId: Id, metrics: Metrics): Promise<void> {
     return this.writer.fold(campaignId, metrics);
+  }
+
+  foldLate(campaignId: Id): Promise<void> {
+    return this.writer.foldLate(campaignId);
+  }
+
+  /** Flagged are the counters of open campaigns, too; those are looked up by their runs, few as they are. */
+  async unfolded(): Promise<Id[]> {
+    const flagged = await this.of.counters.distinct('campaignId', campaignQueries.unfolded);
+    const found: Id[] = [];
+    for (let from = 0; from < flagged.length; from += runsAtOnce) {
+      const settled = { _id: { $in: flagged.slice(from, from + runsAtOnce) }, settled: true };
+      for (const { _id } of await this.of.runs.find(settled, { projection: { _id: 1 } }).toArray()) found.push(_id);
+    }
+    return found;
   }
 
   settle(campaignId: Id): Promise<boolean> {

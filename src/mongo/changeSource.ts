@@ -1,9 +1,10 @@
 import type { ClientSession, Db, Document } from 'mongodb';
 import { Long, MongoServerError } from 'mongodb';
+import type { Change, ChangeBatch, ChangeSource } from '../domain/changePorts.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { StreamPosition } from '../domain/model.ts';
 import { positionSeconds } from '../domain/partitions.ts';
-import type { Change, ChangeBatch, ChangeSource, Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { changeOf, filterVersion, type WatchEvent, watchPipeline } from './watch.ts';
 
 export { filterVersion } from './watch.ts';
@@ -79,9 +80,10 @@ export class MongoChangeSource implements ChangeSource {
     const cursor: Cursor = { id: Long.ZERO, session, first: undefined, abort };
     this.#cursor = cursor;
     try {
+      // asked first: a stream that begins in the future may well say nothing until then
+      if (position !== undefined) refuseFuture(position, await this.#heard(cursor, { ping: 1 }, false));
       const reply = await this.#heard(cursor, this.#openCommand(position));
       cursor.id = reply['cursor'].id;
-      if (position !== undefined) refuseFuture(position, reply);
       // it may be read long after it came
       cursor.first = { ...this.#batch(reply['cursor'].firstBatch, reply), complete: false };
     } catch (error) {
@@ -90,7 +92,7 @@ export class MongoChangeSource implements ChangeSource {
     }
   }
 
-  async read(): Promise<ChangeBatch> {
+  async read(awaitMs = this.#maxAwaitTimeMs): Promise<ChangeBatch> {
     const cursor = this.#cursor;
     if (cursor === undefined) throw new ServiceError('internal', 'the change source is not open');
     try {
@@ -104,7 +106,7 @@ export class MongoChangeSource implements ChangeSource {
         getMore: cursor.id,
         collection: cursorCollection,
         batchSize: this.#batchSize,
-        maxTimeMS: this.#maxAwaitTimeMs,
+        maxTimeMS: Math.min(awaitMs, this.#maxAwaitTimeMs),
       });
       cursor.id = reply['cursor'].id;
       return this.#batch(reply['cursor'].nextBatch, reply);
@@ -144,12 +146,12 @@ export class MongoChangeSource implements ChangeSource {
     return { changes, position, complete: events.length < this.#batchSize };
   }
 
-  /** Runs a command of the cursor; fails when nothing is heard for too long. */
-  #heard({ session, abort }: Cursor, command: Document): Promise<Document> {
-    const patienceMs = Math.min(this.#silenceMs * 2 ** this.#silences, longestPatienceMs);
+  /** Runs a command of the cursor; fails when nothing is heard for too long. `ofStream`: whether its answer shows that the stream speaks. */
+  #heard({ session, abort }: Cursor, command: Document, ofStream = true): Promise<Document> {
+    const patienceMs = ofStream ? Math.min(this.#silenceMs * 2 ** this.#silences, longestPatienceMs) : this.#silenceMs;
     return new Promise((resolve, reject) => {
       const cancel = this.#clock.after(patienceMs, () => {
-        this.#silences += 1;
+        if (ofStream) this.#silences += 1;
         reject(new Error(`the change stream was silent for ${patienceMs} ms`));
       });
       // A cursor id must go back as the int64 it came as. As a bigint (`useBigInt64`) it would do too, but so would the counter
@@ -158,7 +160,7 @@ export class MongoChangeSource implements ChangeSource {
         .command(command, { session, signal: abort.signal, promoteLongs: false })
         .finally(cancel)
         .then((reply) => {
-          this.#silences = 0;
+          if (ofStream) this.#silences = 0;
           resolve(reply);
         }, reject);
     });

@@ -2,6 +2,7 @@ import type { Db, Document, MongoClientOptions, MongoServerSelectionError } from
 import { MongoClient, MongoError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import { readClusterId } from './collections.ts';
+import { decoding } from './decoding.ts';
 
 export interface ConnectOptions {
   /** Name in the server's logs and `$currentOp`; fault tests aim by it. */
@@ -27,6 +28,7 @@ const defaultMaxPoolSize = 8;
  */
 const clientOptions = (options: ConnectOptions): MongoClientOptions => ({
   appName: options.appName,
+  ...decoding,
   maxPoolSize: options.maxPoolSize ?? defaultMaxPoolSize,
   minPoolSize: 0,
   maxIdleTimeMS: 120_000,

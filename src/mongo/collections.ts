@@ -3,32 +3,29 @@ import { MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import { collections as definitionNames } from '../domain/generated/schemas.ts';
 import type {
+  CampaignAddress,
   CampaignDocument,
+  CampaignRamp,
   ClusterSetting,
+  ContactPressure,
   Conversation,
   Counters,
   DeadLetter,
+  Escalation,
+  InboundEvent,
   Member,
   Message,
   Partition,
   Run,
   Setting,
+  Suppression,
   Template,
 } from '../domain/model.ts';
 import { indexes } from './indexes.ts';
 import { validatorOf } from './validators.ts';
 
 /** Names of the collections that are ours: no audience may read from them (nor from `system.*`). Those of later stages are kept free. */
-export const ownCollections: readonly string[] = [
-  ...Object.keys(definitionNames),
-  'enrollments',
-  'inbound_events',
-  'escalations',
-  'suppressions',
-  'outbound_events',
-  'rate_limits',
-  'contact_pressure',
-];
+export const ownCollections: readonly string[] = [...Object.keys(definitionNames), 'outbound_events', 'rate_limits'];
 
 export interface Collections {
   campaigns: Collection<CampaignDocument>;
@@ -37,10 +34,16 @@ export interface Collections {
   messages: Collection<Message>;
   runs: Collection<Run>;
   counters: Collection<Counters>;
+  addresses: Collection<CampaignAddress>;
   deadLetters: Collection<DeadLetter>;
+  escalations: Collection<Escalation>;
   members: Collection<Member>;
   partitions: Collection<Partition>;
   settings: Collection<Setting>;
+  inbound: Collection<InboundEvent>;
+  suppressions: Collection<Suppression>;
+  pressures: Collection<ContactPressure>;
+  ramps: Collection<CampaignRamp>;
 }
 
 export const collections = (db: Db): Collections => ({
@@ -50,14 +53,20 @@ export const collections = (db: Db): Collections => ({
   messages: db.collection('messages'),
   runs: db.collection('campaign_runs'),
   counters: db.collection('campaign_counters'),
+  addresses: db.collection('campaign_addresses'),
   deadLetters: db.collection('dead_letters'),
+  escalations: db.collection('escalations'),
   members: db.collection('members'),
   partitions: db.collection('partitions'),
   settings: db.collection('settings'),
+  inbound: db.collection('inbound_events'),
+  suppressions: db.collection('suppressions'),
+  pressures: db.collection('contact_pressure'),
+  ramps: db.collection('campaign_ramps'),
 });
 
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */
-export const schemaVersion = 4;
+export const schemaVersion = 13;
 
 export interface InitReport {
   partitions: number;

@@ -4,7 +4,7 @@ import { MongoServerError } from 'mongodb';
 /** One statement of an `update` command. */
 export interface UpdateStatement {
   q: Document;
-  u: Document;
+  u: Document | Document[];
   multi?: boolean;
   upsert?: boolean;
 }

@@ -28,12 +28,18 @@ export const conversationQueries = {
     partition: { $in: [...partitions] },
     ...(after === undefined ? {} : { _id: { $gt: after } }),
   }),
-  activeOf: (campaignId: Id, partitions: readonly number[], after: string | undefined): Filter<Conversation> => {
+  activeOf: (
+    campaignId: Id,
+    partitions: readonly number[],
+    after: string | undefined,
+    notAsked?: number,
+  ): Filter<Conversation> => {
     const { from, to } = conversationRange(campaignId);
     return {
       _id: after === undefined ? { $gte: from, $lt: to } : { $gt: after, $lt: to },
       status: 'active',
       partition: { $in: [...partitions] },
+      ...(notAsked === undefined ? {} : { migration: { $not: { $gte: notAsked } } }),
     };
   },
 };

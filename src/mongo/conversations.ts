@@ -1,10 +1,12 @@
 import type { Collection, Db } from 'mongodb';
+import type { ConversationStore, RoundReceipt } from '../domain/conversationPorts.ts';
 import { isServiceError } from '../domain/errors.ts';
 import type { Conversation, Id, Lane, Message, Unit } from '../domain/model.ts';
-import type { Clock, ConversationStore, Logger, RoundReceipt } from '../domain/ports.ts';
 import { inShape } from '../domain/shape.ts';
+import type { Clock, Logger } from '../domain/systemPorts.ts';
 import { isNoFaultOfDocuments } from './away.ts';
 import { conversationQueries } from './conversationQueries.ts';
+import { readAll } from './decoding.ts';
 import type { MongoLedger } from './ledger.ts';
 import { splitByBytes } from './roundParts.ts';
 import { RoundWriter } from './roundWriter.ts';
@@ -44,7 +46,8 @@ export class MongoConversations implements ConversationStore {
   }
 
   async byIds(ids: readonly string[]): Promise<Conversation[]> {
-    return (await this.conversations.find({ _id: { $in: [...ids] } }).toArray()).map(inShape);
+    const found = await readAll((how) => this.conversations.find({ _id: { $in: [...ids] } }, how));
+    return found.map(inShape);
   }
 
   /**
@@ -56,13 +59,10 @@ export class MongoConversations implements ConversationStore {
     for (const part of ascendingRuns(partitions)) {
       const left = limit - found.length;
       if (left <= 0) break;
-      const cursor = this.conversations.find(conversationQueries.due(lane, part, now), {
-        hint: 'due',
-        projection: { history: 0 },
-        limit: left,
-        batchSize: left + 1,
-      });
-      for (const conversation of await cursor.toArray()) found.push(inShape(conversation));
+      const options = { hint: 'due', projection: { history: 0 }, limit: left, batchSize: left + 1 };
+      const query = conversationQueries.due(lane, part, now);
+      const due = await readAll((how) => this.conversations.find(query, { ...options, ...how }));
+      for (const conversation of due) found.push(inShape(conversation));
     }
     return found;
   }
@@ -101,13 +101,19 @@ export class MongoConversations implements ConversationStore {
     );
   }
 
-  messages(ids: readonly string[]): Promise<Message[]> {
-    return this.rows.find({ _id: { $in: [...ids] } }).toArray();
+  messages(ids: readonly string[], headsOnly = false): Promise<Message[]> {
+    return this.rows.find({ _id: { $in: [...ids] } }, headsOnly ? { projection: { content: 0 } } : {}).toArray();
   }
 
-  async activeOf(campaignId: Id, partitions: readonly number[], after: string | undefined, limit: number) {
+  async activeOf(
+    campaignId: Id,
+    partitions: readonly number[],
+    after: string | undefined,
+    limit: number,
+    notAsked?: number,
+  ): Promise<string[]> {
     const found = await this.conversations
-      .find(conversationQueries.activeOf(campaignId, partitions, after), {
+      .find(conversationQueries.activeOf(campaignId, partitions, after, notAsked), {
         projection: { _id: 1 },
         sort: { _id: 1 },
         limit,

@@ -3,7 +3,7 @@ import type { CounterDelta, Id } from '../domain/model.ts';
 import type { UpdateStatement } from './commands.ts';
 
 /** One document per campaign and member: a shared one costs four times, every commit would conflict on it. */
-export const counterId = (memberId: string, campaignId: Id): string => `${memberId}|${campaignKey(campaignId)}`;
+const counterId = (memberId: string, campaignId: Id): string => `${memberId}|${campaignKey(campaignId)}`;
 
 /**
  * Statements that add the deltas to the member's counter documents, which are made when needed: for the
@@ -21,6 +21,8 @@ export function counterUpdates(
       q: { _id: counterId(memberId, campaignId) },
       u: {
         $inc: Object.fromEntries(changes.map(([path, by]) => [path === 'pending' ? path : `counts.${path}`, by])),
+        // taken away when it is folded after the end: whoever counts at that moment begins again
+        $set: { unfolded: true },
         $setOnInsert: { campaignId, memberId },
         $currentDate: { updatedAt: true },
       },

@@ -36,6 +36,36 @@ export const indexes: readonly IndexEntry[] = [
     reason: 'rows queued or sending, for whoever gains a partition',
   },
   {
+    collection: 'conversation_states',
+    name: 'addresses',
+    key: { addresses: 1 },
+    // What has ended is not in it: an update that leaves `status` alone does not touch the index.
+    partialFilterExpression: { status: 'active' },
+    reason: 'open conversations of the address that an inbound event names',
+  },
+  {
+    collection: 'messages',
+    name: 'provider',
+    key: { providerMessageId: 1 },
+    partialFilterExpression: { providerMessageId: { $exists: true } },
+    reason: 'the message that a receipt names; only those whose provider gave an id are in it',
+  },
+  {
+    collection: 'inbound_events',
+    name: 'unhandled',
+    // `_id` last: the pages of a sweep come in its order without a sort in memory.
+    key: { handledAt: 1, _id: 1 },
+    reason: 'events that nobody handled, for whoever gains a partition and for sweeps',
+  },
+  {
+    collection: 'inbound_events',
+    name: 'opt_outs',
+    // `_id` last: the look reads the index alone
+    key: { handledAt: 1, type: 1, _id: 1 },
+    reason:
+      'what may be an opt-out and was not handled, looked for by every member twice a second, among any number of receipts',
+  },
+  {
     collection: 'campaigns',
     name: 'status',
     key: { status: 1 },
@@ -48,8 +78,37 @@ export const indexes: readonly IndexEntry[] = [
     partialFilterExpression: { settled: false },
     reason: 'runs with something left to do',
   },
+  {
+    collection: 'escalations',
+    name: 'open',
+    key: { to: 1, createdAt: 1 },
+    partialFilterExpression: { status: 'open' },
+    reason: 'what waits for somebody, oldest first, for those who take it up',
+  },
   { collection: 'campaign_counters', name: 'campaign', key: { campaignId: 1 }, reason: 'folding one campaign' },
+  {
+    collection: 'campaign_counters',
+    name: 'unfolded',
+    // with `campaignId` the campaigns are told by keys alone
+    key: { unfolded: 1, campaignId: 1 },
+    partialFilterExpression: { unfolded: { $exists: true } },
+    reason: 'campaigns that something was counted of since it was folded for good, for what comes after their end',
+  },
   { collection: 'campaign_counters', name: 'updated', key: { updatedAt: 1 }, reason: 'counters that changed since' },
+  {
+    collection: 'enrollments',
+    name: 'waiting',
+    // with `handledAt` first it has what waits of one campaign, and of all
+    key: { handledAt: 1, campaignId: 1, _id: 1 },
+    reason: 'enrollments that wait, for whoever gains a partition, when their campaign starts or ends, and for sweeps',
+  },
+  {
+    collection: 'contact_pressure',
+    name: 'expired',
+    key: { expireAt: 1 },
+    expireAfterSeconds: 0,
+    reason: 'removes what counts no more',
+  },
   {
     collection: 'templates',
     name: 'latest',

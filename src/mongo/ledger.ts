@@ -1,9 +1,11 @@
 import type { ClientSession, Db, MongoClient } from 'mongodb';
 import { MongoNetworkError, MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
+import type { Ledger } from '../domain/memberPorts.ts';
 import type { Member, StreamPosition } from '../domain/model.ts';
-import type { Clock, Instruments, Ledger, Logger } from '../domain/ports.ts';
+import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
 import { isNoFaultOfDocuments, isSocketError } from './away.ts';
+import { LedgerQueue } from './ledgerQueue.ts';
 
 export interface LedgerParams {
   client: MongoClient;
@@ -29,7 +31,7 @@ export class MongoLedger implements Ledger {
   private readonly params: LedgerParams;
   /** The local lease ends this much before an observer may call the member expired. */
   private readonly marginMs: number;
-  private queue: Promise<unknown> = Promise.resolve();
+  private readonly queue = new LedgerQueue();
   private closed = false;
   private lastFence: { monotonic: number; wall: number } | undefined;
 
@@ -68,14 +70,12 @@ export class MongoLedger implements Ledger {
    */
   transact<T>(name: string, work: (session: ClientSession) => Promise<T>): Promise<T> {
     if (this.closed) return Promise.reject(new ServiceError('internal', `the ledger is closed (${name})`));
-    const turn = this.queue.then(() => this.attempts(name, work));
-    this.queue = turn.catch(() => {});
-    return turn;
+    return this.queue.run(name, () => this.attempts(name, work));
   }
 
   async close(): Promise<void> {
     this.closed = true;
-    await this.queue;
+    await this.queue.idle();
     await this.session.endSession();
   }
 

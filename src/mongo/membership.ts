@@ -1,10 +1,12 @@
 import type { ClientSession, Db } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { isServiceError } from '../domain/errors.ts';
+import type { Forgotten, MembershipStore } from '../domain/memberPorts.ts';
 import type { Member, Partition, StreamPosition } from '../domain/model.ts';
-import type { MembershipStore } from '../domain/ports.ts';
 import { earlier } from '../domain/positions.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { type Collections, collections } from './collections.ts';
+import { ForgottenTransactions, killSessions } from './forgotten.ts';
 
 /** What of the ledger is needed here. */
 export interface Transactor {
@@ -15,6 +17,7 @@ export interface Transactor {
 export interface MongoMembershipParams {
   db: Db;
   ledger: Transactor;
+  clock: Pick<Clock, 'monotonic'>;
   /** Ms until a read counts as failed. */
   maxTimeMs: number;
   /**
@@ -26,13 +29,13 @@ export interface MongoMembershipParams {
 }
 
 const duplicateKey = 11000;
-const unauthorized = 13;
 
 /** Membership as documents: `members` and `partitions`, every change of ownership under the fence of who makes it. */
 export class MongoMembership implements MembershipStore {
   readonly #db: Db;
   readonly #ledger: Transactor;
   readonly #maxTimeMs: number;
+  readonly #forgotten: ForgottenTransactions;
   readonly #onClaim: (from: StreamPosition | undefined) => void;
   readonly #members: Collections['members'];
   readonly #partitions: Collections['partitions'];
@@ -41,6 +44,7 @@ export class MongoMembership implements MembershipStore {
     this.#db = params.db;
     this.#ledger = params.ledger;
     this.#maxTimeMs = params.maxTimeMs;
+    this.#forgotten = new ForgottenTransactions(params);
     this.#onClaim = params.onClaim ?? (() => {});
     this.#members = collections(params.db).members;
     this.#partitions = collections(params.db).partitions;
@@ -63,25 +67,20 @@ export class MongoMembership implements MembershipStore {
     return this.#partitions.find({}, { maxTimeMS: this.#maxTimeMs, sort: { _id: 1 } }).toArray();
   }
 
+  endForgotten(members: readonly Member[]): Promise<Forgotten> {
+    return this.#forgotten.end(members.filter(({ _id }) => _id !== this.#ledger.memberId));
+  }
+
   async takeOver({ _id, beat, sessionId }: Member): Promise<boolean> {
     if ((await this.#members.findOne({ _id, beat }, { maxTimeMS: this.#maxTimeMs })) === null) return false;
     // An open transaction of a dead owner would lock its rows for a minute and more, against others' pushes too.
-    if (sessionId !== undefined) await this.#killSession(sessionId);
+    if (sessionId !== undefined) await killSessions(this.#db, [sessionId]);
     return this.#ledger.transact('take_over', async (session) => {
       const dead = await this.#members.findOneAndDelete({ _id, beat }, { session });
       if (dead === null) return false;
       await this.#free({ owner: _id }, dead.position, session);
       return true;
     });
-  }
-
-  async #killSession(id: unknown): Promise<void> {
-    try {
-      await this.#db.admin().command({ killSessions: [{ id }] });
-    } catch (error) {
-      // The session of another user: the fence still holds, only the locks of an open transaction live on.
-      if (!(error instanceof MongoServerError) || error.code !== unauthorized) throw error;
-    }
   }
 
   claim(partitions: readonly number[]): Promise<Partition[]> {

@@ -3,25 +3,28 @@
  * small collections of the cluster, at most `countLimit` keys of index `due`, at most `sampleLimit` rows of `messages`.
  */
 import type { Db, Document, FindOptions } from 'mongodb';
+import { stagesOf } from '../domain/flowVersions.ts';
 import { conversationRange } from '../domain/ids.ts';
 import type { StoredCounters } from '../domain/metrics.ts';
-import type { ControlSetting, Id, Member, Partition } from '../domain/model.ts';
+import type { Id, Member, Partition } from '../domain/model.ts';
 import type { DueCounts } from '../domain/progress.ts';
+import { type StopSwitch, stopSwitchOf } from '../domain/stopSwitch.ts';
 import { serverTime } from './client.ts';
 import { type Collections, collections } from './collections.ts';
 
 const comment = 'communication-base watch';
 /** Keys that are counted in one span of due times. */
-export const countLimit = 10_000;
+const countLimit = 10_000;
 /** Rows that are looked at for what went wrong. */
-export const sampleLimit = 1_000;
+const sampleLimit = 1_000;
 
 /** What is read at every look, from the primary: it is small, and must not be stale. */
 export interface Head {
   campaign: Document | undefined;
   run: Document | undefined;
   counters: (StoredCounters & { memberId?: unknown })[];
-  sending: 'on' | 'stopped';
+  /** The stop switch; absent while it was not read. */
+  stop?: StopSwitch;
 }
 
 export interface ClusterRead {
@@ -50,10 +53,12 @@ const fields: Document = {
 const runFields: Document = {
   ...{ status: 1, settled: 1, endReason: 1, pausedReason: 1, startedAt: 1, completedAt: 1, schedule: 1, metrics: 1 },
   ...{ 'expansion.expanded': 1, 'expansion.skipped': 1, 'expansion.done': 1, 'audience.kind': 1 },
-  ...{ 'audience.collection': 1, 'audience.filter': 1 },
+  ...{ 'audience.collection': 1, 'audience.filter': 1, 'audience.live': 1, occurrences: 1 },
 };
 const flowFields: Document = {
   ...{ 'flow.stages.id': 1, 'flow.stages.type': 1, 'flow.stages.channel': 1, 'flow.stages.followUps.channel': 1 },
+  ...{ 'flows.version': 1, 'flows.flow.stages.id': 1, 'flows.flow.stages.type': 1, 'flows.flow.stages.channel': 1 },
+  ...{ 'flows.flow.stages.followUps.channel': 1, template: 1, 'migration.number': 1, 'migration.to': 1 },
 };
 const troubleFields: Document = {
   ...{ status: 1, reason: 1, 'error.code': 1, 'error.message': 1 },
@@ -91,14 +96,14 @@ export class ProgressReader {
       campaign: campaign ?? undefined,
       run: run ?? undefined,
       counters,
-      sending: (control as Partial<ControlSetting> | null)?.sending === 'stopped' ? 'stopped' : 'on',
+      stop: stopSwitchOf(control),
     };
   }
 
-  /** The pinned flow, which never changes; undefined while there is no run. Ids, types and channels only. */
+  /** The pinned stages, of all versions; undefined while there is no run. Ids, types and channels only. */
   async flow(): Promise<Document | undefined> {
     const run = await this.of.runs.findOne({ _id: this._id }, { ...this.exact, projection: flowFields });
-    return run?.flow as Document | undefined;
+    return run?.flow ? { stages: stagesOf(run) } : undefined;
   }
 
   async cluster(): Promise<ClusterRead> {

@@ -61,7 +61,17 @@ export class ReportReader {
     return this.read(async (options) => {
       const fields = { name: 1, tenant: 1, status: 1, error: 1, schedule: 1, startedAt: 1, completedAt: 1 };
       const campaign = await campaigns.findOne({ _id }, { ...options, projection: fields });
-      const pinned = { audience: 0, variables: 0, campaign: 0, 'flow.stages.content': 0 };
+      const pinned = {
+        'audience.filter': 0,
+        'audience.map': 0,
+        'audience.exclude': 0,
+        variables: 0,
+        child: 0,
+        campaign: 0,
+        'flow.stages.content': 0,
+        'flows.variables': 0,
+        'flows.flow.stages.content': 0,
+      };
       const run = await runs.findOne({ _id }, { ...options, projection: pinned });
       this.settleTime();
       const told = await counters.find({ campaignId: _id }, options).toArray();

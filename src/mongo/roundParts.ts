@@ -1,4 +1,5 @@
 import type { Unit } from '../domain/model.ts';
+import { longestTranscript } from '../domain/transcript.ts';
 
 /**
  * Transactions are bounded by bytes too: a cache smaller than them refuses whole batches, and a command holds 16 MB. Sizes are
@@ -15,6 +16,15 @@ function sizeOf(unit: Unit): number {
     if (content?.body !== undefined || content?.attachments !== undefined) size += JSON.stringify(content).length;
   }
   if (unit.change?.set.inbox !== undefined) size += 500 * unit.change.set.inbox.length;
+  const set = unit.change?.set;
+  if (set?.variables !== undefined) size += JSON.stringify(set.variables).length;
+  if (set?.event !== undefined) size += JSON.stringify(set.event).length;
+  if (set?.contact !== undefined) size += JSON.stringify(set.contact).length;
+  for (const letter of unit.deadLetters) size += JSON.stringify(letter).length;
+  for (const change of unit.limits ?? []) size += change.kind === 'raise' ? 150 * change.document.sends.length : 200;
+  // what is read for a transcript, and the transcript
+  for (const change of unit.escalations ?? [])
+    size += change.kind === 'opened' ? longestTranscript + 2_000 * Math.min(100, change.sequence) : 200;
   return size;
 }
 

@@ -30,7 +30,7 @@ export function validatorOf(collection: string): Document | undefined {
 }
 
 /** JSON Schema (draft 7, as our bundle uses it) to $jsonSchema: references resolved, `bson` and `integer` as bsonType, the rest of the keywords left out. */
-export function translate(schema: Schema): Schema {
+function translate(schema: Schema): Schema {
   const out: Schema = {};
   for (const [keyword, value] of Object.entries(resolve(schema))) {
     if (copied.has(keyword)) out[keyword] = value;

@@ -1,15 +1,15 @@
 import type { Document } from 'mongodb';
 import { Decimal128, Double, Int32, Long } from 'mongodb';
+import type { Change } from '../domain/changePorts.ts';
 import { isObjectId } from '../domain/ids.ts';
 import type { Id } from '../domain/model.ts';
-import type { Change } from '../domain/ports.ts';
 import { ownCollections } from './collections.ts';
 
 /**
  * Raised with every change of `watchPipeline`: the server refuses an event's token under another filter, so a position of
  * another version is given up as planned (a sweep follows, without an alert).
  */
-export const filterVersion = 2;
+export const filterVersion = 4;
 
 /** Every write of ours raises `version`; an update without it is somebody else's. Holds for what is no update too. */
 const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };
@@ -32,6 +32,7 @@ export function watchPipeline(database: string): Document[] {
           { ...ns('conversation_states'), operationType: { $in: ['update', 'replace'] }, ...byOthers },
           { ...ns('campaigns'), operationType: { $in: ['insert', 'update', 'replace', 'delete'] }, ...byOthers },
           { ...ns('campaign_runs'), operationType: { $in: ['insert', 'update', 'replace'] } },
+          { ...ns('enrollments'), operationType: { $in: ['insert', 'replace'] } },
           { ...ns('partitions'), operationType: whole },
           {
             ...ns('partitions'),
@@ -43,6 +44,8 @@ export function watchPipeline(database: string): Document[] {
           },
           { ...ns('members'), operationType: 'delete' },
           { ...ns('settings'), 'documentKey._id': 'control' },
+          { ...ns('inbound_events'), operationType: 'insert' },
+          { ...ns('suppressions'), operationType: { $in: ['insert', 'replace'] } },
           { operationType: { $in: ['drop', 'rename', 'dropDatabase', 'invalidate'] } },
         ],
       },
@@ -69,6 +72,7 @@ export function changeOf({ operationType, ns, to, documentKey }: WatchEvent): Ch
       ? undefined
       : { kind: 'sweep', why: [operationType, coll, to?.coll && `to ${to.coll}`].filter(Boolean).join(' ') };
   const id = plainId(documentKey._id);
+  if (coll === 'enrollments') return { kind: 'enrollment', id: id ?? documentKey._id };
   if (id === undefined) return undefined;
   switch (coll) {
     case 'campaigns':
@@ -81,6 +85,10 @@ export function changeOf({ operationType, ns, to, documentKey }: WatchEvent): Ch
       return typeof id === 'number' ? { kind: 'partition', id } : undefined;
     case 'members':
       return typeof id === 'string' ? { kind: 'member', id } : undefined;
+    case 'inbound_events':
+      return { kind: 'inbound', id };
+    case 'suppressions':
+      return typeof id === 'string' ? { kind: 'suppression', id } : undefined;
     case 'settings':
       return { kind: 'control' };
     default:

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import winston from 'winston';
-import type { Logger } from '../domain/ports.ts';
+import type { Logger } from '../domain/systemPorts.ts';
 import { scrubFields, scrubText } from './scrub.ts';
 
 /** Takes one finished line, without its line feed. Must not throw. */

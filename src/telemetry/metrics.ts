@@ -1,5 +1,5 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Instruments } from '../domain/ports.ts';
+import type { Instruments } from '../domain/systemPorts.ts';
 
 const prefix = 'communication_base_';
 
@@ -21,6 +21,7 @@ const events = [
   'poisoned',
   'stream_reopened',
   'reconciled',
+  'inbound_failed',
   'campaign_failed',
 ];
 

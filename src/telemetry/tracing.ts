@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import type { Logger } from '../domain/ports.ts';
+import type { Logger } from '../domain/systemPorts.ts';
 
 export interface Tracing {
   /** Sends what is pending; waits a few seconds at most. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { hostname } from 'node:os';
 import { EMPTY, type Observable } from 'rxjs';
 import { Attention } from '../../streams/attention.ts';
@@ -5,27 +6,37 @@ import { Campaigns } from '../../streams/campaigns.ts';
 import { Changes } from '../../streams/changes.ts';
 import { conversations$, HintQueue } from '../../streams/conversations.ts';
 import { Dispatch } from '../../streams/dispatch.ts';
+import { Enrollments } from '../../streams/enrollments.ts';
+import { Inbound } from '../../streams/inbound.ts';
 import { Membership } from '../../streams/membership.ts';
 import { clockScheduler } from '../../streams/operators/clockScheduler.ts';
+import { OptOuts } from '../../streams/optOuts.ts';
 import { Ownership } from '../../streams/ownership.ts';
 import { Reconcile } from '../../streams/reconcile.ts';
 import { reconcileChecks } from '../../streams/reconcileChecks.ts';
 import { Round } from '../../streams/round.ts';
 import { Runs } from '../../streams/runs.ts';
 import { Schedule } from '../../streams/schedule.ts';
+import { Suppressions } from '../../streams/suppressions.ts';
 import type { Config } from '../config.ts';
-import type { Partition } from '../domain/model.ts';
-import type { Channel, Clock, Instruments, Logger } from '../domain/ports.ts';
+import type { Channel } from '../domain/channelPorts.ts';
+import { campaignKey } from '../domain/ids.ts';
+import type { Id, Partition } from '../domain/model.ts';
 import { PositionTracker } from '../domain/positions.ts';
+import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
 import { newTraceparent } from '../domain/trace.ts';
 import { isNoFaultOfDocuments } from '../mongo/away.ts';
 import { filterVersion } from '../mongo/changeSource.ts';
 import { ownCollections } from '../mongo/collections.ts';
 import { traceRandom } from '../telemetry/tracing.ts';
+import { addressBook } from './addressBook.ts';
 import type { MemberStatus } from './protocol.ts';
 import type { OpenStores, Stores } from './stores.ts';
 import { unsubscribeTokens } from './unsubscribeToken.ts';
 import { version } from './version.ts';
+
+/** How long the change stream may wait for news while messages are on their way, ms: a quarter of what may be old. */
+const busyAwaitMs = 250;
 
 export interface GenerationParams {
   openStores: OpenStores;
@@ -52,8 +63,12 @@ export class Generation {
   private readonly schedule: Schedule;
   private readonly dispatch: Dispatch;
   private readonly campaigns: Campaigns;
+  private readonly enrollments: Enrollments;
   private readonly changes: Changes;
   private readonly hints = new HintQueue();
+  private readonly suppressions: Suppressions;
+  private readonly optOuts: OptOuts;
+  private readonly inbound: Inbound;
   private readonly round: Round;
   private readonly attention: Attention;
   private readonly reconcile: Reconcile;
@@ -67,20 +82,29 @@ export class Generation {
     this.params = params;
     const { config, clock, random, logger, instruments, memberId, channels, partitions } = params;
     const signal = this.abort.signal;
+    // one of each loop, as long as the member lives, and one of each pause
+    setMaxListeners(200, signal);
     const position = () => this.tracker.done;
     const common = { clock, random, logger, instruments };
     this.stores = params.openStores({ memberId, position, onClaim: (from) => this.changes.rewind(from), ...common });
-    const { ledger, conversations, campaigns, membership, source } = this.stores;
+    const { ledger, conversations, campaigns, enrollments, membership, source } = this.stores;
+    const book = addressBook(config.hashKey);
     this.runs = new Runs({
       ...{ campaigns, channels, memberId, clock, logger },
       unsubscribeToken: config.hashKey === undefined ? undefined : unsubscribeTokens(config.hashKey),
+      addressBook: book,
       onChanged: (known) => this.attention.runChanged(known),
+    });
+    this.suppressions = new Suppressions({
+      ...{ store: this.stores.suppressions, clock },
+      contextOf: (conversation) => this.runs.contextOf(conversation),
     });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
       seen: (id, head, asked) => this.runs.seen(id, head, asked),
       maySend: (id) => this.runs.maySend(id),
       onFresh: () => this.schedule.arm(),
+      suppressions: this.suppressions,
       ...{ clock, logger, instruments },
     });
     this.ownership = new Ownership({
@@ -93,42 +117,79 @@ export class Generation {
       room: (channel, planned) => this.dispatch.room(channel, planned),
     });
     this.round = new Round({
-      ...{ store: conversations, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
+      ...{ store: conversations, campaigns, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
       ...{ batchSize: config.batchSize, signal, isNoFaultOfDocuments, ...common },
       owns: (_, partition) => this.ownership.isActive(partition),
+      suppressions: this.suppressions,
+      limits: this.stores.limits,
       hint: (ids) => void this.hints.offer(ids),
+      countedLate: (id) => this.campaigns.folding.counted(id),
       proveOwnership: () => this.attention.untilDone('ownership is proved', () => ledger.beat()),
     });
     const bytes = traceRandom();
     this.campaigns = new Campaigns({
       ...{ campaigns, channels, partitions, reservedCollections: ownCollections, signal, ...common },
+      isNoFaultOfDocuments,
       owns: (partition) => this.ownership.isActive(partition),
       traceparent: () => newTraceparent(bytes),
+      addressHash: book.hash,
       unsubscribeTokens: config.hashKey !== undefined,
+      addressBook: book,
       onRunChanged: (run) => this.attention.runRead(run),
       campaignsUuid: () => this.stores.campaignsUuid(),
+    });
+    this.enrollments = new Enrollments({
+      ...{ store: enrollments, campaigns, runs: this.runs, partitions, signal, isNoFaultOfDocuments, ...common },
+      owns: (partition) => this.ownership.isActive(partition),
+      onEntered: (key) => this.schedule.wake(key),
+      traceparent: () => newTraceparent(bytes),
     });
     this.changes = new Changes({
       ...{ source, tracker: this.tracker, scheduler: clockScheduler(clock) },
       handle: (changes) => this.attention.handle(changes),
       sweep: async (dropped) => {
         if (dropped) await this.stores.prepare();
-        await this.attention.sweepAll();
+        const known = this.attention.untilDone('suppressions are read', () => this.suppressions.load());
+        await Promise.all([known, this.attention.sweepAll()]);
       },
+      heard: (changes, asked) => this.suppressions.heard(changes, asked),
+      // while anything is on its way out, what is known of suppressions must not grow old
+      awaitMs: () => (this.dispatch.inDoubt > 0 ? busyAwaitMs : undefined),
       ...common,
     });
+    const ofInbound = {
+      ...{ store: this.stores.inbound, book, signal, isNoFaultOfDocuments, ...common },
+      topicsOf: async (ids: readonly Id[]) => {
+        const known = await this.runs.load(ids);
+        return (id: Id) => known.get(campaignKey(id))?.context?.topic ?? 'default';
+      },
+      flowsOf: (id: Id) => this.runs.flowsOf(id),
+      counted: (id: Id) => {
+        if (this.runs.get(id)?.run.settled) this.campaigns.folding.counted(id);
+      },
+      fieldOf: (name: string) => channels.get(name)?.address,
+    };
+    this.optOuts = new OptOuts({
+      ...{ ...ofInbound, suppressions: this.stores.suppressions },
+      wrote: (changes) => this.suppressions.wrote(changes),
+    });
+    this.inbound = new Inbound({
+      ...{ ...ofInbound, optOuts: this.optOuts, receipts: this.stores.receipts, partitions },
+      owns: (partition) => this.ownership.isActive(partition),
+      scheduler: clockScheduler(clock),
+    });
     this.attention = new Attention({
-      ...{ campaignStore: campaigns, conversations, campaigns: this.campaigns },
+      ...{ campaignStore: campaigns, conversations, campaigns: this.campaigns, enrollments: this.enrollments },
       ...{ runs: this.runs, schedule: this.schedule, dispatch: this.dispatch, ownership: this.ownership },
-      ...{ hints: this.hints, partitions, clock, random, logger, signal },
+      ...{ hints: this.hints, inbound: this.inbound, partitions, clock, random, logger, signal },
       ownershipChanged: () => this.membership.wake(),
       fail: (error) => this.fail(error),
     });
     this.reconcile = new Reconcile({
       checks: reconcileChecks({
-        ...{ conversations, campaignStore: campaigns, campaigns: this.campaigns },
+        ...{ conversations, campaignStore: campaigns, campaigns: this.campaigns, enrollments: this.enrollments },
         ...{ attention: this.attention, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
-        ...{ ownership: this.ownership, round: this.round, hints: this.hints },
+        ...{ ownership: this.ownership, round: this.round, hints: this.hints, inbound: this.inbound },
       }),
       caughtUpTo: () => this.changes.caughtUpTo,
       sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen && !this.attention.isSweeping,
@@ -158,7 +219,8 @@ export class Generation {
       ...{ batchSize: config.batchSize, windowMs: config.batchWindowMs, inDoubt: () => this.dispatch.inDoubt },
       scheduler: clockScheduler(clock),
     });
-    return [rounds$, this.changes.stream$, this.campaigns.run$(EMPTY), this.reconcile.stream$];
+    const inbound$ = [this.inbound.stream$, this.optOuts.stream$];
+    return [rounds$, ...inbound$, this.changes.stream$, this.campaigns.run$(EMPTY), this.reconcile.stream$];
   }
 
   onFailure(fail: (error: unknown) => void): void {

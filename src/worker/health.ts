@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ServiceError } from '../domain/errors.ts';
-import type { Logger } from '../domain/ports.ts';
+import type { Logger } from '../domain/systemPorts.ts';
 import type { MemberStatus } from './protocol.ts';
 
 export interface ThreadHealth {

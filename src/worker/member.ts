@@ -4,14 +4,18 @@ import { hostname } from 'node:os';
 import { merge, type Subscription } from 'rxjs';
 import { createChannels } from '../channels/index.ts';
 import { backoffMs } from '../domain/backoff.ts';
+import type { Channel } from '../domain/channelPorts.ts';
 import { isServiceError, ServiceError } from '../domain/errors.ts';
-import type { Channel } from '../domain/ports.ts';
 import { connect, replicaSetId } from '../mongo/client.ts';
 import { initDatabase, readCluster } from '../mongo/collections.ts';
+import { checkHashKey } from '../mongo/hashKey.ts';
 import type { MongoClient } from '../mongo/values.ts';
 import { Generation } from './generation.ts';
 import { type MemberDeps, type MemberStatus, notJoined, type RunningMember } from './protocol.ts';
 import { mongoStores } from './stores.ts';
+
+const noHashKey =
+  'HASH_KEY is not set: who opted out is heeded all the same, but anyone who can read the database can try addresses against it; set it, and what is stored holds on';
 
 /** Waits between two lives of a member that failed, ms. */
 const rejoin = { baseMs: 200, capMs: 5000 };
@@ -22,6 +26,7 @@ const rejoin = { baseMs: 200, capMs: 5000 };
  */
 export async function startMember(deps: MemberDeps): Promise<RunningMember> {
   const { config, clock, logger } = deps;
+  if (config.hashKey === undefined && deps.thread === 0) logger.warn(noHashKey, { code: 'hash_key_missing' });
   const client = await connect(config.mongodbUri, { appName: `communication-base/${hostname()}/${deps.thread}` });
   let channels: ReadonlyMap<string, Channel> = new Map();
   const close = async (): Promise<void> => {
@@ -52,6 +57,7 @@ async function newGeneration(
   const db = client.db(config.mongodbDatabase);
   await initDatabase(db, { partitions: config.partitions });
   const { partitions } = await readCluster(db);
+  await checkHashKey(db, config.hashKey);
   const memberId = randomUUID();
   const { clock, random, instruments } = deps;
   const stores = { client, db, replicaSet: await replicaSetId(db), leaseTtlMs: config.leaseTtlMs, partitions };

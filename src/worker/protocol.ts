@@ -1,6 +1,6 @@
 /** What the main thread and a member's thread tell each other, and what a member is to its thread. Plain data only: it is cloned. */
 import type { Config } from '../config.ts';
-import type { Clock, Instruments } from '../domain/ports.ts';
+import type { Clock, Instruments } from '../domain/systemPorts.ts';
 import type { FieldLogger } from '../telemetry/logger.ts';
 import type { MetricsSnapshot } from '../telemetry/metrics.ts';
 

@@ -1,20 +1,23 @@
+import type { CampaignStore } from '../domain/campaignPorts.ts';
+import type { ChangeSource } from '../domain/changePorts.ts';
+import type { ConversationStore } from '../domain/conversationPorts.ts';
+import type { EnrollmentStore } from '../domain/enrollmentPorts.ts';
+import type { InboundStore, ReceiptStore, SuppressionStore } from '../domain/inboundPorts.ts';
+import type { LimitStore } from '../domain/limitPorts.ts';
+import type { Ledger, MembershipStore } from '../domain/memberPorts.ts';
 import type { StreamPosition } from '../domain/model.ts';
-import type {
-  CampaignStore,
-  ChangeSource,
-  Clock,
-  ConversationStore,
-  Instruments,
-  Ledger,
-  Logger,
-  MembershipStore,
-} from '../domain/ports.ts';
+import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { MongoChangeSource } from '../mongo/changeSource.ts';
 import { initDatabase, uuidOf } from '../mongo/collections.ts';
 import { MongoConversations } from '../mongo/conversations.ts';
+import { MongoEnrollments } from '../mongo/enrollments.ts';
+import { MongoInbound } from '../mongo/inbound.ts';
 import { MongoLedger } from '../mongo/ledger.ts';
+import { MongoLimits } from '../mongo/limits.ts';
 import { MongoMembership } from '../mongo/membership.ts';
+import { MongoReceipts } from '../mongo/receipts.ts';
+import { MongoSuppressions } from '../mongo/suppressions.ts';
 import type { Db, MongoClient } from '../mongo/values.ts';
 
 /** The adapters of one life of a member. */
@@ -24,8 +27,13 @@ export interface Stores {
   sessionId?: unknown;
   conversations: ConversationStore;
   campaigns: CampaignStore;
+  enrollments: EnrollmentStore;
   membership: MembershipStore;
   source: ChangeSource;
+  inbound: InboundStore;
+  receipts: ReceiptStore;
+  suppressions: SuppressionStore;
+  limits: LimitStore;
   /** Makes what is missing of collections, validators and indexes. */
   prepare(): Promise<void>;
   /** Identity of the collection of campaigns: another one after it was dropped and made again. Undefined when there is none. */
@@ -64,8 +72,13 @@ export const mongoStores =
       sessionId: ledger.sessionId,
       conversations: new MongoConversations({ db, ledger, ...common }),
       campaigns: new MongoCampaigns({ db, ledger, ...common }),
-      membership: new MongoMembership({ db, ledger, maxTimeMs: leaseTtlMs, onClaim }),
+      enrollments: new MongoEnrollments({ db, ledger, ...common }),
+      membership: new MongoMembership({ db, ledger, maxTimeMs: leaseTtlMs, onClaim, clock: common.clock }),
       source: new MongoChangeSource({ db, replicaSet, clock: common.clock }),
+      inbound: new MongoInbound({ db }),
+      receipts: new MongoReceipts({ db, ledger }),
+      suppressions: new MongoSuppressions({ db }),
+      limits: new MongoLimits({ db }),
       async prepare() {
         const { changes, problems } = await initDatabase(db, { partitions });
         common.logger.warn('the database was prepared again', { code: 'prepared_again', changes, problems });

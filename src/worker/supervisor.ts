@@ -1,6 +1,6 @@
 /** The main thread of `worker`: keeps the members' threads alive, answers health and metrics, ends them in order. */
 import type { Config } from '../config.ts';
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { type FieldLogger, type LineSink, stdoutSink } from '../telemetry/logger.ts';
 import {
   aggregate,

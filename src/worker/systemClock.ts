@@ -1,4 +1,4 @@
-import type { Clock } from '../domain/ports.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 
 /** A `setTimeout` of more than this fires at once (Node.js, "setTimeout": 2^31 - 1 ms). */
 const longestTimerMs = 2 ** 31 - 1;

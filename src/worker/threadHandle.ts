@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../config.ts';
 import { backoffMs } from '../domain/backoff.ts';
-import type { Clock, Logger } from '../domain/ports.ts';
+import type { Clock, Logger } from '../domain/systemPorts.ts';
 import type { MetricsSnapshot } from '../telemetry/metrics.ts';
 import type { ThreadHealth } from './health.ts';
 import type { FromThread, MemberStatus, ThreadData, ToThread } from './protocol.ts';

@@ -1,5 +1,5 @@
 import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs';
-import type { Clock } from '../../src/domain/ports.ts';
+import type { Clock } from '../../src/domain/systemPorts.ts';
 
 /** The time of Rx operators as the member's own clock has it. */
 export const clockScheduler = (clock: Pick<Clock, 'now' | 'after'>): SchedulerLike => ({

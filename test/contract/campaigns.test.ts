@@ -256,6 +256,27 @@ function describeCampaignStore(name: string, make: Make): void {
       await expect(harness.campaigns.commit(write)).rejects.toMatchObject({ code: 'fenced' });
       expect(await stored()).toEqual(campaign());
     });
+
+    test('an occurrence is inserted with what its parent has begun, once, and only while that is as it was read', async () => {
+      const next = now();
+      const occurrences = { begun: 0, missed: 0, next };
+      await given([campaign(), campaign({ _id: 'taken', status: 'draft' })], [run('c', { child: {}, occurrences })]);
+      const begin = (childId: string) =>
+        harness.campaigns.commit({
+          ...{ campaignId: 'c', expectStatus: 'running', expectRun: 'open', expectNext: next },
+          run: { set: { occurrences: { begun: 1, missed: 0, last: next, next: new Date(next.getTime() + 1) } } },
+          child: { ...campaign({ _id: childId, parentId: 'c', status: 'pending' }), _id: childId },
+        });
+      expect(await begin('c@1')).toBe(true);
+      expect(await stored('c@1')).toMatchObject({ parentId: 'c', status: 'pending' });
+      expect(await stored('c@1')).not.toHaveProperty('version');
+      expect(await begin('c@2')).toBe(false);
+      expect(await stored('c@2')).toBeUndefined();
+      expect((await harness.campaigns.run('c'))?.occurrences?.begun).toBe(1);
+      await harness.update('campaign_runs', 'c', { occurrences });
+      expect(await begin('taken')).toBe(true);
+      expect(await stored('taken')).toMatchObject({ status: 'draft' });
+    });
   });
 
   describe(`${name}: expanding`, () => {
@@ -329,6 +350,39 @@ function describeCampaignStore(name: string, make: Make): void {
       expect(done.filter(Boolean)).toHaveLength(1);
       expect((await harness.campaigns.counters('c')).metrics.active).toBe(2);
     });
+
+    test('a slice of the version before a migration is refused', async () => {
+      const migration = { number: 2, from: 3, to: 4, startedAt: now(), left: [1, 2, 3] };
+      await given([campaign()], [run('c', { migration })]);
+      const { campaigns } = harness;
+      expect(await campaigns.expand(slice(undefined, 1, people('a')))).toBe(false);
+      expect(await campaigns.expand({ ...slice(undefined, 1, people('a')), migration: 1 })).toBe(false);
+      expect(await campaigns.expand({ ...slice(undefined, 1, people('a')), migration: 2 })).toBe(true);
+      await campaigns.asked('c', 1, [1, 2]);
+      expect((await campaigns.run('c'))?.migration?.left).toEqual([1, 2, 3]);
+      await campaigns.asked('c', 2, [1, 3, 9]);
+      expect((await campaigns.run('c'))?.migration).toEqual({ ...migration, left: [2] });
+      const write = { campaignId: 'c', expectStatus: 'running', run: { set: { wake: 9 } } };
+      expect(await campaigns.commit({ ...write, expectMigration: 1 })).toBe(false);
+      expect(await campaigns.commit({ ...write, expectMigration: 2 })).toBe(true);
+      await given([campaign({ _id: 'd' })], [run('d')]);
+      expect(await campaigns.expand({ ...slice(undefined, 1, []), campaignId: 'd', migration: 1 })).toBe(false);
+      expect(await campaigns.commit({ ...write, campaignId: 'd', expectMigration: 0 })).toBe(true);
+    });
+
+    test('a slice that leaves the place as it is counts on what was expanded, where it says so', async () => {
+      await given([campaign()], [run('c')]);
+      const again = (who: string, expectExpanded: number): ExpansionSlice => {
+        const one = slice(undefined, undefined, people(who));
+        return { ...one, expectExpanded, expansion: { ...run('c').expansion, expanded: expectExpanded + 1 } };
+      };
+      const { campaigns } = harness;
+      expect(await campaigns.expand(again('a', 0))).toBe(true);
+      expect(await campaigns.expand(again('b', 0))).toBe(false);
+      expect(await campaigns.expand(again('b', 1))).toBe(true);
+      expect((await campaigns.run('c'))?.expansion).toMatchObject({ expanded: 2 });
+      expect(await harness.find(states)).toHaveLength(2);
+    });
   });
 
   describe(`${name}: counters and completion`, () => {
@@ -347,8 +401,11 @@ function describeCampaignStore(name: string, make: Make): void {
       await counted({ total: 3, active: 3, pending: 2, 'messages.sent': 1, 'stages.intro.entered': 3 });
       await counted({ active: -1, completed: 1, pending: -1, 'messages.sent': 2, 'stages.intro.sent': 2 }, second);
       await counted({ active: 9 }, harness, new ObjectId());
+      await counted({ 'aged.bounced.10s': 2, 'aged.complained.older': 1 });
+      await counted({ 'aged.bounced.10s': 1, 'aged.bounced.1d': 4 }, second);
       await second.fence();
-      const { metrics, pending } = await harness.campaigns.counters('c');
+      const { metrics, pending, aged } = await harness.campaigns.counters('c');
+      expect(aged).toEqual({ bounced: [3, 0, 0, 0, 4, 0], complained: [0, 0, 0, 0, 0, 1] });
       expect(pending).toBe(1);
       expect(metrics).toMatchObject({
         total: 3,
@@ -420,6 +477,17 @@ function describeCampaignStore(name: string, make: Make): void {
       return undefined;
     });
 
+    test('what a ramp has used goes when its run settles, also where it was taken away before', async () => {
+      await given([campaign({ status: 'running' })], [run('c', ended)]);
+      await harness.insert('campaign_ramps', [{ _id: 'c', from: now(), used: 3 }]);
+      await counted({ active: 1 });
+      expect(await harness.campaigns.settle('c')).toBe(false);
+      expect(await harness.find('campaign_ramps')).toHaveLength(1);
+      await counted({ active: -1, completed: 1 });
+      expect(await harness.campaigns.settle('c')).toBe(true);
+      expect(await harness.find('campaign_ramps')).toEqual([]);
+    });
+
     const ofAuthor: Partial<Run> = { status: 'cancelled', endReason: 'campaign_cancelled' };
     const atItsEnd: Partial<Run> = { status: 'cancelled', endReason: 'campaign_ended' };
     test.each<[string, Partial<Run>, unknown, 'cancelled' | 'completed']>([
@@ -440,6 +508,15 @@ function describeCampaignStore(name: string, make: Make): void {
       expect(await harness.campaigns.run('c')).toMatchObject({ status: final, settled: true, metrics });
     });
 
+    test('a migration that was asked for a moment ago is answered before the run settles', async () => {
+      const migration = { number: 1, from: 1, to: 2, startedAt: new Date(0), left: [3] };
+      await given([campaign()], [run('c', { ...ended, migration })]);
+      await counted({ completed: 2 });
+      expect(await harness.campaigns.settle('c')).toBe(false);
+      await harness.update('campaign_runs', 'c', { migration: { ...migration, completedAt: new Date(1), left: [] } });
+      expect(await harness.campaigns.settle('c')).toBe(true);
+    });
+
     test('a deleted campaign keeps its metrics in the run; without a run nothing settles', async () => {
       await given([], [run('c', { status: 'cancelled' })]);
       await counted({ cancelled: 2 });
@@ -447,6 +524,45 @@ function describeCampaignStore(name: string, make: Make): void {
       expect(await harness.campaigns.run('c')).toMatchObject({ settled: true, metrics: { cancelled: 2 } });
       expect(await stored()).toBeUndefined();
       expect(await harness.campaigns.settle('nothing')).toBe(false);
+    });
+
+    test('what is counted after the end is folded by whoever asks, as often as that may be; results stay', async () => {
+      await given([campaign()], [run('c', ended), run('open', ended)]);
+      const second = await harness.member('m2');
+      await counted({ total: 2, completed: 2, 'messages.sent': 2 });
+      await counted({ active: 1 }, harness, 'open');
+      expect(await harness.campaigns.unfolded()).toEqual([]);
+      expect(await harness.campaigns.settle('c')).toBe(true);
+      const { results } = (await stored()) as { results: unknown };
+      expect(await harness.campaigns.unfolded()).toEqual([]);
+      await counted({ 'messages.delivered': 1 });
+      await counted({ 'messages.bounced': 1 }, second);
+      expect(await harness.campaigns.unfolded()).toEqual(['c']);
+      await Promise.all([harness, second].map(({ campaigns }) => campaigns.foldLate('c')));
+      expect(await harness.campaigns.unfolded()).toEqual([]);
+      const metrics = { completed: 2, messages: { sent: 2, delivered: 1, bounced: 1 } };
+      expect(await stored()).toMatchObject({ metrics, results, status: 'completed' });
+      expect(await harness.campaigns.run('c')).toMatchObject({ metrics, settled: true });
+      // whoever folded before the end comes too late
+      await harness.campaigns.fold('c', { ...(await harness.campaigns.counters('open')).metrics });
+      expect(await harness.campaigns.run('c')).toMatchObject({ metrics });
+      await harness.campaigns.foldLate('open');
+      expect(await harness.campaigns.run('open')).not.toHaveProperty('metrics.active', 1);
+      await harness.remove('campaigns', 'c');
+      await counted({ 'messages.delivered': 1 });
+      await harness.campaigns.foldLate('c');
+      expect(await harness.campaigns.run('c')).toMatchObject({ metrics: { messages: { delivered: 2 } } });
+    });
+
+    test('a receipt that is counted at the very moment of the end is in the metrics or told by its flag', async () => {
+      await given([campaign()], [run('c', ended)]);
+      await counted({ completed: 2, 'messages.delivered': 1 });
+      const second = await harness.member('m2');
+      const settles = harness.campaigns.settle('c');
+      await Promise.all([settles, ...Array.from({ length: 5 }, () => counted({ 'messages.delivered': 1 }, second))]);
+      expect(await settles).toBe(true);
+      for (const id of await harness.campaigns.unfolded()) await harness.campaigns.foldLate(id);
+      expect(await harness.campaigns.run('c')).toMatchObject({ metrics: { messages: { delivered: 6 } } });
     });
 
     test('members that settle at once: one does', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Decimal128, type Document, Double, Long, ObjectId } from 'mongodb';
+import type { Change, ChangeSource } from '../../src/domain/changePorts.ts';
 import type { StreamPosition } from '../../src/domain/model.ts';
-import type { Change, ChangeSource } from '../../src/domain/ports.ts';
 import { filterVersion, MongoChangeSource } from '../../src/mongo/changeSource.ts';
 import { connect, replicaSetId } from '../../src/mongo/client.ts';
 import { collections, initDatabase } from '../../src/mongo/collections.ts';
@@ -387,6 +387,38 @@ describe('change source on MongoDB', () => {
         await using _ = await failCommand(database.client, silent);
         await survives('silent');
       }
+      await own.close();
+      await client.close();
+    });
+
+    test('a long way to go before the stream opens is waited for longer each time', async () => {
+      const client = await connect(testUri(), { appName });
+      const own = new MongoChangeSource({
+        db: client.db(database.name),
+        replicaSet,
+        clock,
+        maxAwaitTimeMs,
+        silenceMs: 300,
+      });
+      const { position } = await source.read();
+      await using _ = await failCommand(database.client, {
+        failCommands: ['aggregate'],
+        appName,
+        times: 'alwaysOn',
+        blockTimeMS: 1_000,
+      });
+      let silences = 0;
+      for (let isOpen = false; !isOpen && silences < 9; )
+        isOpen = await own.open(position).then(
+          () => true,
+          (error: Error) => {
+            expect(error.message).toBe(`the change stream was silent for ${300 * 2 ** silences++} ms`);
+            return false;
+          },
+        );
+      // its message told each time how long; a busy machine may need one more
+      expect(silences).toBeGreaterThanOrEqual(2);
+      expect(silences).toBeLessThan(9);
       await own.close();
       await client.close();
     });

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ObjectId } from 'mongodb';
-import type { Conversation, Counters, Id, Member, Message, Unit } from '../../src/domain/model.ts';
+import type { Conversation, Counters, Escalation, Id, Member, Message, Unit } from '../../src/domain/model.ts';
 import {
   allPartitions,
   conversation,
@@ -9,6 +9,7 @@ import {
   memoryHarness,
   mongoHarnesses,
   row,
+  run,
   unit,
 } from './harness.ts';
 
@@ -134,6 +135,10 @@ function describeConversationStore(name: string, make: Make): void {
       const { conversations } = harness;
       expect(await paged((after) => conversations.withInbox([2, 3], after, 7))).toEqual(ids);
       expect(await paged((after) => conversations.activeOf('c', [2, 3], after, 7))).toEqual(ids);
+      await harness.update(states, ids[0], { migration: 2 });
+      await harness.update(states, ids[1], { migration: 1 });
+      expect(await paged((after) => conversations.activeOf('c', [2, 3], after, 7, 2))).toEqual(ids.slice(1));
+      expect(await paged((after) => conversations.activeOf('c', [2, 3], after, 7, 1))).toEqual(ids.slice(2));
       const pages: Message[] = [];
       const rows = await paged(async (after) => {
         const page = await conversations.pendingMessages([2, 3], after, 7);
@@ -201,6 +206,69 @@ function describeConversationStore(name: string, make: Make): void {
       expect(await harness.find('dead_letters')).toMatchObject([
         { collection: states, conversationId: ada._id, campaignId: 'c', reason: 'no_id', document: { type: 'reply' } },
       ]);
+    });
+
+    test('who is asked in finds what was said; how that ends is written to the same document', async () => {
+      const [ada = conversation('c', 'x')] = people(1, { sequence: 2 });
+      await harness.insert(states, [ada]);
+      await harness.insert('messages', [
+        row(ada, 1, { content: { text: 'Hello' } }),
+        row(ada, 2, { content: { text: 'Still there?' } }),
+      ]);
+      const reply = { at: new Date(0), stage: 'intro', event: 'reply', detail: { text: 'Help!' } };
+      const { contact, campaignId, _id: conversationId } = ada;
+      const document: Escalation = {
+        ...{ _id: `${ada._id}/e2`, campaignId, conversationId, contact, stage: 'intro', to: 'support' },
+        ...{ status: 'open', transcript: [], createdAt: new Date(7) },
+      };
+      const step = unit(ada, { inserts: [], counters: {} });
+      const change = step.change && { ...step.change, history: [reply] };
+      await harness.conversations.commit([
+        { ...step, ...(change ? { change } : {}), escalations: [{ kind: 'opened', document, sequence: 2 }] },
+      ]);
+      const [open] = await harness.find<Escalation>('escalations');
+      expect(open).toMatchObject({ ...document, transcript: expect.anything() });
+      expect(open?.transcript.map(({ from, text }) => `${from} ${text}`)).toEqual([
+        'contact Help!',
+        'us Hello',
+        'us Still there?',
+      ]);
+      const ended = {
+        kind: 'ended' as const,
+        id: document._id,
+        set: { status: 'resumed' as const, endedAt: new Date(9) },
+      };
+      const again = unit({ ...ada, version: 2 }, { inserts: [], counters: {} });
+      await harness.conversations.commitInOrder([{ ...again, escalations: [ended, { ...ended, id: 'gone' }] }]);
+      expect(await harness.find('escalations')).toMatchObject([{ ...ended.set, to: 'support' }]);
+    });
+
+    test('a conversation goes on again only while its run is open', async () => {
+      const [ada = conversation('c', 'x'), bob = conversation('d', 'y'), eve = conversation('c', 'z')] = [
+        conversation('c', 'ada'),
+        conversation('d', 'bob'),
+        conversation('c', 'eve'),
+      ];
+      await harness.insert(states, [ada, bob, eve]);
+      await harness.insert('campaign_runs', [
+        run('c'),
+        run('d', { settled: true, status: 'completed' }),
+        run('e', { status: 'cancelled' }),
+      ]);
+      const reopening = (one: Conversation): Unit => ({ ...unit(one), reopens: true });
+      expect(await harness.conversations.commitInOrder([unit(eve), reopening(bob)])).toEqual(
+        new Set([eve._id, bob._id]),
+      );
+      const gus = conversation('e', 'gus');
+      await harness.insert(states, [gus]);
+      const { missed } = await harness.conversations.commit([
+        reopening(ada),
+        reopening(bob),
+        reopening(gus),
+        unit(eve),
+      ]);
+      expect([...missed]).toEqual([bob._id, gus._id]);
+      expect(await rowIds()).toEqual([`${ada._id}/1`, `${eve._id}/1`]);
     });
 
     test.each([[1], [3], [9]])('a unit read at version 5 misses when version %i is stored', async (version) => {
@@ -371,6 +439,7 @@ function describeConversationStore(name: string, make: Make): void {
         campaignId,
         memberId,
         stamped: true,
+        unfolded: true,
         ...figures,
       });
       expect(plain).toEqual([

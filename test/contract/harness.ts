@@ -1,11 +1,20 @@
 import type { Db, Document } from 'mongodb';
+import type { CampaignStore } from '../../src/domain/campaignPorts.ts';
+import type { ConversationStore } from '../../src/domain/conversationPorts.ts';
+import type { EnrollmentStore } from '../../src/domain/enrollmentPorts.ts';
 import { conversationId, messageId, partitionOf } from '../../src/domain/ids.ts';
+import type { ReceiptStore } from '../../src/domain/inboundPorts.ts';
+import type { LimitStore } from '../../src/domain/limitPorts.ts';
+import type { Ledger } from '../../src/domain/memberPorts.ts';
 import type { Conversation, Id, InboxEvent, Member, Message, Run, Unit } from '../../src/domain/model.ts';
-import type { CampaignStore, Clock, ConversationStore, Ledger } from '../../src/domain/ports.ts';
+import type { Clock } from '../../src/domain/systemPorts.ts';
 import { MongoCampaigns } from '../../src/mongo/campaigns.ts';
 import { initDatabase } from '../../src/mongo/collections.ts';
 import { MongoConversations } from '../../src/mongo/conversations.ts';
+import { MongoEnrollments } from '../../src/mongo/enrollments.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
+import { MongoLimits } from '../../src/mongo/limits.ts';
+import { MongoReceipts } from '../../src/mongo/receipts.ts';
 import { systemClock } from '../../src/worker/systemClock.ts';
 import { type ManualClock, manualClock } from '../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
@@ -13,7 +22,10 @@ import { matches } from '../support/memory/bson.ts';
 import { MemoryCampaigns } from '../support/memory/campaigns.ts';
 import { MemoryConversations } from '../support/memory/conversations.ts';
 import { MemoryDatabase } from '../support/memory/database.ts';
+import { MemoryEnrollments } from '../support/memory/enrollments.ts';
 import { MemoryLedger } from '../support/memory/ledger.ts';
+import { MemoryLimits } from '../support/memory/limits.ts';
+import { MemoryReceipts } from '../support/memory/receipts.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 
 export const partitions = 16;
@@ -21,7 +33,10 @@ export const allPartitions = Array.from({ length: partitions }, (_, partition) =
 
 export interface Stores {
   campaigns: CampaignStore;
+  enrollments: EnrollmentStore;
   conversations: ConversationStore;
+  limits: LimitStore;
+  receipts: ReceiptStore;
   ledger: Ledger;
   /** As a take-over does. */
   fence(): Promise<void>;
@@ -64,9 +79,16 @@ export async function memoryHarness(): Promise<Harness> {
       conversation_states: database.conversations,
       messages: database.messages,
       campaign_counters: database.counters,
+      campaign_addresses: database.addresses,
+      enrollments: database.enrollments,
       dead_letters: database.deadLetters,
+      escalations: database.escalations,
       members: database.members,
       settings: database.settings,
+      inbound_events: database.inbound,
+      suppressions: database.suppressions,
+      contact_pressure: database.pressures,
+      campaign_ramps: database.ramps,
     }),
   );
   // The collections differ in their types; a test writes what it likes, as other services do.
@@ -80,7 +102,10 @@ export async function memoryHarness(): Promise<Harness> {
     return {
       ledger,
       campaigns: new MemoryCampaigns(params),
+      enrollments: new MemoryEnrollments(params),
       conversations: new MemoryConversations(params),
+      limits: new MemoryLimits({ database, memberId }),
+      receipts: new MemoryReceipts(params),
       fence: async () => database.fence(memberId),
     };
   };
@@ -116,7 +141,10 @@ export async function mongoStores(
   return {
     ledger,
     campaigns: new MongoCampaigns({ db, ledger, clock, memberId }),
+    enrollments: new MongoEnrollments({ db, ledger, clock, memberId }),
     conversations: new MongoConversations({ db, ledger, clock, memberId, logger }),
+    limits: new MongoLimits({ db }),
+    receipts: new MongoReceipts({ db, ledger }),
     fence: async () => void (await db.collection<Member>('members').deleteOne({ _id: memberId })),
     close: () => ledger.close(),
   };

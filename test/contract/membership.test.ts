@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { ClientSession } from 'mongodb';
+import type { Ledger, MembershipStore } from '../../src/domain/memberPorts.ts';
 import type { Member, StreamPosition } from '../../src/domain/model.ts';
-import type { Ledger, MembershipStore } from '../../src/domain/ports.ts';
 import { collections, initDatabase } from '../../src/mongo/collections.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { MongoMembership } from '../../src/mongo/membership.ts';
@@ -96,6 +97,7 @@ async function mongoWorld(): Promise<World> {
       const store = new MongoMembership({
         db,
         ledger,
+        clock,
         maxTimeMs: leaseTtlMs,
         onClaim: (from) => actor.claims?.push(from),
       });
@@ -268,56 +270,100 @@ describe.each([
   });
 });
 
+/** A member whose round hangs with the row of a conversation locked, beside one that is well. */
+async function hangingRound() {
+  const database = await testDatabase('membership');
+  const { client, db } = database;
+  await initDatabase(db, { partitions: partitionCount });
+  const { conversations } = collections(db);
+  const common = { client, db, leaseTtlMs, clock, logger: silentLogger, random: Math.random };
+  let passedMs = 0;
+  const join = async (): Promise<{ ledger: MongoLedger; store: MongoMembership; member: Member }> => {
+    const memberId = randomUUID();
+    const instruments = recordingInstruments();
+    const ledger = new MongoLedger({ ...common, memberId, instruments, position: () => undefined });
+    const watch = { monotonic: () => clock.monotonic() + passedMs };
+    const store = new MongoMembership({ db, ledger, clock: watch, maxTimeMs: leaseTtlMs });
+    const member = { ...document(ledger.sessionId), _id: memberId };
+    await store.join(member);
+    return { ledger, store, member };
+  };
+  const [alive, dead] = [await join(), await join()];
+  await dead.ledger.beat();
+  await db.collection<{ _id: string; inbox: unknown[] }>('conversation_states').insertOne({ _id: 'c:1', inbox: [] });
+  const [locked, finish] = [gate(), gate()];
+  let tries = 0;
+  const statement = (session: ClientSession) =>
+    conversations.updateOne({ _id: 'c:1' }, { $inc: { version: 1 } }, { session });
+  const hanging = dead.ledger.transact('round', async (session) => {
+    tries += 1;
+    await statement(session);
+    locked.open();
+    await finish.opened;
+  });
+  const outcome = hanging.catch((error: unknown) => error);
+  await locked.opened;
+  return {
+    ...{ alive, dead, outcome, finish: finish.open, tries: () => tries },
+    /** Ms pass for those who look. */
+    pass: (ms: number) => {
+      passedMs += ms;
+    },
+    /** Another statement of the round that hangs. */
+    act: () => statement(dead.ledger.session),
+    push: () =>
+      conversations.updateOne({ _id: 'c:1' }, { $push: { inbox: { id: 'e1', type: 'reply' } } }, { maxTimeMS: 2_000 }),
+    async [Symbol.asyncDispose]() {
+      finish.open();
+      await Promise.all([alive.ledger.close(), dead.ledger.close()]);
+      await database.close();
+    },
+  };
+}
+
+function gate(): { opened: Promise<void>; open: () => void } {
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
+
 describe('membership store on MongoDB', () => {
   test("a take-over ends the dead member's open transaction, so that its locks hold nobody up", async () => {
-    await using database = await testDatabase('membership');
-    const { client, db } = database;
-    await initDatabase(db, { partitions: partitionCount });
-    const { conversations } = collections(db);
-    const common = { client, db, leaseTtlMs, clock, logger: silentLogger, random: Math.random };
-    const newLedger = (): MongoLedger =>
-      new MongoLedger({
-        ...common,
-        memberId: randomUUID(),
-        instruments: recordingInstruments(),
-        position: () => undefined,
-      });
-    const join = async (ledger: MongoLedger): Promise<[MongoMembership, Member]> => {
-      const store = new MongoMembership({ db, ledger, maxTimeMs: leaseTtlMs });
-      const member = { ...document(ledger.sessionId), _id: ledger.memberId };
-      await store.join(member);
-      return [store, member];
-    };
-    const [alive, dead] = [newLedger(), newLedger()];
-    const [store] = await join(alive);
-    const [, deadDocument] = await join(dead);
-    await dead.beat();
-    await db.collection<{ _id: string; inbox: unknown[] }>('conversation_states').insertOne({ _id: 'c:1', inbox: [] });
+    await using world = await hangingRound();
+    expect(await world.alive.store.takeOver({ ...world.dead.member, beat: 1 })).toBe(true);
+    await world.push();
+    world.finish();
+    expect(await world.outcome).toMatchObject({ code: 'fenced' });
+  });
 
-    let locked = (): void => {};
-    const isLocked = new Promise<void>((resolve) => {
-      locked = resolve;
-    });
-    let finish = (): void => {};
-    const neverMeant = new Promise<void>((resolve) => {
-      finish = resolve;
-    });
-    const hanging = dead.transact('round', async (session) => {
-      await conversations.updateOne({ _id: 'c:1' }, { $inc: { version: 1 } }, { session });
-      locked();
-      await neverMeant;
-    });
-    const outcome = hanging.catch((error: unknown) => error);
-    await isLocked;
+  test('a transaction that nobody goes on with is ended long before that, and whoever lives after all does it again', async () => {
+    await using world = await hangingRound();
+    const { alive, dead } = world;
+    const members = [alive.member, dead.member];
+    expect(await alive.store.endForgotten(members)).toMatchObject({ ended: 0 });
+    world.pass(600);
+    expect(await dead.store.endForgotten(members)).toMatchObject({ ended: 0 });
+    expect(await alive.store.endForgotten(members)).toMatchObject({ ended: 1 });
+    await world.push();
+    world.finish();
+    expect(await world.outcome).toBeUndefined();
+    expect(world.tries()).toBe(2);
+    expect(await alive.store.endForgotten(members)).toMatchObject({ ended: 0 });
+  });
 
-    expect(await store.takeOver({ ...deadDocument, beat: 1 })).toBe(true);
-    await conversations.updateOne(
-      { _id: 'c:1' },
-      { $push: { inbox: { id: 'e1', type: 'reply' } } },
-      { maxTimeMS: 2_000 },
-    );
-    finish();
-    expect(await outcome).toMatchObject({ code: 'fenced' });
-    await Promise.all([alive.close(), dead.close()]);
+  test('a transaction in which something happens in between is left alone', async () => {
+    await using world = await hangingRound();
+    const { alive, dead } = world;
+    for (let look = 0; look < 3; look++) {
+      expect(await alive.store.endForgotten([dead.member])).toMatchObject({ ended: 0 });
+      await world.act();
+      world.pass(600);
+    }
+    expect(await alive.store.endForgotten([dead.member])).toMatchObject({ ended: 0 });
+    world.finish();
+    expect(await world.outcome).toBeUndefined();
+    expect(world.tries()).toBe(1);
   });
 });

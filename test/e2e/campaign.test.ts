@@ -7,7 +7,7 @@ import { waitFor } from '../support/waitFor.ts';
 import { startWorker, type WorkerProcess } from '../support/workers.ts';
 
 /** More for a soak: `CONTACTS=10000 npm test -- --selectProjects e2e`. */
-const size = Number(process.env['CONTACTS'] ?? 1500);
+const size = Number(process.env['CONTACTS'] ?? 1000);
 const patience = { timeoutMs: 60_000 + size * 10, intervalMs: 100 };
 
 let database: TestDatabase;

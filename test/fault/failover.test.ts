@@ -151,7 +151,9 @@ describe('a worker', () => {
     expect(await db.collection('messages').countDocuments({ status: 'sent' })).toBe(total);
     expect(sink.keys.size).toBe(total);
     expect(repeatedBefore).toBe(0);
-    expect(sink.repeated.length).toBeLessThanOrEqual(inDoubt);
+    // on a machine that hardly gets on it may lose its lease once more, and then all it had in doubt
+    const losses = worker.log.filter((line) => /the lease ran out|it rejoins/.test(line));
+    expect(sink.repeated.length).toBeLessThanOrEqual(inDoubt + 512 * losses.length);
     expect([...first.log, ...worker.log].filter((line) => /bisect|quarantin|"level":"error"/.test(line))).toEqual([]);
   });
 });

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Long, ObjectId } from 'mongodb';
-import type { AudiencePage } from '../../src/domain/ports.ts';
-import { checkAudienceCollection, checkFilter, readAudiencePage } from '../../src/mongo/audience.ts';
-import { type TestDatabase, testDatabase } from '../support/mongo.ts';
+import type { AudiencePage } from '../../src/domain/campaignPorts.ts';
+import type { PinnedAudience } from '../../src/domain/model.ts';
+import { readAudiencePage, readLastKey } from '../../src/mongo/audience.ts';
+import { checkAudience } from '../../src/mongo/audienceCheck.ts';
+import { checkAudienceCollection, checkFilter } from '../../src/mongo/audienceRefusals.ts';
+import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';
 
 describe('the filter of an audience', () => {
   test.each<[string, unknown]>([
@@ -61,6 +64,51 @@ describe('reading an audience', () => {
     await expect(page('view', {})).rejects.toMatchObject({ code: 'document_invalid' });
     await expect(page('suppressions', {})).rejects.toMatchObject({ code: 'document_invalid' });
     expect((await page('people', {})).documents).toHaveLength(1);
+  });
+
+  test('a filter is checked without a look at the documents, and what looks contacts up needs an index', async () => {
+    const { db } = database;
+    await db.collection('users').insertMany([{ ref: 1 }, { ref: 2 }]);
+    const users = { kind: 'collection', collection: 'users', filter: {}, map: { id: '$ref' } } as const;
+    const fault = async (audience: PinnedAudience, exits = true): Promise<string | undefined> =>
+      checkAudience(db, audience, exits).then(
+        () => undefined,
+        (error: Error) => error.message.split(': ')[0],
+      );
+    for (const filter of [{ $foo: 1 }, { a: { $regex: '(' } }, { $or: [] }, { $expr: { $foo: 1 } }])
+      expect(await fault({ ...users, filter }, false)).toBe('audience.filter');
+    expect(await fault({ ...users, collection: 'view' }, false)).toBe('audience.filter');
+    expect(await fault({ ...users, collection: 'suppressions' }, false)).toBe('audience.collection');
+    const exclude = { collection: 'users', filter: {}, idPath: 'ref' };
+    expect(await fault(users, false)).toBeUndefined();
+    expect(await fault(users)).toBe('audience.map.id');
+    expect(await fault({ kind: 'inline', exclude })).toBe('audience.exclude.map.id');
+    expect(await fault({ kind: 'inline', exclude: { ...exclude, filter: { $foo: 1 } } })).toBe(
+      'audience.exclude.filter',
+    );
+    await db.collection('users').createIndex({ ref: 1 }, { partialFilterExpression: { ref: { $gt: 5 } } });
+    await db.collection('users').createIndex({ other: 1, ref: 1 });
+    expect(await fault(users)).toBe('audience.map.id');
+    await db.collection('users').createIndex({ ref: -1, other: 1 });
+    expect(await fault(users)).toBeUndefined();
+    expect(await fault({ kind: 'inline', exclude })).toBeUndefined();
+  });
+
+  test('a page that takes the server too long comes as all that fit of the next ones', async () => {
+    const appName = 'audience too long';
+    await using own = await testDatabase('too_long', { appName });
+    const people = Array.from({ length: 40 }, (_, _id) => ({ _id, country: _id === 39 ? 'LI' : 'DE' }));
+    await own.db.collection<{ _id: number }>('people').insertMany(people);
+    const source = { collection: 'people', filter: { country: 'LI' } };
+    {
+      await using _ = await failCommand(own.client, { failCommands: ['find'], appName, times: 1, errorCode: 50 });
+      const all = await readAudiencePage(own.db, source, undefined, 10);
+      expect(all.documents.map(({ after }) => after)).toEqual([39]);
+      expect(all.done).toBe(true);
+    }
+    const some = await readAudiencePage(own.db, source, undefined, 10, 30);
+    expect(some).toEqual({ documents: [], done: false, looked: { after: 29, count: 30 } });
+    expect(await readLastKey(own.db, 'people')).toBe(39);
   });
 
   test('a page is bounded by bytes: large documents come in more pages, none is lost', async () => {

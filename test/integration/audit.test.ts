@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Document, MongoClient, ObjectId, type UpdateFilter } from 'mongodb';
-import { CampaignAudit } from '../../src/cli/auditCampaign.ts';
-import { AuditReport } from '../../src/cli/auditReport.ts';
+import { CampaignAudit } from '../../src/cli/audit/auditCampaign.ts';
+import { AuditReport } from '../../src/cli/audit/auditReport.ts';
 import type { Finding, FindingKind } from '../../src/domain/audit.ts';
 import { partitionOfConversation } from '../../src/domain/ids.ts';
 import { initDatabase } from '../../src/mongo/collections.ts';

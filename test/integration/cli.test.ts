@@ -157,6 +157,30 @@ const metrics = {
 };
 
 describe('status', () => {
+  test('a recurring campaign tells of its occurrences, and each of them whose it is', async () => {
+    const occurrences = {
+      ...{ begun: 12, missed: 2, last: new Date('2026-01-05T08:00:00Z'), next: new Date('2026-01-12T08:00:00Z') },
+    };
+    const expansion = { expanded: 0, skipped: {}, done: false };
+    await campaigns().insertMany([
+      { ...good, _id: 'news', type: 'recurring', status: 'running', startedAt: new Date(), occurrences },
+      { ...good, _id: 'news@20260105T080000Z', status: 'running', parentId: 'news' },
+    ]);
+    await runs().insertOne({
+      ...{ _id: 'news', status: 'running', settled: false, audience: { kind: 'inline' }, expansion, occurrences },
+      ...{ partition: 0, priority: 5, variables: {}, campaign: {}, flow: good.flow, child: {}, wake: 0 },
+      ...{ createdAt: new Date(), updatedAt: new Date() },
+    });
+    const { stdout } = await cli('status', 'news');
+    expect(stdout).toContain('occurrences: 12 begun, 2 left out, the last one news@20260105T080000Z, next 2026-01-12');
+    expect(stdout).not.toContain('audience:');
+    expect((await cli('status', 'news@20260105T080000Z')).stdout).toContain('an occurrence of news');
+    expect(await json('status', 'news')).toMatchObject({ run: { occurrences: { begun: 12 } } });
+    const explained = await cli('explain', 'news:ada');
+    expect(explained).toMatchObject({ code: 1 });
+    expect(explained.stdout + explained.stderr).toContain('each occurrence is a campaign of its own');
+  });
+
   test('of one campaign: outcomes, funnel in the order of the flow, messages, expansion', async () => {
     await campaigns().insertOne({
       _id: 'spring',
@@ -264,48 +288,6 @@ describe('pause, resume, cancel', () => {
     await set(to);
     expect(await cli(command, 'spring')).toMatchObject({ code: 0, stdout: expect.stringContaining('already') });
     expect(await cli(command, 'nowhere')).toMatchObject({ code: 1 });
-  });
-
-  test('resume says first how many came due', async () => {
-    await set('paused');
-    await runs().insertOne(
-      {
-        _id: 'spring',
-        flow: {
-          stages: [{ id: 'a', type: 'message', channel: 'email', followUps: [{ after: 'P1D', channel: 'sms' }] }],
-        },
-      } as never,
-      { bypassDocumentValidation: true },
-    );
-    const past = new Date(Date.now() - 60_000);
-    const due = (_id: string, more: object) => ({
-      _id,
-      campaignId: 'spring',
-      partition: 1,
-      status: 'active',
-      inbox: [],
-      ...more,
-    });
-    await conversations().insertMany([
-      due('spring:1', { nextChannel: 'email', nextActionAt: past, opening: true }),
-      due('spring:2', { nextChannel: 'sms', nextActionAt: past }),
-      due('spring:3', { nextChannel: '-', nextActionAt: past }),
-      due('spring:4', { nextChannel: 'email', nextActionAt: new Date(Date.now() + 60_000) }),
-      due('spring:5', { status: 'completed' }),
-      due('other:1', { campaignId: 'other', nextChannel: 'email', nextActionAt: past }),
-    ]);
-    const { stdout } = await cli('resume', 'spring');
-    expect(stdout.split('\n').slice(0, 2)).toEqual([
-      '3 conversations came due while it was paused: their messages leave now',
-      'resumed spring',
-    ]);
-    await set('paused');
-    expect(await json('resume', 'spring')).toMatchObject({
-      changed: true,
-      was: 'paused',
-      status: 'running',
-      overdue: 3,
-    });
   });
 });
 

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import * as mongodb from 'mongodb';
 import type { Member } from '../../src/domain/model.ts';
-import type { Clock } from '../../src/domain/ports.ts';
+import type { Clock } from '../../src/domain/systemPorts.ts';
 import { MongoLedger } from '../../src/mongo/ledger.ts';
 import { systemClock } from '../../src/worker/systemClock.ts';
 import { type ManualClock, manualClock } from '../support/clock.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { type Document, Long, ObjectId } from 'mongodb';
-import { report } from '../../src/cli/report.ts';
+import { report } from '../../src/cli/report/report.ts';
 import { quantise } from '../../src/domain/distribution.ts';
 import type { ReportHead } from '../../src/domain/report.ts';
 import { report as reportOf } from '../../src/domain/report.ts';

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock } from '../../src/domain/ports.ts';
+import type { Clock } from '../../src/domain/systemPorts.ts';
 
 export interface ManualClock extends Clock {
   /** Moves both clocks on and calls what came due, in order of due time, each at its time. What a callback adds within the span is called too. */

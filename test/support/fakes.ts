@@ -1,4 +1,4 @@
-import type { Instruments, Logger } from '../../src/domain/ports.ts';
+import type { Instruments, Logger } from '../../src/domain/systemPorts.ts';
 
 export const silentLogger: Logger = { error() {}, warn() {}, info() {}, debug() {} };
 

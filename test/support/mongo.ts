@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Db, type Document, MongoClient, type MongoClientOptions } from 'mongodb';
+import { decoding } from '../../src/mongo/decoding.ts';
 import { waitFor } from './waitFor.ts';
 
 export interface TestDatabase {
@@ -25,7 +26,7 @@ export function testUri(): string {
 export async function testDatabase(name = 'test', options: MongoClientOptions = {}): Promise<TestDatabase> {
   const uri = testUri();
   const unique = `${name.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 30)}_${randomBytes(6).toString('hex')}`;
-  const client = await new MongoClient(uri, options).connect();
+  const client = await new MongoClient(uri, { ...decoding, ...options }).connect();
   const db = client.db(unique);
   const close = async (): Promise<void> => {
     await db.dropDatabase();

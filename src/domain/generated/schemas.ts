@@ -3,6 +3,22 @@
 /** Every JSON Schema in one bundle; `collections` names the definition of each collection ("!": also a MongoDB validator). */
 export const bundle: { definitions: Record<string, unknown> } = {
   "definitions": {
+    "CampaignAddress": {
+      "title": "CampaignAddress",
+      "description": "Addresses that are in a campaign with `audience.dedupeBy: \"address\"`, as long as its audience is expanded.",
+      "x-mongoValidator": true,
+      "type": "object",
+      "properties": {
+        "_id": {
+          "description": "`<campaignId>|<hash of the contact field and the address in its normal form>`, the campaign's id as in conversation ids.",
+          "type": "string"
+        }
+      },
+      "required": [
+        "_id"
+      ],
+      "additionalProperties": false
+    },
     "Counters": {
       "title": "Counters",
       "description": "One per campaign and member, folded into `metrics`.",
@@ -25,6 +41,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
+        "unfolded": {
+          "description": "true while something of it may not be in the `metrics` of a run that is settled. Always there while the run is open.",
+          "const": true
+        },
         "updatedAt": {
           "bson": "date",
           "tsType": "Date"
@@ -34,6 +54,32 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "_id",
         "campaignId",
         "memberId"
+      ],
+      "additionalProperties": false
+    },
+    "CampaignRamp": {
+      "title": "CampaignRamp",
+      "description": "How much of the period of its ramp a campaign has used, over all members. `_id` is that of the campaign.",
+      "type": "object",
+      "properties": {
+        "_id": {
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "from": {
+          "description": "Begin of the period.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "used": {
+          "description": "Messages that leave in it.",
+          "type": "integer"
+        }
+      },
+      "required": [
+        "_id",
+        "from",
+        "used"
       ],
       "additionalProperties": false
     },
@@ -88,6 +134,28 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "object",
           "tsType": "PinnedAudience"
         },
+        "reentry": {
+          "type": "object",
+          "properties": {
+            "policy": {
+              "enum": [
+                "afterEnd",
+                "after"
+              ]
+            },
+            "after": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "policy"
+          ],
+          "additionalProperties": false
+        },
+        "exitWhen": {
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
         "schedule": {
           "type": "object",
           "properties": {
@@ -98,9 +166,41 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "endAt": {
               "bson": "date",
               "tsType": "Date"
+            },
+            "sendWindow": {
+              "$ref": "#/definitions/SendWindowSource"
+            },
+            "late": {
+              "description": "What becomes of a message that came due long ago, in an outage or a pause.",
+              "type": "object",
+              "properties": {
+                "policy": {
+                  "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
+                  "enum": [
+                    "send",
+                    "skip",
+                    "expire"
+                  ]
+                },
+                "after": {
+                  "description": "Only what came due longer ago is late; PT6H without it.",
+                  "type": "string",
+                  "format": "duration",
+                  "minLength": 3,
+                  "maxLength": 64
+                }
+              },
+              "additionalProperties": false
+            },
+            "recurrence": {
+              "type": "string"
             }
           },
           "additionalProperties": false
+        },
+        "transactional": {
+          "description": "true: outside send windows. Absent otherwise.",
+          "const": true
         },
         "endTakenInAt": {
           "description": "When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.",
@@ -122,6 +222,82 @@ export const bundle: { definitions: Record<string, unknown> } = {
           },
           "additionalProperties": false
         },
+        "guard": {
+          "description": "As its campaign has it; may change while it runs.",
+          "type": "object",
+          "properties": {
+            "errorRate": {
+              "description": "Of messages that failed for good at their provider, or whose tries are exhausted.",
+              "type": "number",
+              "exclusiveMinimum": 0,
+              "maximum": 1
+            },
+            "bounceRate": {
+              "description": "Of messages that bounced, or that their provider says later have failed.",
+              "type": "number",
+              "exclusiveMinimum": 0,
+              "maximum": 1
+            },
+            "complaintRate": {
+              "description": "Of messages that somebody complained about.",
+              "type": "number",
+              "exclusiveMinimum": 0,
+              "maximum": 1
+            },
+            "over": {
+              "description": "The newest so many answered messages, at least, are looked at; 200 without it. Before there are so many nothing is said.",
+              "type": "integer",
+              "minimum": 1
+            }
+          },
+          "additionalProperties": false
+        },
+        "limits": {
+          "description": "How many messages may leave. May change while the campaign runs.",
+          "type": "object",
+          "properties": {
+            "ramp": {
+              "description": "Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.",
+              "type": "array",
+              "items": {
+                "type": "string",
+                "maxLength": 16
+              },
+              "minItems": 1,
+              "maxItems": 400
+            },
+            "maxMessagesPerContact": {
+              "description": "No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.",
+              "type": "object",
+              "properties": {
+                "count": {
+                  "type": "integer",
+                  "minimum": 1,
+                  "maximum": 100
+                },
+                "per": {
+                  "type": "string",
+                  "format": "duration",
+                  "minLength": 3,
+                  "maxLength": 64
+                }
+              },
+              "required": [
+                "count",
+                "per"
+              ],
+              "additionalProperties": false
+            },
+            "onCap": {
+              "description": "What becomes of a message that would be one too many for its contact: `skip` (as when absent) or `delay`.",
+              "enum": [
+                "skip",
+                "delay"
+              ]
+            }
+          },
+          "additionalProperties": false
+        },
         "template": {
           "type": "object",
           "properties": {
@@ -134,9 +310,151 @@ export const bundle: { definitions: Record<string, unknown> } = {
           },
           "additionalProperties": false
         },
+        "flows": {
+          "description": "Versions of the template that it was migrated to, each as it was pinned then. What was pinned at the start is `flow`, `variables` and `schedule`.",
+          "type": "array",
+          "items": {
+            "type": "object",
+            "properties": {
+              "version": {
+                "type": "integer",
+                "minimum": 1
+              },
+              "flow": {
+                "$ref": "#/definitions/Flow"
+              },
+              "variables": {
+                "type": "object",
+                "tsType": "Record<string, unknown>"
+              },
+              "schedule": {
+                "description": "Its `sendWindow` and `late`; the rest of the schedule is the run's.",
+                "type": "object",
+                "properties": {
+                  "sendWindow": {
+                    "$ref": "#/definitions/SendWindowSource"
+                  },
+                  "late": {
+                    "description": "What becomes of a message that came due long ago, in an outage or a pause.",
+                    "type": "object",
+                    "properties": {
+                      "policy": {
+                        "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
+                        "enum": [
+                          "send",
+                          "skip",
+                          "expire"
+                        ]
+                      },
+                      "after": {
+                        "description": "Only what came due longer ago is late; PT6H without it.",
+                        "type": "string",
+                        "format": "duration",
+                        "minLength": 3,
+                        "maxLength": 64
+                      }
+                    },
+                    "additionalProperties": false
+                  }
+                },
+                "additionalProperties": false
+              }
+            },
+            "required": [
+              "version",
+              "flow",
+              "variables"
+            ],
+            "additionalProperties": false,
+            "title": "PinnedVersion"
+          }
+        },
+        "migration": {
+          "description": "The last migration. Who enters from then on follows version `to`.",
+          "type": "object",
+          "properties": {
+            "number": {
+              "description": "1 for the first of the run.",
+              "type": "integer",
+              "minimum": 1
+            },
+            "from": {
+              "type": "integer",
+              "minimum": 1
+            },
+            "to": {
+              "type": "integer",
+              "minimum": 1
+            },
+            "startedAt": {
+              "bson": "date",
+              "tsType": "Date"
+            },
+            "left": {
+              "description": "Partitions in which an active conversation may not have been asked yet.",
+              "type": "array",
+              "items": {
+                "type": "integer",
+                "minimum": 0
+              }
+            },
+            "completedAt": {
+              "bson": "date",
+              "tsType": "Date"
+            }
+          },
+          "required": [
+            "number",
+            "from",
+            "to",
+            "startedAt",
+            "left"
+          ],
+          "additionalProperties": true,
+          "title": "RunMigration"
+        },
         "expansion": {
           "type": "object",
           "tsType": "Expansion"
+        },
+        "parentId": {
+          "description": "Of an occurrence: the recurring campaign that it is one of.",
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "child": {
+          "description": "Of a recurring campaign: what its occurrences are made of beside what is pinned here by itself.",
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
+        "occurrences": {
+          "description": "Of a recurring campaign. Without `next` none is left.",
+          "type": "object",
+          "properties": {
+            "begun": {
+              "type": "integer",
+              "minimum": 0
+            },
+            "missed": {
+              "description": "Left out: a later one had come, too, when a worker could begin them.",
+              "type": "integer",
+              "minimum": 0
+            },
+            "last": {
+              "description": "The occurrence that began last, as its recurrence says it.",
+              "bson": "date",
+              "tsType": "Date"
+            },
+            "next": {
+              "bson": "date",
+              "tsType": "Date"
+            }
+          },
+          "required": [
+            "begun",
+            "missed"
+          ],
+          "additionalProperties": false
         },
         "collectionUuid": {
           "description": "UUID of the collection `campaigns` in which its document was last seen: one that was dropped and made again has another.",
@@ -226,7 +544,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "CampaignDocument": {
       "title": "CampaignDocument",
-      "description": "What to run. Written by other services; version, error, expansion, metrics, results, startedAt, completedAt and trace by us.",
+      "description": "What to run. Written by other services; version, error, expansion, occurrences, migration, metrics, results, startedAt, completedAt and trace by us.",
       "type": "object",
       "properties": {
         "_id": {
@@ -248,7 +566,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "type": {
           "enum": [
             "sequence",
-            "broadcast"
+            "broadcast",
+            "recurring",
+            "triggered"
           ]
         },
         "status": {
@@ -282,6 +602,35 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "endAt": {
               "bson": "date",
               "tsType": "Date"
+            },
+            "sendWindow": {
+              "$ref": "#/definitions/SendWindowSource"
+            },
+            "late": {
+              "description": "What becomes of a message that came due long ago, in an outage or a pause.",
+              "type": "object",
+              "properties": {
+                "policy": {
+                  "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
+                  "enum": [
+                    "send",
+                    "skip",
+                    "expire"
+                  ]
+                },
+                "after": {
+                  "description": "Only what came due longer ago is late; PT6H without it.",
+                  "type": "string",
+                  "format": "duration",
+                  "minLength": 3,
+                  "maxLength": 64
+                }
+              },
+              "additionalProperties": false
+            },
+            "recurrence": {
+              "description": "When a campaign of type `recurring` occurs: DTSTART, RRULE, RDATE and EXDATE of RFC 5545.",
+              "type": "string"
             }
           },
           "additionalProperties": false
@@ -311,6 +660,53 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "additionalProperties": {
                 "tsType": "unknown"
               }
+            },
+            "mode": {
+              "description": "`snapshot` (as when absent): who is there when the campaign is expanded. `live`: who joins later enters, too, until the campaign ends.",
+              "enum": [
+                "snapshot",
+                "live"
+              ]
+            },
+            "dedupeBy": {
+              "description": "What no two contacts of the campaign may share. `address`: the address of the flow's first message, too; the second one is left out as duplicate_address.",
+              "enum": [
+                "id",
+                "address"
+              ]
+            },
+            "exclude": {
+              "description": "Who is left out: contacts whose `id` is that of a document there. Looked at when a contact enters.",
+              "type": "object",
+              "properties": {
+                "collection": {
+                  "type": "string",
+                  "minLength": 1,
+                  "maxLength": 120
+                },
+                "filter": {
+                  "type": "object",
+                  "tsType": "Record<string, unknown>"
+                },
+                "map": {
+                  "description": "Where the contact's id is in those documents; `_id` when it does not say.",
+                  "type": "object",
+                  "properties": {
+                    "id": {
+                      "type": "string",
+                      "pattern": "^\\$[^$.\\0]+(\\.[^$.\\0]+)*$"
+                    }
+                  },
+                  "required": [
+                    "id"
+                  ],
+                  "additionalProperties": false
+                }
+              },
+              "required": [
+                "collection"
+              ],
+              "additionalProperties": false
             }
           },
           "additionalProperties": false,
@@ -336,6 +732,32 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ],
           "tsType": "Audience"
         },
+        "reentry": {
+          "description": "Whether a contact may enter again, never while it is in the campaign: `never` (as when absent), `afterEnd`, or `after` so long since it entered last.",
+          "type": "object",
+          "properties": {
+            "policy": {
+              "enum": [
+                "never",
+                "afterEnd",
+                "after"
+              ]
+            },
+            "after": {
+              "type": "string",
+              "format": "duration"
+            }
+          },
+          "required": [
+            "policy"
+          ],
+          "additionalProperties": false
+        },
+        "exitWhen": {
+          "description": "Whoever fits it leaves instead of getting the next message: a query over `contact`, as it is then, and `conversation`.",
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
         "templateId": {
           "type": "string",
           "minLength": 1,
@@ -344,6 +766,20 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "templateVersion": {
           "type": "integer",
           "minimum": 1
+        },
+        "migrate": {
+          "description": "Asks for another version of its template, while it runs or is paused. We take the field away with the answer: `migration`, or an `error`.",
+          "type": "object",
+          "properties": {
+            "toVersion": {
+              "type": "integer",
+              "minimum": 1
+            }
+          },
+          "required": [
+            "toVersion"
+          ],
+          "additionalProperties": false
         },
         "flow": {
           "$ref": "#/definitions/Flow"
@@ -366,6 +802,87 @@ export const bundle: { definitions: Record<string, unknown> } = {
             }
           },
           "additionalProperties": false
+        },
+        "guard": {
+          "description": "When more than a share of its newest messages fail, bounce or are complained about, the campaign pauses itself and says so in `error`.",
+          "type": "object",
+          "properties": {
+            "errorRate": {
+              "description": "Of messages that failed for good at their provider, or whose tries are exhausted.",
+              "type": "number",
+              "exclusiveMinimum": 0,
+              "maximum": 1
+            },
+            "bounceRate": {
+              "description": "Of messages that bounced, or that their provider says later have failed.",
+              "type": "number",
+              "exclusiveMinimum": 0,
+              "maximum": 1
+            },
+            "complaintRate": {
+              "description": "Of messages that somebody complained about.",
+              "type": "number",
+              "exclusiveMinimum": 0,
+              "maximum": 1
+            },
+            "over": {
+              "description": "The newest so many answered messages, at least, are looked at; 200 without it. Before there are so many nothing is said.",
+              "type": "integer",
+              "minimum": 1
+            }
+          },
+          "additionalProperties": false
+        },
+        "limits": {
+          "description": "How many messages may leave. May change while the campaign runs.",
+          "type": "object",
+          "properties": {
+            "ramp": {
+              "description": "Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.",
+              "type": "array",
+              "items": {
+                "type": "string",
+                "maxLength": 16
+              },
+              "minItems": 1,
+              "maxItems": 400
+            },
+            "maxMessagesPerContact": {
+              "description": "No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.",
+              "type": "object",
+              "properties": {
+                "count": {
+                  "type": "integer",
+                  "minimum": 1,
+                  "maximum": 100
+                },
+                "per": {
+                  "type": "string",
+                  "format": "duration",
+                  "minLength": 3,
+                  "maxLength": 64
+                }
+              },
+              "required": [
+                "count",
+                "per"
+              ],
+              "additionalProperties": false
+            },
+            "onCap": {
+              "description": "What becomes of a message that would be one too many for its contact: `skip` (as when absent) or `delay`.",
+              "enum": [
+                "skip",
+                "delay"
+              ]
+            }
+          },
+          "additionalProperties": false
+        },
+        "parentId": {
+          "description": "Of an occurrence: the recurring campaign that it is one of.",
+          "bson": "id",
+          "tsType": "Id"
         },
         "version": {
           "type": "integer",
@@ -394,6 +911,16 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
+        "occurrences": {
+          "description": "Of a recurring campaign, a copy of its run's: when the last one began and when the next one comes, how many have begun, how many were left out.",
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
+        "migration": {
+          "description": "The last migration: `from`, `to`, `startedAt`; once every active conversation was asked `completedAt`, how many `moved`, and how many `stayed`, by stage.",
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
         "metrics": {
           "type": "object",
           "tsType": "Metrics"
@@ -417,8 +944,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
       },
       "required": [
         "_id",
-        "status",
-        "audience"
+        "status"
       ],
       "additionalProperties": true
     },
@@ -475,6 +1001,63 @@ export const bundle: { definitions: Record<string, unknown> } = {
       ],
       "additionalProperties": false
     },
+    "ContactPressure": {
+      "title": "ContactPressure",
+      "description": "What a contact was sent lately by campaigns with `limits.maxMessagesPerContact`. `_id` = `<tenant>:<contact id>`, both encoded as in the ids of conversations; without a tenant `:<contact id>`.",
+      "type": "object",
+      "properties": {
+        "_id": {
+          "type": "string"
+        },
+        "tenant": {
+          "type": "string"
+        },
+        "contactId": {
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "version": {
+          "description": "+1 at every write; the first is the time, so that a document which was removed and made again never passes for the one before.",
+          "type": "integer"
+        },
+        "sends": {
+          "description": "Messages that were decided within the longest span of a limit (93 days), the newest 200.",
+          "type": "array",
+          "items": {
+            "type": "object",
+            "properties": {
+              "id": {
+                "description": "Of the message.",
+                "type": "string"
+              },
+              "at": {
+                "description": "When it was decided to send it, the last time it was tried.",
+                "bson": "date",
+                "tsType": "Date"
+              }
+            },
+            "required": [
+              "id",
+              "at"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "expireAt": {
+          "description": "When nothing of it counts any more.",
+          "bson": "date",
+          "tsType": "Date"
+        }
+      },
+      "required": [
+        "_id",
+        "contactId",
+        "version",
+        "sends",
+        "expireAt"
+      ],
+      "additionalProperties": false
+    },
     "Conversation": {
       "title": "Conversation",
       "description": "One per campaign and contact. Written by us; others only $push to `inbox`.",
@@ -521,6 +1104,16 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "integer",
           "minimum": 0
         },
+        "flowVersion": {
+          "description": "The version of its campaign's template that it follows; absent: the one that was pinned at the start of the campaign.",
+          "type": "integer",
+          "minimum": 1
+        },
+        "migration": {
+          "description": "Number of the last migration of its run that it was asked to follow, whether or not it could.",
+          "type": "integer",
+          "minimum": 1
+        },
         "nextActionAt": {
           "bson": "date",
           "tsType": "Date"
@@ -533,9 +1126,20 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": true
         },
         "delayed": {
+          "description": "Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.",
           "enum": [
-            "retry"
+            "retry",
+            "window",
+            "holiday",
+            "zone",
+            "cap",
+            "warm_up"
           ]
+        },
+        "entries": {
+          "description": "Of a contact's first conversation: how many it has by now, from the second on.",
+          "type": "integer",
+          "minimum": 2
         },
         "sequence": {
           "type": "integer",
@@ -563,11 +1167,52 @@ export const bundle: { definitions: Record<string, unknown> } = {
         },
         "variant": {
           "type": "object",
-          "tsType": "Record<string, unknown>"
+          "tsType": "Record<string, unknown>",
+          "description": "By split stage."
         },
         "variables": {
           "type": "object",
-          "tsType": "Record<string, unknown>"
+          "tsType": "Record<string, unknown>",
+          "description": "What it learnt, over the campaign's: answers of webhooks by stage."
+        },
+        "event": {
+          "description": "The event that moved it last.",
+          "type": "object",
+          "properties": {
+            "id": {
+              "type": "string"
+            },
+            "type": {
+              "type": "string"
+            },
+            "channel": {
+              "type": "string"
+            },
+            "text": {
+              "type": "string"
+            },
+            "at": {
+              "bson": "date",
+              "tsType": "Date"
+            },
+            "data": {
+              "type": "object",
+              "tsType": "Record<string, unknown>"
+            }
+          },
+          "required": [
+            "type"
+          ],
+          "additionalProperties": true
+        },
+        "ledAfter": {
+          "description": "`sequence` as it was when an event moved it last: what becomes of that message leads nowhere any more.",
+          "type": "integer",
+          "minimum": 0
+        },
+        "escalation": {
+          "description": "`_id` of the open document in `escalations`.",
+          "type": "string"
         },
         "error": {
           "type": "object",
@@ -763,6 +1408,192 @@ export const bundle: { definitions: Record<string, unknown> } = {
       ],
       "additionalProperties": false
     },
+    "Enrollment": {
+      "title": "Enrollment",
+      "description": "One contact into a triggered campaign. Inserted by others; handledAt, conversationId, reason and error by us.",
+      "type": "object",
+      "properties": {
+        "_id": {
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "campaignId": {
+          "description": "A campaign of type `triggered`.",
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "contact": {
+          "$ref": "#/definitions/Contact"
+        },
+        "at": {
+          "description": "When it happened: not ahead of now. Whoever comes first enters first, whatever it says.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "handledAt": {
+          "description": "When it was decided; absent while it waits.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "conversationId": {
+          "description": "The conversation it began.",
+          "type": "string"
+        },
+        "reason": {
+          "description": "Why it began none: duplicate_contact (the contact is in the campaign, and `reentry` does not let it in now), contact_invalid, campaign_ended, campaign_cancelled, not_allowed (see `error`).",
+          "enum": [
+            "duplicate_contact",
+            "contact_invalid",
+            "campaign_ended",
+            "campaign_cancelled",
+            "not_allowed"
+          ]
+        },
+        "error": {
+          "description": "What is wrong with it. Beside no handledAt: what it waits for.",
+          "type": "object",
+          "properties": {
+            "code": {
+              "type": "string"
+            },
+            "message": {
+              "type": "string"
+            },
+            "path": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "code",
+            "message"
+          ],
+          "additionalProperties": true
+        }
+      },
+      "required": [
+        "_id",
+        "campaignId",
+        "contact"
+      ],
+      "additionalProperties": true
+    },
+    "Escalation": {
+      "title": "Escalation",
+      "description": "A conversation that was handed to a person, who answers by an event `resume` in its inbox.",
+      "type": "object",
+      "properties": {
+        "_id": {
+          "description": "`<conversation id>/e<version>`",
+          "type": "string"
+        },
+        "campaignId": {
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "conversationId": {
+          "type": "string"
+        },
+        "tenant": {
+          "type": "string"
+        },
+        "contact": {
+          "$ref": "#/definitions/Contact"
+        },
+        "stage": {
+          "type": "string"
+        },
+        "to": {
+          "description": "Who is asked.",
+          "type": "string"
+        },
+        "reason": {
+          "type": "string"
+        },
+        "status": {
+          "description": "open: somebody is waited for; resumed: they gave it back; expired: nobody took it up in time; closed: the conversation ended otherwise.",
+          "enum": [
+            "open",
+            "resumed",
+            "expired",
+            "closed"
+          ]
+        },
+        "expiresAt": {
+          "description": "When it goes on by itself.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "transcript": {
+          "description": "What was said so far, oldest first, the newest 100.",
+          "type": "array",
+          "maxItems": 100,
+          "items": {
+            "title": "TranscriptEntry",
+            "type": "object",
+            "properties": {
+              "at": {
+                "bson": "date",
+                "tsType": "Date"
+              },
+              "from": {
+                "enum": [
+                  "us",
+                  "contact"
+                ]
+              },
+              "event": {
+                "description": "Type of what came in.",
+                "type": "string"
+              },
+              "channel": {
+                "type": "string"
+              },
+              "messageId": {
+                "type": "string"
+              },
+              "status": {
+                "type": "string"
+              },
+              "subject": {
+                "type": "string"
+              },
+              "text": {
+                "type": "string"
+              }
+            },
+            "required": [
+              "at",
+              "from"
+            ],
+            "additionalProperties": false
+          }
+        },
+        "createdAt": {
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "endedAt": {
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "expireAt": {
+          "bson": "date",
+          "tsType": "Date"
+        }
+      },
+      "required": [
+        "_id",
+        "campaignId",
+        "conversationId",
+        "contact",
+        "stage",
+        "to",
+        "status",
+        "transcript",
+        "createdAt"
+      ],
+      "additionalProperties": false
+    },
     "Stage": {
       "type": "object",
       "required": [
@@ -779,10 +1610,22 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "$ref": "#/definitions/WaitStage"
         },
         {
+          "$ref": "#/definitions/BranchStage"
+        },
+        {
+          "$ref": "#/definitions/SplitStage"
+        },
+        {
+          "$ref": "#/definitions/EscalateStage"
+        },
+        {
+          "$ref": "#/definitions/WebhookStage"
+        },
+        {
           "$ref": "#/definitions/EndStage"
         }
       ],
-      "tsType": "MessageStage | WaitStage | EndStage"
+      "tsType": "MessageStage | WaitStage | BranchStage | SplitStage | EscalateStage | WebhookStage | EndStage"
     },
     "MessageStage": {
       "title": "MessageStage",
@@ -823,6 +1666,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "minLength": 3,
           "maxLength": 64
         },
+        "sendWindow": {
+          "$ref": "#/definitions/SendWindowSource"
+        },
         "on": {
           "type": "object",
           "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
@@ -852,16 +1698,67 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": "wait"
         },
         "for": {
+          "description": "How long it waits. Exactly one of `for`, `businessDays`, `until` and `event`.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
           "maxLength": 64
+        },
+        "businessDays": {
+          "description": "How many working days it waits: days on which the campaign's send window opens, Monday to Friday without one.",
+          "type": "integer",
+          "minimum": 1,
+          "maximum": 366
+        },
+        "until": {
+          "description": "A date, or `<path> + <duration>` over contact, variables and event, as in `contact.attributes.renewal - P7D`. What has passed already is not waited for.",
+          "anyOf": [
+            {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 256
+            },
+            {
+              "bson": "date"
+            }
+          ],
+          "tsType": "string | Date"
+        },
+        "onMissing": {
+          "description": "Where it goes on when there is no date to wait until; without it the conversation fails.",
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "event": {
+          "description": "Type of the event that it waits for: then it goes on to the next stage.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 64
+        },
+        "timeout": {
+          "description": "How long it waits for the event; without it, for ever.",
+          "type": "string",
+          "format": "duration",
+          "minLength": 3,
+          "maxLength": 64
+        },
+        "onTimeout": {
+          "description": "Where it goes on when the event has not come; the next stage without it.",
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "on": {
+          "type": "object",
+          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
+          "additionalProperties": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+          }
         }
       },
       "required": [
         "id",
-        "type",
-        "for"
+        "type"
       ],
       "additionalProperties": false
     },
@@ -913,7 +1810,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Content": {
       "title": "Content",
-      "description": "Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.",
+      "description": "Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`), `event` (the one that moved the conversation last) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.",
       "type": "object",
       "properties": {
         "subject": {
@@ -974,6 +1871,294 @@ export const bundle: { definitions: Record<string, unknown> } = {
       },
       "additionalProperties": false
     },
+    "BranchStage": {
+      "title": "BranchStage",
+      "type": "object",
+      "properties": {
+        "id": {
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "type": {
+          "const": "branch"
+        },
+        "branches": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 50,
+          "items": {
+            "$ref": "#/definitions/Branch"
+          }
+        }
+      },
+      "required": [
+        "id",
+        "type",
+        "branches"
+      ],
+      "additionalProperties": false
+    },
+    "SplitStage": {
+      "title": "SplitStage",
+      "type": "object",
+      "properties": {
+        "id": {
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "type": {
+          "const": "split"
+        },
+        "variants": {
+          "type": "array",
+          "minItems": 1,
+          "maxItems": 20,
+          "items": {
+            "$ref": "#/definitions/SplitVariant"
+          }
+        }
+      },
+      "required": [
+        "id",
+        "type",
+        "variants"
+      ],
+      "additionalProperties": false
+    },
+    "EscalateStage": {
+      "title": "EscalateStage",
+      "type": "object",
+      "properties": {
+        "id": {
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "type": {
+          "const": "escalate"
+        },
+        "to": {
+          "description": "Who takes over: any word, for those who read `escalations`.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 256
+        },
+        "reason": {
+          "type": "string",
+          "maxLength": 1024
+        },
+        "notify": {
+          "$ref": "#/definitions/Notification"
+        },
+        "after": {
+          "description": "So long it waits for a person, then it goes on; without it the conversation counts as ended.",
+          "type": "string",
+          "format": "duration",
+          "minLength": 3,
+          "maxLength": 64
+        },
+        "onTimeout": {
+          "description": "Where it goes on when nobody took it up; the next stage without it.",
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "on": {
+          "type": "object",
+          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
+          "additionalProperties": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+          }
+        }
+      },
+      "required": [
+        "id",
+        "type",
+        "to"
+      ],
+      "additionalProperties": false
+    },
+    "WebhookStage": {
+      "title": "WebhookStage",
+      "type": "object",
+      "properties": {
+        "id": {
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "type": {
+          "const": "webhook"
+        },
+        "channel": {
+          "description": "Name of a configured channel of driver webhook or http.",
+          "type": "string"
+        },
+        "to": {
+          "description": "Liquid: the address, if the channel's own is not meant. Without it the contact's address on the channel, or the conversation's id.",
+          "type": "string",
+          "maxLength": 2048
+        },
+        "body": {
+          "description": "Any JSON value; its strings are Liquid templates.",
+          "tsType": "unknown"
+        },
+        "keep": {
+          "description": "Keep the answer, a JSON object of 16 KB at most, as `variables.<id of the stage>`.",
+          "type": "boolean"
+        },
+        "on": {
+          "type": "object",
+          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
+          "additionalProperties": {
+            "type": "string",
+            "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+          }
+        }
+      },
+      "required": [
+        "id",
+        "type",
+        "channel",
+        "body"
+      ],
+      "additionalProperties": false
+    },
+    "Branch": {
+      "title": "Branch",
+      "type": "object",
+      "properties": {
+        "when": {
+          "description": "A MongoDB query over contact, variables, campaign, conversation and event; without it the branch is always taken.",
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
+        "goto": {
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        }
+      },
+      "required": [
+        "goto"
+      ],
+      "additionalProperties": false
+    },
+    "SplitVariant": {
+      "title": "SplitVariant",
+      "type": "object",
+      "properties": {
+        "variant": {
+          "description": "Its name, in results and on messages.",
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "weight": {
+          "description": "Share of the conversations, in proportion to the others'.",
+          "type": "number",
+          "minimum": 0,
+          "maximum": 1000000
+        },
+        "goto": {
+          "description": "Without it, it is a hold-out: the conversation ends as `hold_out`.",
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        }
+      },
+      "required": [
+        "variant",
+        "weight"
+      ],
+      "additionalProperties": false
+    },
+    "Notification": {
+      "title": "Notification",
+      "type": "object",
+      "properties": {
+        "channel": {
+          "type": "string"
+        },
+        "to": {
+          "description": "Liquid: who is notified.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 2048
+        },
+        "content": {
+          "$ref": "#/definitions/Content"
+        }
+      },
+      "required": [
+        "channel",
+        "to",
+        "content"
+      ],
+      "additionalProperties": false
+    },
+    "Rule": {
+      "title": "Rule",
+      "type": "object",
+      "properties": {
+        "on": {
+          "description": "Type of the event.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 64
+        },
+        "when": {
+          "description": "A MongoDB query, as of a branch.",
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
+        "then": {
+          "$ref": "#/definitions/RuleAction"
+        }
+      },
+      "required": [
+        "on",
+        "then"
+      ],
+      "additionalProperties": false
+    },
+    "RuleAction": {
+      "title": "RuleAction",
+      "type": "object",
+      "description": "Exactly one of them.",
+      "properties": {
+        "goto": {
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "end": {
+          "description": "Ends the conversation as completed, with this outcome.",
+          "type": "string",
+          "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
+        },
+        "escalate": {
+          "title": "RuleEscalation",
+          "type": "object",
+          "properties": {
+            "to": {
+              "type": "string",
+              "minLength": 1,
+              "maxLength": 256
+            },
+            "reason": {
+              "type": "string",
+              "maxLength": 1024
+            }
+          },
+          "required": [
+            "to"
+          ],
+          "additionalProperties": false
+        },
+        "suppress": {
+          "description": "The address is not written to any more.",
+          "const": true
+        }
+      },
+      "minProperties": 1,
+      "maxProperties": 1,
+      "additionalProperties": false
+    },
     "Flow": {
       "title": "Flow",
       "description": "A graph of stages; the first is the entry.",
@@ -986,12 +2171,122 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "items": {
             "$ref": "#/definitions/Stage"
           }
+        },
+        "rules": {
+          "description": "Looked at before the `on` of a stage, in this order; the first that fits is followed.",
+          "type": "array",
+          "maxItems": 100,
+          "items": {
+            "$ref": "#/definitions/Rule"
+          }
         }
       },
       "required": [
         "stages"
       ],
       "additionalProperties": false
+    },
+    "InboundEvent": {
+      "title": "InboundEvent",
+      "description": "What others heard of an address or a message, without knowing the conversation. Written by others; how it was taken is ours.",
+      "type": "object",
+      "properties": {
+        "_id": {
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "type": {
+          "description": "reply, bounce, complaint, unsubscribe, delivered, opened, clicked, failed, or a word of the author.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 128
+        },
+        "channel": {
+          "description": "Channel it came by; needed beside `address`.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 64
+        },
+        "address": {
+          "description": "Whose it is: a mail address or a phone number, in any usual form.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 2048
+        },
+        "conversationId": {
+          "type": "string",
+          "minLength": 1
+        },
+        "providerMessageId": {
+          "description": "Of the message it is about, as its provider named it; one that is not known yet is tried again for a minute.",
+          "type": "string",
+          "minLength": 1,
+          "maxLength": 1024
+        },
+        "text": {
+          "type": "string"
+        },
+        "at": {
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "data": {
+          "type": "object",
+          "tsType": "Record<string, unknown>"
+        },
+        "auto": {
+          "description": "An automatic answer (RFC 3834).",
+          "type": "boolean"
+        },
+        "machine": {
+          "description": "Made by a machine: moves nothing.",
+          "type": "boolean"
+        },
+        "handledAt": {
+          "description": "Ours: when it was moved, found to be nobody's, or failed.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "conversations": {
+          "description": "Ours: whose inbox it was moved to.",
+          "type": "array",
+          "items": {
+            "type": "string"
+          }
+        },
+        "unmatched": {
+          "description": "Ours: no open conversation, or several contacts.",
+          "const": true
+        },
+        "status": {
+          "description": "Ours: it cannot be used; `error` says why.",
+          "const": "failed"
+        },
+        "error": {
+          "type": "object",
+          "properties": {
+            "code": {
+              "type": "string"
+            },
+            "message": {
+              "type": "string"
+            },
+            "path": {
+              "type": "string"
+            }
+          },
+          "required": [
+            "code",
+            "message"
+          ],
+          "additionalProperties": true
+        }
+      },
+      "required": [
+        "_id",
+        "type"
+      ],
+      "additionalProperties": true
     },
     "StreamPosition": {
       "title": "StreamPosition",
@@ -1167,6 +2462,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "description": "true while queued or sending.",
           "const": true
         },
+        "pressure": {
+          "description": "The document of contact_pressure that counts it. Absent: none does, or no longer.",
+          "type": "string"
+        },
+        "ramp": {
+          "description": "Begin of the period of its campaign's ramp that counts it. Absent: there is no ramp, or it never left.",
+          "bson": "date",
+          "tsType": "Date"
+        },
         "providerMessageId": {
           "type": "string"
         },
@@ -1202,6 +2506,25 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Date"
         },
         "deliveredAt": {
+          "description": "The earliest of its receipts of that kind, as are the three that follow.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "openedAt": {
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "clickedAt": {
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "bouncedAt": {
+          "description": "It bounced, or its provider says that it failed after all.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "complainedAt": {
+          "description": "Somebody complained about it.",
           "bson": "date",
           "tsType": "Date"
         },
@@ -1259,6 +2582,83 @@ export const bundle: { definitions: Record<string, unknown> } = {
       ],
       "additionalProperties": false
     },
+    "SendWindowSource": {
+      "title": "SendWindowSource",
+      "description": "When messages to a contact may leave; see docs/timing.md.",
+      "type": "object",
+      "properties": {
+        "days": {
+          "description": "The days it opens; every day without it.",
+          "type": "array",
+          "items": {
+            "enum": [
+              "sun",
+              "mon",
+              "tue",
+              "wed",
+              "thu",
+              "fri",
+              "sat"
+            ]
+          },
+          "minItems": 1,
+          "maxItems": 7
+        },
+        "from": {
+          "description": "Local time at which it opens, `HH:MM`; 00:00 without it.",
+          "type": "string",
+          "maxLength": 5
+        },
+        "to": {
+          "description": "Local time at which it closes; on the next day when it is before `from`. 24:00 without it.",
+          "type": "string",
+          "maxLength": 5
+        },
+        "timezone": {
+          "description": "`contact`, or a zone of the tz database.",
+          "type": "string",
+          "maxLength": 64
+        },
+        "fallbackTimezone": {
+          "description": "The zone of contacts without one, for `fallback`.",
+          "type": "string",
+          "maxLength": 64
+        },
+        "onUnknownZone": {
+          "description": "What becomes of the messages of a contact without a known zone; `fallback` without it.",
+          "enum": [
+            "fallback",
+            "hold",
+            "fail"
+          ]
+        },
+        "holidays": {
+          "description": "Dates on which it does not open, `YYYY-MM-DD`.",
+          "type": "array",
+          "items": {
+            "type": "string"
+          },
+          "maxItems": 1000
+        },
+        "holidayCountry": {
+          "description": "Public holidays of a country or a part of it (ISO 3166), or `contact`.",
+          "type": "string",
+          "maxLength": 16
+        },
+        "preset": {
+          "description": "The hours in which the law of a country lets marketing reach people.",
+          "enum": [
+            "quietHours"
+          ]
+        },
+        "country": {
+          "description": "Whose law holds for `quietHours`; `contact` without it.",
+          "type": "string",
+          "maxLength": 16
+        }
+      },
+      "additionalProperties": false
+    },
     "Setting": {
       "title": "Setting",
       "description": "`control`: the stop switch. `cluster`: what is fixed for all members.",
@@ -1277,6 +2677,19 @@ export const bundle: { definitions: Record<string, unknown> } = {
                 "on",
                 "stopped"
               ]
+            },
+            "at": {
+              "description": "Since when it is so.",
+              "bson": "date",
+              "tsType": "Date"
+            },
+            "by": {
+              "description": "Who said so: user and machine.",
+              "type": "string"
+            },
+            "reason": {
+              "description": "Why, in the words of whoever said so.",
+              "type": "string"
             }
           },
           "required": [
@@ -1300,6 +2713,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "schemaVersion": {
               "type": "integer",
               "minimum": 0
+            },
+            "hashKeyCheck": {
+              "description": "Tells HASH_KEY from another one, and nothing else.",
+              "type": "string"
             }
           },
           "required": [
@@ -1310,6 +2727,44 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         }
       ]
+    },
+    "Suppression": {
+      "title": "Suppression",
+      "description": "Who must not be written to: `_id` = `<channel>:<topic or *>:<hash of the address>`. Written by us; others opt people out by `inbound_events`.",
+      "x-mongoValidator": true,
+      "type": "object",
+      "properties": {
+        "_id": {
+          "type": "string"
+        },
+        "reason": {
+          "description": "opt_out: a word such as STOP. unsubscribe, bounce, complaint: an event. provider_opted_out: its provider refuses messages to it. rule: a rule of a flow. manual: the command line. The strongest that was given.",
+          "enum": [
+            "opt_out",
+            "unsubscribe",
+            "bounce",
+            "complaint",
+            "provider_opted_out",
+            "rule",
+            "manual"
+          ]
+        },
+        "campaignId": {
+          "bson": "id",
+          "tsType": "Id"
+        },
+        "at": {
+          "description": "When it was said last.",
+          "bson": "date",
+          "tsType": "Date"
+        }
+      },
+      "required": [
+        "_id",
+        "reason",
+        "at"
+      ],
+      "additionalProperties": false
     },
     "Template": {
       "title": "Template",
@@ -1342,6 +2797,38 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "description": "Defaults; the campaign's own variables win.",
           "type": "object",
           "tsType": "Record<string, unknown>"
+        },
+        "schedule": {
+          "description": "Defaults; what the campaign says itself wins, field by field.",
+          "type": "object",
+          "properties": {
+            "sendWindow": {
+              "$ref": "#/definitions/SendWindowSource"
+            },
+            "late": {
+              "description": "What becomes of a message that came due long ago, in an outage or a pause.",
+              "type": "object",
+              "properties": {
+                "policy": {
+                  "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
+                  "enum": [
+                    "send",
+                    "skip",
+                    "expire"
+                  ]
+                },
+                "after": {
+                  "description": "Only what came due longer ago is late; PT6H without it.",
+                  "type": "string",
+                  "format": "duration",
+                  "minLength": 3,
+                  "maxLength": 64
+                }
+              },
+              "additionalProperties": false
+            }
+          },
+          "additionalProperties": false
         }
       },
       "required": [
@@ -1353,14 +2840,21 @@ export const bundle: { definitions: Record<string, unknown> } = {
   }
 };
 export const collections = {
+  "campaign_addresses": "CampaignAddress!",
   "campaign_counters": "Counters",
+  "campaign_ramps": "CampaignRamp",
   "campaign_runs": "Run!",
   "campaigns": "CampaignDocument",
+  "contact_pressure": "ContactPressure",
   "conversation_states": "Conversation",
   "dead_letters": "DeadLetter!",
+  "enrollments": "Enrollment",
+  "escalations": "Escalation",
+  "inbound_events": "InboundEvent",
   "members": "Member!",
   "messages": "Message",
   "partitions": "Partition!",
   "settings": "Setting!",
+  "suppressions": "Suppression!",
   "templates": "Template"
 } as const;

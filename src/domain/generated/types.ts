@@ -2,13 +2,23 @@
 
 import type { Audience, Expansion, Id, Metrics, PinnedAudience, RenderedContent } from '../model.ts';
 
-export type Stage = MessageStage | WaitStage | EndStage;
+export type Stage = MessageStage | WaitStage | BranchStage | SplitStage | EscalateStage | WebhookStage | EndStage;
 /**
  * `control`: the stop switch. `cluster`: what is fixed for all members.
  *
  */
 export type Setting = ControlSetting | ClusterSetting;
 
+/**
+ * Addresses that are in a campaign with `audience.dedupeBy: "address"`, as long as its audience is expanded.
+ *
+ */
+export interface CampaignAddress {
+  /**
+   * `<campaignId>|<hash of the contact field and the address in its normal form>`, the campaign's id as in conversation ids.
+   */
+  _id: string;
+}
 /**
  * One per campaign and member, folded into `metrics`.
  *
@@ -19,7 +29,26 @@ export interface Counters {
   memberId: string;
   pending?: number;
   counts?: Record<string, unknown>;
+  /**
+   * true while something of it may not be in the `metrics` of a run that is settled. Always there while the run is open.
+   */
+  unfolded?: true;
   updatedAt?: Date;
+}
+/**
+ * How much of the period of its ramp a campaign has used, over all members. `_id` is that of the campaign.
+ *
+ */
+export interface CampaignRamp {
+  _id: Id;
+  /**
+   * Begin of the period.
+   */
+  from: Date;
+  /**
+   * Messages that leave in it.
+   */
+  used: number;
 }
 /**
  * Our own record of a campaign: what was pinned at the start, how far the audience is expanded, what is folded.
@@ -42,10 +71,34 @@ export interface Run {
    */
   campaign: Record<string, unknown>;
   audience: PinnedAudience;
+  reentry?: {
+    policy: 'afterEnd' | 'after';
+    after?: string;
+  };
+  exitWhen?: Record<string, unknown>;
   schedule?: {
     startAt?: Date;
     endAt?: Date;
+    sendWindow?: SendWindowSource;
+    /**
+     * What becomes of a message that came due long ago, in an outage or a pause.
+     */
+    late?: {
+      /**
+       * `skip`: that message; `expire`: the conversation ends. `send` without it.
+       */
+      policy?: 'send' | 'skip' | 'expire';
+      /**
+       * Only what came due longer ago is late; PT6H without it.
+       */
+      after?: string;
+    };
+    recurrence?: string;
   };
+  /**
+   * true: outside send windows. Absent otherwise.
+   */
+  transactional?: true;
   /**
    * When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.
    */
@@ -63,11 +116,83 @@ export interface Run {
      */
     mailto?: string;
   };
+  /**
+   * As its campaign has it; may change while it runs.
+   */
+  guard?: {
+    /**
+     * Of messages that failed for good at their provider, or whose tries are exhausted.
+     */
+    errorRate?: number;
+    /**
+     * Of messages that bounced, or that their provider says later have failed.
+     */
+    bounceRate?: number;
+    /**
+     * Of messages that somebody complained about.
+     */
+    complaintRate?: number;
+    /**
+     * The newest so many answered messages, at least, are looked at; 200 without it. Before there are so many nothing is said.
+     */
+    over?: number;
+  };
+  /**
+   * How many messages may leave. May change while the campaign runs.
+   */
+  limits?: {
+    /**
+     * Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.
+     *
+     * @minItems 1
+     * @maxItems 400
+     */
+    ramp?: string[];
+    /**
+     * No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.
+     */
+    maxMessagesPerContact?: {
+      count: number;
+      per: string;
+    };
+    /**
+     * What becomes of a message that would be one too many for its contact: `skip` (as when absent) or `delay`.
+     */
+    onCap?: 'skip' | 'delay';
+  };
   template?: {
     id?: string;
     version?: number;
   };
+  /**
+   * Versions of the template that it was migrated to, each as it was pinned then. What was pinned at the start is `flow`, `variables` and `schedule`.
+   */
+  flows?: PinnedVersion[];
+  migration?: RunMigration;
   expansion: Expansion;
+  /**
+   * Of an occurrence: the recurring campaign that it is one of.
+   */
+  parentId?: Id;
+  /**
+   * Of a recurring campaign: what its occurrences are made of beside what is pinned here by itself.
+   */
+  child?: Record<string, unknown>;
+  /**
+   * Of a recurring campaign. Without `next` none is left.
+   */
+  occurrences?: {
+    begun: number;
+    /**
+     * Left out: a later one had come, too, when a worker could begin them.
+     */
+    missed: number;
+    /**
+     * The occurrence that began last, as its recurrence says it.
+     */
+    last?: Date;
+    next?: Date;
+  };
   /**
    * UUID of the collection `campaigns` in which its document was last seen: one that was dropped and made again has another.
    */
@@ -105,9 +230,139 @@ export interface Flow {
    * @maxItems 500
    */
   stages: Stage[];
+  /**
+   * Looked at before the `on` of a stage, in this order; the first that fits is followed.
+   *
+   * @maxItems 100
+   */
+  rules?: Rule[];
+}
+export interface Rule {
+  /**
+   * Type of the event.
+   */
+  on: string;
+  /**
+   * A MongoDB query, as of a branch.
+   */
+  when?: Record<string, unknown>;
+  then: RuleAction;
 }
 /**
- * What to run. Written by other services; version, error, expansion, metrics, results, startedAt, completedAt and trace by us.
+ * Exactly one of them.
+ *
+ */
+export interface RuleAction {
+  goto?: string;
+  /**
+   * Ends the conversation as completed, with this outcome.
+   */
+  end?: string;
+  escalate?: RuleEscalation;
+  /**
+   * The address is not written to any more.
+   */
+  suppress?: true;
+}
+export interface RuleEscalation {
+  to: string;
+  reason?: string;
+}
+/**
+ * When messages to a contact may leave; see docs/timing.md.
+ *
+ */
+export interface SendWindowSource {
+  /**
+   * The days it opens; every day without it.
+   *
+   * @minItems 1
+   * @maxItems 7
+   */
+  days?: ('sun' | 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat')[];
+  /**
+   * Local time at which it opens, `HH:MM`; 00:00 without it.
+   */
+  from?: string;
+  /**
+   * Local time at which it closes; on the next day when it is before `from`. 24:00 without it.
+   */
+  to?: string;
+  /**
+   * `contact`, or a zone of the tz database.
+   */
+  timezone?: string;
+  /**
+   * The zone of contacts without one, for `fallback`.
+   */
+  fallbackTimezone?: string;
+  /**
+   * What becomes of the messages of a contact without a known zone; `fallback` without it.
+   */
+  onUnknownZone?: 'fallback' | 'hold' | 'fail';
+  /**
+   * Dates on which it does not open, `YYYY-MM-DD`.
+   *
+   * @maxItems 1000
+   */
+  holidays?: string[];
+  /**
+   * Public holidays of a country or a part of it (ISO 3166), or `contact`.
+   */
+  holidayCountry?: string;
+  /**
+   * The hours in which the law of a country lets marketing reach people.
+   */
+  preset?: 'quietHours';
+  /**
+   * Whose law holds for `quietHours`; `contact` without it.
+   */
+  country?: string;
+}
+export interface PinnedVersion {
+  version: number;
+  flow: Flow;
+  variables: Record<string, unknown>;
+  /**
+   * Its `sendWindow` and `late`; the rest of the schedule is the run's.
+   */
+  schedule?: {
+    sendWindow?: SendWindowSource;
+    /**
+     * What becomes of a message that came due long ago, in an outage or a pause.
+     */
+    late?: {
+      /**
+       * `skip`: that message; `expire`: the conversation ends. `send` without it.
+       */
+      policy?: 'send' | 'skip' | 'expire';
+      /**
+       * Only what came due longer ago is late; PT6H without it.
+       */
+      after?: string;
+    };
+  };
+}
+/**
+ * The last migration. Who enters from then on follows version `to`.
+ */
+export interface RunMigration {
+  /**
+   * 1 for the first of the run.
+   */
+  number: number;
+  from: number;
+  to: number;
+  startedAt: Date;
+  /**
+   * Partitions in which an active conversation may not have been asked yet.
+   */
+  left: number[];
+  completedAt?: Date;
+  [k: string]: unknown;
+}
+/**
+ * What to run. Written by other services; version, error, expansion, occurrences, migration, metrics, results, startedAt, completedAt and trace by us.
  *
  */
 export interface CampaignDocument {
@@ -115,7 +370,7 @@ export interface CampaignDocument {
   tenant?: string;
   name?: string;
   topic?: string;
-  type?: 'sequence' | 'broadcast';
+  type?: 'sequence' | 'broadcast' | 'recurring' | 'triggered';
   status: 'draft' | 'pending' | 'scheduled' | 'running' | 'paused' | 'completed' | 'cancelled' | 'failed';
   /**
    * 0 to 9: weight when there is not enough capacity (weight = priority + 1).
@@ -125,10 +380,45 @@ export interface CampaignDocument {
   schedule?: {
     startAt?: Date;
     endAt?: Date;
+    sendWindow?: SendWindowSource;
+    /**
+     * What becomes of a message that came due long ago, in an outage or a pause.
+     */
+    late?: {
+      /**
+       * `skip`: that message; `expire`: the conversation ends. `send` without it.
+       */
+      policy?: 'send' | 'skip' | 'expire';
+      /**
+       * Only what came due longer ago is late; PT6H without it.
+       */
+      after?: string;
+    };
+    /**
+     * When a campaign of type `recurring` occurs: DTSTART, RRULE, RDATE and EXDATE of RFC 5545.
+     */
+    recurrence?: string;
   };
-  audience: Audience;
+  audience?: Audience;
+  /**
+   * Whether a contact may enter again, never while it is in the campaign: `never` (as when absent), `afterEnd`, or `after` so long since it entered last.
+   */
+  reentry?: {
+    policy: 'never' | 'afterEnd' | 'after';
+    after?: string;
+  };
+  /**
+   * Whoever fits it leaves instead of getting the next message: a query over `contact`, as it is then, and `conversation`.
+   */
+  exitWhen?: Record<string, unknown>;
   templateId?: string;
   templateVersion?: number;
+  /**
+   * Asks for another version of its template, while it runs or is paused. We take the field away with the answer: `migration`, or an `error`.
+   */
+  migrate?: {
+    toVersion: number;
+  };
   flow?: Flow;
   variables?: Record<string, unknown>;
   /**
@@ -144,6 +434,54 @@ export interface CampaignDocument {
      */
     mailto?: string;
   };
+  /**
+   * When more than a share of its newest messages fail, bounce or are complained about, the campaign pauses itself and says so in `error`.
+   */
+  guard?: {
+    /**
+     * Of messages that failed for good at their provider, or whose tries are exhausted.
+     */
+    errorRate?: number;
+    /**
+     * Of messages that bounced, or that their provider says later have failed.
+     */
+    bounceRate?: number;
+    /**
+     * Of messages that somebody complained about.
+     */
+    complaintRate?: number;
+    /**
+     * The newest so many answered messages, at least, are looked at; 200 without it. Before there are so many nothing is said.
+     */
+    over?: number;
+  };
+  /**
+   * How many messages may leave. May change while the campaign runs.
+   */
+  limits?: {
+    /**
+     * Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.
+     *
+     * @minItems 1
+     * @maxItems 400
+     */
+    ramp?: string[];
+    /**
+     * No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.
+     */
+    maxMessagesPerContact?: {
+      count: number;
+      per: string;
+    };
+    /**
+     * What becomes of a message that would be one too many for its contact: `skip` (as when absent) or `delay`.
+     */
+    onCap?: 'skip' | 'delay';
+  };
+  /**
+   * Of an occurrence: the recurring campaign that it is one of.
+   */
+  parentId?: Id;
   version?: number;
   error?: {
     code: string;
@@ -152,6 +490,14 @@ export interface CampaignDocument {
     [k: string]: unknown;
   };
   expansion?: Record<string, unknown>;
+  /**
+   * Of a recurring campaign, a copy of its run's: when the last one began and when the next one comes, how many have begun, how many were left out.
+   */
+  occurrences?: Record<string, unknown>;
+  /**
+   * The last migration: `from`, `to`, `startedAt`; once every active conversation was asked `completedAt`, how many `moved`, and how many `stayed`, by stage.
+   */
+  migration?: Record<string, unknown>;
   metrics?: Metrics;
   results?: Record<string, unknown>;
   startedAt?: Date;
@@ -182,6 +528,36 @@ export interface Contact {
   attributes?: Record<string, unknown>;
 }
 /**
+ * What a contact was sent lately by campaigns with `limits.maxMessagesPerContact`. `_id` = `<tenant>:<contact id>`, both encoded as in the ids of conversations; without a tenant `:<contact id>`.
+ *
+ */
+export interface ContactPressure {
+  _id: string;
+  tenant?: string;
+  contactId: Id;
+  /**
+   * +1 at every write; the first is the time, so that a document which was removed and made again never passes for the one before.
+   */
+  version: number;
+  /**
+   * Messages that were decided within the longest span of a limit (93 days), the newest 200.
+   */
+  sends: {
+    /**
+     * Of the message.
+     */
+    id: string;
+    /**
+     * When it was decided to send it, the last time it was tried.
+     */
+    at: Date;
+  }[];
+  /**
+   * When nothing of it counts any more.
+   */
+  expireAt: Date;
+}
+/**
  * One per campaign and contact. Written by us; others only $push to `inbox`.
  *
  */
@@ -204,13 +580,28 @@ export interface Conversation {
    * What comes next in the stage: 0 its message, n its n-th follow-up, one more than there are follow-ups: the end of its silence.
    */
   step: number;
+  /**
+   * The version of its campaign's template that it follows; absent: the one that was pinned at the start of the campaign.
+   */
+  flowVersion?: number;
+  /**
+   * Number of the last migration of its run that it was asked to follow, whether or not it could.
+   */
+  migration?: number;
   nextActionAt?: Date;
   nextChannel?: string;
   /**
    * true until its first action; gives what continues a conversation a share of its own.
    */
   opening?: true;
-  delayed?: 'retry';
+  /**
+   * Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.
+   */
+  delayed?: 'retry' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
+  /**
+   * Of a contact's first conversation: how many it has by now, from the second on.
+   */
+  entries?: number;
   sequence: number;
   awaiting?: string;
   addresses?: string[];
@@ -220,8 +611,34 @@ export interface Conversation {
    */
   repliedAt?: Date;
   reason?: string;
+  /**
+   * By split stage.
+   */
   variant?: Record<string, unknown>;
+  /**
+   * What it learnt, over the campaign's: answers of webhooks by stage.
+   */
   variables?: Record<string, unknown>;
+  /**
+   * The event that moved it last.
+   */
+  event?: {
+    id?: string;
+    type: string;
+    channel?: string;
+    text?: string;
+    at?: Date;
+    data?: Record<string, unknown>;
+    [k: string]: unknown;
+  };
+  /**
+   * `sequence` as it was when an event moved it last: what becomes of that message leads nowhere any more.
+   */
+  ledAfter?: number;
+  /**
+   * `_id` of the open document in `escalations`.
+   */
+  escalation?: string;
   error?: {
     code: string;
     message: string;
@@ -281,6 +698,94 @@ export interface DeadLetter {
   document?: unknown;
   at: Date;
 }
+/**
+ * One contact into a triggered campaign. Inserted by others; handledAt, conversationId, reason and error by us.
+ *
+ */
+export interface Enrollment {
+  _id: Id;
+  /**
+   * A campaign of type `triggered`.
+   */
+  campaignId: Id;
+  contact: Contact;
+  /**
+   * When it happened: not ahead of now. Whoever comes first enters first, whatever it says.
+   */
+  at?: Date;
+  /**
+   * When it was decided; absent while it waits.
+   */
+  handledAt?: Date;
+  /**
+   * The conversation it began.
+   */
+  conversationId?: string;
+  /**
+   * Why it began none: duplicate_contact (the contact is in the campaign, and `reentry` does not let it in now), contact_invalid, campaign_ended, campaign_cancelled, not_allowed (see `error`).
+   */
+  reason?: 'duplicate_contact' | 'contact_invalid' | 'campaign_ended' | 'campaign_cancelled' | 'not_allowed';
+  /**
+   * What is wrong with it. Beside no handledAt: what it waits for.
+   */
+  error?: {
+    code: string;
+    message: string;
+    path?: string;
+    [k: string]: unknown;
+  };
+  [k: string]: unknown;
+}
+/**
+ * A conversation that was handed to a person, who answers by an event `resume` in its inbox.
+ *
+ */
+export interface Escalation {
+  /**
+   * `<conversation id>/e<version>`
+   */
+  _id: string;
+  campaignId: Id;
+  conversationId: string;
+  tenant?: string;
+  contact: Contact;
+  stage: string;
+  /**
+   * Who is asked.
+   */
+  to: string;
+  reason?: string;
+  /**
+   * open: somebody is waited for; resumed: they gave it back; expired: nobody took it up in time; closed: the conversation ended otherwise.
+   */
+  status: 'open' | 'resumed' | 'expired' | 'closed';
+  /**
+   * When it goes on by itself.
+   */
+  expiresAt?: Date;
+  /**
+   * What was said so far, oldest first, the newest 100.
+   *
+   * @maxItems 100
+   */
+  transcript: TranscriptEntry[];
+  createdAt: Date;
+  endedAt?: Date;
+  expireAt?: Date;
+}
+export interface TranscriptEntry {
+  at: Date;
+  from: 'us' | 'contact';
+  /**
+   * Type of what came in.
+   */
+  event?: string;
+  channel?: string;
+  messageId?: string;
+  status?: string;
+  subject?: string;
+  text?: string;
+}
 export interface MessageStage {
   id: string;
   type: 'message';
@@ -301,6 +806,7 @@ export interface MessageStage {
    * How long to wait for a reply after the last message of the stage.
    */
   waitForReply?: string;
+  sendWindow?: SendWindowSource;
   /**
    * Where an event leads: reply, noReply, bounce, failed or a word of the author.
    */
@@ -309,7 +815,7 @@ export interface MessageStage {
   };
 }
 /**
- * Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.
+ * Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`), `event` (the one that moved the conversation last) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.
  *
  */
 export interface Content {
@@ -352,12 +858,200 @@ export interface FollowUp {
 export interface WaitStage {
   id: string;
   type: 'wait';
-  for: string;
+  /**
+   * How long it waits. Exactly one of `for`, `businessDays`, `until` and `event`.
+   */
+  for?: string;
+  /**
+   * How many working days it waits: days on which the campaign's send window opens, Monday to Friday without one.
+   */
+  businessDays?: number;
+  /**
+   * A date, or `<path> + <duration>` over contact, variables and event, as in `contact.attributes.renewal - P7D`. What has passed already is not waited for.
+   */
+  until?: string | Date;
+  /**
+   * Where it goes on when there is no date to wait until; without it the conversation fails.
+   */
+  onMissing?: string;
+  /**
+   * Type of the event that it waits for: then it goes on to the next stage.
+   */
+  event?: string;
+  /**
+   * How long it waits for the event; without it, for ever.
+   */
+  timeout?: string;
+  /**
+   * Where it goes on when the event has not come; the next stage without it.
+   */
+  onTimeout?: string;
+  /**
+   * Where an event leads: reply, noReply, bounce, failed or a word of the author.
+   */
+  on?: {
+    [k: string]: string;
+  };
 }
 export interface EndStage {
   id: string;
   type: 'end';
   outcome: string;
+}
+export interface BranchStage {
+  id: string;
+  type: 'branch';
+  /**
+   * @minItems 1
+   * @maxItems 50
+   */
+  branches: Branch[];
+}
+export interface Branch {
+  /**
+   * A MongoDB query over contact, variables, campaign, conversation and event; without it the branch is always taken.
+   */
+  when?: Record<string, unknown>;
+  goto: string;
+}
+export interface SplitStage {
+  id: string;
+  type: 'split';
+  /**
+   * @minItems 1
+   * @maxItems 20
+   */
+  variants: SplitVariant[];
+}
+export interface SplitVariant {
+  /**
+   * Its name, in results and on messages.
+   */
+  variant: string;
+  /**
+   * Share of the conversations, in proportion to the others'.
+   */
+  weight: number;
+  /**
+   * Without it, it is a hold-out: the conversation ends as `hold_out`.
+   */
+  goto?: string;
+}
+export interface EscalateStage {
+  id: string;
+  type: 'escalate';
+  /**
+   * Who takes over: any word, for those who read `escalations`.
+   */
+  to: string;
+  reason?: string;
+  notify?: Notification;
+  /**
+   * So long it waits for a person, then it goes on; without it the conversation counts as ended.
+   */
+  after?: string;
+  /**
+   * Where it goes on when nobody took it up; the next stage without it.
+   */
+  onTimeout?: string;
+  /**
+   * Where an event leads: reply, noReply, bounce, failed or a word of the author.
+   */
+  on?: {
+    [k: string]: string;
+  };
+}
+export interface Notification {
+  channel: string;
+  /**
+   * Liquid: who is notified.
+   */
+  to: string;
+  content: Content;
+}
+export interface WebhookStage {
+  id: string;
+  type: 'webhook';
+  /**
+   * Name of a configured channel of driver webhook or http.
+   */
+  channel: string;
+  /**
+   * Liquid: the address, if the channel's own is not meant. Without it the contact's address on the channel, or the conversation's id.
+   */
+  to?: string;
+  /**
+   * Any JSON value; its strings are Liquid templates.
+   */
+  body: unknown;
+  /**
+   * Keep the answer, a JSON object of 16 KB at most, as `variables.<id of the stage>`.
+   */
+  keep?: boolean;
+  /**
+   * Where an event leads: reply, noReply, bounce, failed or a word of the author.
+   */
+  on?: {
+    [k: string]: string;
+  };
+}
+/**
+ * What others heard of an address or a message, without knowing the conversation. Written by others; how it was taken is ours.
+ *
+ */
+export interface InboundEvent {
+  _id: Id;
+  /**
+   * reply, bounce, complaint, unsubscribe, delivered, opened, clicked, failed, or a word of the author.
+   */
+  type: string;
+  /**
+   * Channel it came by; needed beside `address`.
+   */
+  channel?: string;
+  /**
+   * Whose it is: a mail address or a phone number, in any usual form.
+   */
+  address?: string;
+  conversationId?: string;
+  /**
+   * Of the message it is about, as its provider named it; one that is not known yet is tried again for a minute.
+   */
+  providerMessageId?: string;
+  text?: string;
+  at?: Date;
+  data?: Record<string, unknown>;
+  /**
+   * An automatic answer (RFC 3834).
+   */
+  auto?: boolean;
+  /**
+   * Made by a machine: moves nothing.
+   */
+  machine?: boolean;
+  /**
+   * Ours: when it was moved, found to be nobody's, or failed.
+   */
+  handledAt?: Date;
+  /**
+   * Ours: whose inbox it was moved to.
+   */
+  conversations?: string[];
+  /**
+   * Ours: no open conversation, or several contacts.
+   */
+  unmatched?: true;
+  /**
+   * Ours: it cannot be used; `error` says why.
+   */
+  status?: 'failed';
+  error?: {
+    code: string;
+    message: string;
+    path?: string;
+    [k: string]: unknown;
+  };
+  [k: string]: unknown;
 }
 export interface StreamPosition {
   /**
@@ -438,6 +1132,14 @@ export interface Message {
    * true while queued or sending.
    */
   pending?: true;
+  /**
+   * The document of contact_pressure that counts it. Absent: none does, or no longer.
+   */
+  pressure?: string;
+  /**
+   * Begin of the period of its campaign's ramp that counts it. Absent: there is no ramp, or it never left.
+   */
+  ramp?: Date;
   providerMessageId?: string;
   error?: {
     code: string;
@@ -448,7 +1150,20 @@ export interface Message {
   queuedAt: Date;
   handedAt?: Date;
   sentAt?: Date;
+  /**
+   * The earliest of its receipts of that kind, as are the three that follow.
+   */
   deliveredAt?: Date;
+  openedAt?: Date;
+  clickedAt?: Date;
+  /**
+   * It bounced, or its provider says that it failed after all.
+   */
+  bouncedAt?: Date;
+  /**
+   * Somebody complained about it.
+   */
+  complainedAt?: Date;
   worker?: string;
   trace?: {
     traceparent?: string;
@@ -467,11 +1182,43 @@ export interface Partition {
 export interface ControlSetting {
   _id: 'control';
   sending: 'on' | 'stopped';
+  /**
+   * Since when it is so.
+   */
+  at?: Date;
+  /**
+   * Who said so: user and machine.
+   */
+  by?: string;
+  /**
+   * Why, in the words of whoever said so.
+   */
+  reason?: string;
 }
 export interface ClusterSetting {
   _id: 'cluster';
   partitions: number;
   schemaVersion: number;
+  /**
+   * Tells HASH_KEY from another one, and nothing else.
+   */
+  hashKeyCheck?: string;
+}
+/**
+ * Who must not be written to: `_id` = `<channel>:<topic or *>:<hash of the address>`. Written by us; others opt people out by `inbound_events`.
+ *
+ */
+export interface Suppression {
+  _id: string;
+  /**
+   * opt_out: a word such as STOP. unsubscribe, bounce, complaint: an event. provider_opted_out: its provider refuses messages to it. rule: a rule of a flow. manual: the command line. The strongest that was given.
+   */
+  reason: 'opt_out' | 'unsubscribe' | 'bounce' | 'complaint' | 'provider_opted_out' | 'rule' | 'manual';
+  campaignId?: Id;
+  /**
+   * When it was said last.
+   */
+  at: Date;
 }
 /**
  * A flow under a name and a version. Never changed in place.
@@ -487,5 +1234,24 @@ export interface Template {
    * Defaults; the campaign's own variables win.
    */
   variables?: Record<string, unknown>;
+  /**
+   * Defaults; what the campaign says itself wins, field by field.
+   */
+  schedule?: {
+    sendWindow?: SendWindowSource;
+    /**
+     * What becomes of a message that came due long ago, in an outage or a pause.
+     */
+    late?: {
+      /**
+       * `skip`: that message; `expire`: the conversation ends. `send` without it.
+       */
+      policy?: 'send' | 'skip' | 'expire';
+      /**
+       * Only what came due longer ago is late; PT6H without it.
+       */
+      after?: string;
+    };
+  };
   [k: string]: unknown;
 }

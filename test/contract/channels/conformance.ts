@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ChannelConfig } from '../../../src/config.ts';
-import type { Channel, OutboundMessage } from '../../../src/domain/ports.ts';
+import type { Channel, OutboundMessage } from '../../../src/domain/channelPorts.ts';
 
 /** A channel over a real medium. */
 export interface Rig {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { createChannel } from '../../../src/channels/index.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
-import type { Channel } from '../../../src/domain/ports.ts';
+import type { Channel } from '../../../src/domain/channelPorts.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
 import { config, describeChannel, message, never, type Rig } from './conformance.ts';

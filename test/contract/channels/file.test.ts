@@ -7,7 +7,7 @@ import { BoundedChannel } from '../../../src/channels/bounded.ts';
 import { FileDriver } from '../../../src/channels/file.ts';
 import { createChannel } from '../../../src/channels/index.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
-import type { Channel } from '../../../src/domain/ports.ts';
+import type { Channel } from '../../../src/domain/channelPorts.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
 import { waitFor } from '../../support/waitFor.ts';

@@ -1,7 +1,7 @@
 /** Every kind of answer a provider can give, and the result it stands for. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createChannel } from '../../../src/channels/index.ts';
-import type { Channel, SendResult } from '../../../src/domain/ports.ts';
+import type { Channel, SendResult } from '../../../src/domain/channelPorts.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
 import { type Answer, type Sink, startSink } from '../../support/sink.ts';
@@ -56,9 +56,17 @@ describe('an answer of 2xx is sent', () => {
     ['more than 64 KB', json({ id: 'x', filler: 'y'.repeat(65_536) }), undefined],
     ['several MB', { body: Buffer.alloc(5_000_000, 0x20) }, undefined],
   ])('with %s', async (_what, answer, providerMessageId) => {
-    expect(await resultOf(answer)).toEqual(
-      providerMessageId === undefined ? { kind: 'sent' } : { kind: 'sent', providerMessageId },
-    );
+    const { answer: _, ...result } = { answer: undefined, ...(await resultOf(answer)) };
+    expect(result).toEqual(providerMessageId === undefined ? { kind: 'sent' } : { kind: 'sent', providerMessageId });
+  });
+
+  it.each<[string, Answer, unknown]>([
+    ['a JSON object', json({ score: 7, of: { a: [1] } }), { score: 7, of: { a: [1] } }],
+    ['a list', json([1]), undefined],
+    ['no JSON', { body: 'queued' }, undefined],
+    ['more than 16 KB', json({ filler: 'y'.repeat(16_384) }), undefined],
+  ])('which is kept when it is small: %s', async (_what, answer, kept) => {
+    expect(await resultOf(answer)).toEqual({ kind: 'sent', ...(kept === undefined ? {} : { answer: kept }) });
   });
 
   it.each(['reset', 'timeout', 'abort'] as const)('even when its body ends in a %s', async (how) => {
@@ -82,7 +90,7 @@ describe('an answer of 2xx is sent', () => {
     await sink.took(taken + 1);
     await headersRead(channel);
     sink.release();
-    expect(await result).toEqual({ kind: 'sent', providerMessageId: 'späť' });
+    expect(await result).toMatchObject({ kind: 'sent', providerMessageId: 'späť' });
   });
 });
 
@@ -149,6 +157,24 @@ describe('any other answer is final', () => {
     expect(sink.requests).toBe(before + 1);
   });
 
+  it.each([
+    ['code', { code: 'opted_out', message: 'STOP was said' }],
+    ['error', { error: 'opted_out' }],
+    ['code of an error', { error: { code: 'opted_out', message: 'STOP was said' } }],
+  ])('and an opt-out where its %s says so', async (_what, body) => {
+    expect(await resultOf({ status: 403, body: JSON.stringify(body) })).toMatchObject({
+      ...{ kind: 'rejected', code: 'opted_out', message: expect.stringContaining('HTTP 403') },
+    });
+  });
+
+  it.each([
+    ['says something else', { status: 400, body: JSON.stringify({ code: 'opted', error: { code: 7 } }) }, 'http_400'],
+    ['is no JSON', { status: 400, body: 'opted_out' }, 'http_400'],
+    ['says so of a try that may come again', { status: 503, body: JSON.stringify({ code: 'opted_out' }) }, 'http_503'],
+  ])('is no opt-out where it %s', async (_what, answer, code) => {
+    expect(await resultOf(answer)).toMatchObject({ code });
+  });
+
   it('tells the first 200 characters of the reason, in one line', async () => {
     const result = await resultOf({ status: 400, body: `a\r\nb\u0000\t"${'😀'.repeat(100_000)}` });
     expect(result).toEqual({
@@ -186,7 +212,7 @@ describe('informational answers', () => {
     const port = typeof address === 'object' ? address?.port : undefined;
     const url = `http://127.0.0.1:${port}`;
     const early = await createChannel(config({ driver: 'http', url }), { clock, logger: recordingLogger() });
-    expect(await early.send(message(1), never())).toEqual({ kind: 'sent', providerMessageId: 'late' });
+    expect(await early.send(message(1), never())).toMatchObject({ kind: 'sent', providerMessageId: 'late' });
     await early.close();
     server.close();
     await waitFor(() => !server.listening, { what: 'the server to close' });

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BoundedChannel } from '../../../src/channels/bounded.ts';
 import { SmtpDriver } from '../../../src/channels/smtp.ts';
-import type { Channel, SendResult } from '../../../src/domain/ports.ts';
+import type { Channel, SendResult } from '../../../src/domain/channelPorts.ts';
 import { systemClock } from '../../../src/worker/systemClock.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { type Behaviour, type MailServer, reply, startMailServer } from '../../support/smtp.ts';

@@ -1,6 +1,6 @@
 /** The server and the way to it break at every byte: what is told is never more than what is known. */
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { SendResult } from '../../../src/domain/ports.ts';
+import type { SendResult } from '../../../src/domain/channelPorts.ts';
 import { type Fault, startCutter } from '../../support/cutter.ts';
 import { type MailServer, startMailServer } from '../../support/smtp.ts';
 import { message, never } from './conformance.ts';

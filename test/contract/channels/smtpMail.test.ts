@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { Agent } from 'undici';
 import { BoundedChannel } from '../../../src/channels/bounded.ts';
 import { SmtpDriver } from '../../../src/channels/smtp.ts';
-import type { Channel, OutboundMessage, SendResult } from '../../../src/domain/ports.ts';
+import type { Channel, OutboundMessage, SendResult } from '../../../src/domain/channelPorts.ts';
 import { systemClock } from '../../../src/worker/systemClock.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { type MailServer, startMailServer } from '../../support/smtp.ts';

@@ -9,7 +9,7 @@ export function copy<T>(document: T): T {
   const bytes = BSON.serialize(document as BSON.Document);
   if (bytes.length > maxDocumentBytes)
     throw Object.assign(new Error(`the document has ${bytes.length} bytes`), { code: 17_419 });
-  return BSON.deserialize(bytes) as T;
+  return BSON.deserialize(bytes, { bsonRegExp: true }) as T;
 }
 
 /** A key for maps: ids of different types never meet, numbers of all types do. */

@@ -1,9 +1,10 @@
+import type { Change, ChangeBatch, ChangeSource } from '../../../src/domain/changePorts.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import type { StreamPosition } from '../../../src/domain/model.ts';
-import type { Change, ChangeBatch, ChangeSource, Clock } from '../../../src/domain/ports.ts';
+import type { Clock } from '../../../src/domain/systemPorts.ts';
 
-export const memoryReplicaSet = 'memory/0';
-export const memoryFilterVersion = 2;
+const memoryReplicaSet = 'memory/0';
+const memoryFilterVersion = 4;
 
 /** The history that memory sources read: changes in order, each with a token; old ones can be cut off. */
 export class MemoryLog {
@@ -82,11 +83,11 @@ export class MemoryChangeSource implements ChangeSource {
     this.#offset = position === undefined ? this.#log.end : this.#offsetOf(position);
   }
 
-  async read(): Promise<ChangeBatch> {
+  async read(awaitMs = this.#maxAwaitTimeMs): Promise<ChangeBatch> {
     if (this.#offset === undefined) throw new ServiceError('internal', 'the change source is not open');
     try {
       if (this.#failure) throw this.#failure;
-      if (this.#offset === this.#log.end) await this.#news();
+      if (this.#offset === this.#log.end) await this.#news(Math.min(awaitMs, this.#maxAwaitTimeMs));
       const offset = this.#offset;
       const changes = this.#log.from(offset, this.#batchSize);
       if (changes === undefined) throw lost('history');
@@ -120,7 +121,7 @@ export class MemoryChangeSource implements ChangeSource {
     return offset;
   }
 
-  #news(): Promise<void> {
+  #news(awaitMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (act: () => void): void => {
         cancelTimer();
@@ -128,7 +129,7 @@ export class MemoryChangeSource implements ChangeSource {
         this.#interrupt = undefined;
         act();
       };
-      const cancelTimer = this.#clock.after(this.#maxAwaitTimeMs, () => settle(resolve));
+      const cancelTimer = this.#clock.after(awaitMs, () => settle(resolve));
       const cancelAppend = this.#log.onAppend(() => settle(resolve));
       this.#interrupt = (error) => settle(() => reject(error));
     });

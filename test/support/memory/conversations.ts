@@ -1,31 +1,17 @@
+import type { ConversationStore, RoundReceipt } from '../../../src/domain/conversationPorts.ts';
 import { isServiceError } from '../../../src/domain/errors.ts';
 import type { Conversation, ConversationChange, Id, Lane, Message, Unit } from '../../../src/domain/model.ts';
 import { rowTakes } from '../../../src/domain/outbox.ts';
-import type { Clock, ConversationStore, RoundReceipt } from '../../../src/domain/ports.ts';
+import { transcriptIds, transcriptOf } from '../../../src/domain/transcript.ts';
 import { compare } from './bson.ts';
 import { addCounters } from './counters.ts';
-import type { MemoryDatabase } from './database.ts';
-import type { MemoryLedger } from './ledger.ts';
+import { writeLimits } from './limits.ts';
+import { MemoryStore } from './store.ts';
+import { applySuppression } from './suppressions.ts';
 
 const historyLimit = 100;
 
-export interface MemoryStoreParams {
-  database: MemoryDatabase;
-  ledger: MemoryLedger;
-  clock: Clock;
-}
-
-export class MemoryConversations implements ConversationStore {
-  private readonly database: MemoryDatabase;
-  private readonly ledger: MemoryLedger;
-  private readonly clock: Clock;
-
-  constructor({ database, ledger, clock }: MemoryStoreParams) {
-    this.database = database;
-    this.ledger = ledger;
-    this.clock = clock;
-  }
-
+export class MemoryConversations extends MemoryStore implements ConversationStore {
   byIds(ids: readonly string[]): Promise<Conversation[]> {
     return this.read('byIds', () => ids.flatMap((id) => this.database.conversations.get(id) ?? []));
   }
@@ -73,12 +59,14 @@ export class MemoryConversations implements ConversationStore {
     partitions: readonly number[],
     after: string | undefined,
     limit: number,
+    notAsked?: number,
   ): Promise<string[]> {
     return this.read('activeOf', () => {
       const found = this.database.conversations.find(
         (one) =>
           compare(one.campaignId, campaignId) === 0 &&
           one.status === 'active' &&
+          (notAsked === undefined || (one.migration ?? 0) < notAsked) &&
           partitions.includes(one.partition) &&
           behind(one._id, after),
       );
@@ -111,6 +99,10 @@ export class MemoryConversations implements ConversationStore {
         try {
           if (!this.database.atomically(() => this.write(unit))) receipt.missed.add(unit.conversationId);
         } catch (error) {
+          if (error instanceof Missed) {
+            receipt.missed.add(unit.conversationId);
+            continue;
+          }
           if (isServiceError(error)) throw error;
           receipt.poisoned.set(unit.conversationId, error as Error);
         }
@@ -122,11 +114,27 @@ export class MemoryConversations implements ConversationStore {
   private write(unit: Unit): boolean {
     const { database } = this;
     if (!unit.rows.every(({ id, from }) => rowTakes(database.messages.get(id)?.status, from))) return false;
+    const run = database.runs.find(({ _id }) => compare(_id, unit.campaignId) === 0)[0];
+    if (unit.reopens && (run?.settled !== false || run.status === 'cancelled' || run.endReason)) return false;
     if (unit.change && !this.change(unit.change)) return false;
+    if (!writeLimits(database, unit)) throw new Missed();
     for (const row of unit.inserts) database.messages.insert(row);
-    for (const { id, set, unset } of unit.rows)
-      if (database.messages.get(id)?.pending) database.messages.update(id, set, unset);
+    for (const { id, from, set, unset } of unit.rows)
+      if (from !== undefined || database.messages.get(id)?.pending) database.messages.update(id, set, unset);
+    for (const change of unit.suppressions ?? []) applySuppression(database, change);
+    for (const event of unit.inbound ?? [])
+      if (database.inbound.get(event._id) === undefined) database.inbound.insert(event);
     addCounters(database, this.ledger.memberId, unit.campaignId, unit.counters);
+    for (const change of unit.escalations ?? []) {
+      if (change.kind === 'ended') database.escalations.update(change.id, change.set);
+      else {
+        const rows = transcriptIds(unit.conversationId, change.sequence).flatMap(
+          (id) => database.messages.get(id) ?? [],
+        );
+        const history = database.conversations.get(unit.conversationId)?.history ?? [];
+        database.escalations.insert({ ...change.document, transcript: transcriptOf(rows, history) });
+      }
+    }
     for (const letter of unit.deadLetters) {
       const { conversationId, campaignId } = unit;
       database.letter({ collection: 'conversation_states', conversationId, campaignId, at: this.now(), ...letter });
@@ -158,10 +166,6 @@ export class MemoryConversations implements ConversationStore {
 
   private now(): Date {
     return new Date(this.clock.now());
-  }
-
-  private read<T>(operation: string, work: () => T): Promise<T> {
-    return this.database.run(operation, this.ledger.memberId, work);
   }
 }
 

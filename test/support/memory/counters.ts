@@ -14,6 +14,7 @@ export function addCounters(database: MemoryDatabase, memberId: string, campaign
     else add(counts, path.split('.'), by);
   }
   if (Object.keys(counts).length > 0) document.counts = counts;
+  document.unfolded = true;
   document.updatedAt = new Date(database.clock.now());
   database.counters.put(document);
 }

@@ -1,16 +1,23 @@
+import type { RawEnrollment } from '../../../src/domain/enrollments.ts';
 import type {
+  CampaignAddress,
   CampaignDocument,
+  CampaignRamp,
+  ContactPressure,
   Conversation,
   Counters,
   DeadLetter,
+  Escalation,
+  InboundEvent,
   Member,
   Message,
   Partition,
   Run,
   Setting,
+  Suppression,
   Template,
 } from '../../../src/domain/model.ts';
-import type { Clock } from '../../../src/domain/ports.ts';
+import type { Clock } from '../../../src/domain/systemPorts.ts';
 import { compare, copy, idKey } from './bson.ts';
 
 export interface Write {
@@ -98,11 +105,18 @@ export class MemoryDatabase {
   readonly runs = new MemoryCollection<Run>('campaign_runs', this);
   readonly conversations = new MemoryCollection<Conversation>('conversation_states', this);
   readonly messages = new MemoryCollection<Message>('messages', this);
+  readonly addresses = new MemoryCollection<CampaignAddress>('campaign_addresses', this);
+  readonly enrollments = new MemoryCollection<RawEnrollment & { _id: unknown }>('enrollments', this);
   readonly counters = new MemoryCollection<Counters>('campaign_counters', this);
   readonly deadLetters = new MemoryCollection<DeadLetter & { _id: unknown }>('dead_letters', this);
+  readonly escalations = new MemoryCollection<Escalation>('escalations', this);
   readonly members = new MemoryCollection<Member>('members', this);
   readonly partitions = new MemoryCollection<Partition>('partitions', this);
   readonly settings = new MemoryCollection<Setting>('settings', this);
+  readonly inbound = new MemoryCollection<InboundEvent>('inbound_events', this);
+  readonly suppressions = new MemoryCollection<Suppression>('suppressions', this);
+  readonly pressures = new MemoryCollection<ContactPressure>('contact_pressure', this);
+  readonly ramps = new MemoryCollection<CampaignRamp>('campaign_ramps', this);
   /** Wall clock of the "server". */
   readonly clock: Clock;
   hooks: Hooks = {};

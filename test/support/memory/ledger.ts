@@ -1,6 +1,7 @@
 import { ServiceError } from '../../../src/domain/errors.ts';
+import type { Ledger } from '../../../src/domain/memberPorts.ts';
 import type { StreamPosition } from '../../../src/domain/model.ts';
-import type { Clock, Ledger } from '../../../src/domain/ports.ts';
+import type { Clock } from '../../../src/domain/systemPorts.ts';
 import type { MemoryDatabase } from './database.ts';
 
 export interface MemoryLedgerParams {

@@ -1,6 +1,6 @@
 import { isServiceError } from '../../../src/domain/errors.ts';
+import type { Forgotten, MembershipStore } from '../../../src/domain/memberPorts.ts';
 import type { Member, Partition, StreamPosition } from '../../../src/domain/model.ts';
-import type { MembershipStore } from '../../../src/domain/ports.ts';
 import { earlier } from '../../../src/domain/positions.ts';
 import type { MemoryDatabase } from './database.ts';
 import type { MemoryLedger } from './ledger.ts';
@@ -35,6 +35,11 @@ export class MemoryMembership implements MembershipStore {
 
   partitions(): Promise<Partition[]> {
     return this.run('partitions', () => this.database.partitions.find());
+  }
+
+  /** No transaction is ever left open here. */
+  endForgotten(): Promise<Forgotten> {
+    return Promise.resolve({ ended: 0, open: 0 });
   }
 
   /** A transaction of the dead member is never open here: there is no session to end. */

@@ -20,7 +20,7 @@ const channels = { CHANNEL_EMAIL_DRIVER: 'console', CHANNEL_SMS_DRIVER: 'console
 const good = {
   _id: 'spring',
   status: 'pending',
-  audience: { contacts: [{ id: 1, email: 'a@example.com' }] },
+  audience: { contacts: [{ id: 1, email: 'a@example.com', name: 'Ada' }] },
   unsubscribe: { mailto: 'stop@example.com' },
   flow: {
     stages: [
@@ -68,6 +68,8 @@ describe('help', () => {
       'submit',
       'export',
       'validate',
+      'preview',
+      'simulate',
       'status',
       'pause',
       'resume',

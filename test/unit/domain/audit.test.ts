@@ -352,6 +352,8 @@ describe('what should move', () => {
     campaign = state(),
     allowed = patience(60_000, [], 512),
   ): string[] => suspicions(subject, newest, campaign, allowed).map(({ kind, found }) => `${kind} ${found}`);
+  const waiting = (more: object = {}) =>
+    state({ run: { flow: { stages: [{ id: 'w', type: 'wait', event: 'paid', ...more }] } as never } });
   const channel = (concurrency: number, timeoutMs: number) => ({ concurrency, timeoutMs });
   const sending = (queuedAt: number) => row(2, { status: 'sending', pending: true, queuedAt: at(queuedAt) });
 
@@ -362,6 +364,16 @@ describe('what should move', () => {
     ['overdue, but over', kinds(conversation({ nextActionAt: at(30), status: 'failed' })), []],
     ['nothing due', kinds(conversation({ nextActionAt: none }), row(2)), ['stranded no nextActionAt']],
     ['due on no channel', kinds(conversation({ nextChannel: none, stage: 'z' })), ['stranded no nextChannel']],
+    [
+      'it waits for an event, for ever',
+      kinds(conversation({ nextActionAt: none, stage: 'w' }), undefined, waiting()),
+      [],
+    ],
+    [
+      'it waits for an event no longer than for a time',
+      kinds(conversation({ nextActionAt: none, stage: 'w' }), undefined, waiting({ timeout: 'P1D' })),
+      ['stranded no nextActionAt'],
+    ],
     ['a row is pending', kinds(conversation({ nextActionAt: none }), row(2, queued)), []],
     ['sent long ago', kinds(conversation(), sending(2)), [`sending_stuck sending since ${instant(at(10))}`]],
     [
@@ -496,6 +508,15 @@ describe('what should move', () => {
     ['it expands, or is only folded', expanding({ updatedAt: at(50) }), ['expansion_stuck 7 expanded, and no further']],
     ['it does not expand', expanding(), ['expansion_stuck 7 expanded, and no further']],
     ['it does not expand in a pause', expanding({}, 'paused'), []],
+    ['its contacts come by enrollments', expanding({ audience: { kind: 'enrollments' } }), []],
+    ['its audience is a live one', expanding({ audience: { kind: 'collection', live: true } }), []],
+    ['its next occurrence lies ahead', expanding({ occurrences: { begun: 0, missed: 0, next: at(200) } }), []],
+    ['its next occurrence has just come', expanding({ occurrences: { begun: 0, missed: 0, next: at(50) } }), []],
+    [
+      'its next occurrence did not begin',
+      expanding({ occurrences: { begun: 0, missed: 0, next: at(30) } }),
+      [`expansion_stuck the occurrence of ${instant(at(30))} has not begun`],
+    ],
   ])('a run is where its campaign wants it: %s', (_, is, expected) => {
     expect(is).toEqual(expected);
   });

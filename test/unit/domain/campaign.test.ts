@@ -12,6 +12,7 @@ import {
   runAfter,
 } from '../../../src/domain/campaign.ts';
 import { headOf } from '../../../src/domain/campaignPins.ts';
+import { isAsDecided } from '../../../src/domain/campaignWrites.ts';
 import type { Id, Run, Template } from '../../../src/domain/model.ts';
 import { channels, facts, seconds, t0 } from './given.ts';
 
@@ -150,7 +151,7 @@ describe('checkCampaign', () => {
       _id: 'ten',
       status: 'pendin',
       priority: 12,
-      limits: {},
+      limits: { perSecond: 5 },
       schedule: { startAt: new Date(seconds(2)), endAt: new Date(seconds(1)) },
       audience: { collection: 'system.users' },
       variables: 'none',
@@ -158,7 +159,7 @@ describe('checkCampaign', () => {
         stages: [
           { id: 'a', type: 'message', channel: 'fax', content: { text: 'x {{' }, on: { reply: 'nowhere' } },
           { id: 'a', type: 'wait', for: '2 days' },
-          { id: 'c', type: 'split' },
+          { id: 'c', type: 'splt' },
         ],
       },
     });
@@ -166,7 +167,7 @@ describe('checkCampaign', () => {
       [
         'status',
         'priority',
-        'limits',
+        'limits.perSecond',
         'schedule.endAt',
         'audience.collection',
         'variables',
@@ -613,6 +614,27 @@ describe('running', () => {
     expect(found.run).toEqual(replaced.run);
   });
 
+  test('given new limits, then the run has them; one that cannot be taken is told, and what it had stays', () => {
+    const limits = { maxMessagesPerContact: { count: Long.fromNumber(3), per: 'P7D' }, ramp: ['50/d'] };
+    const first = at(seconds(1), edited(running(), { limits }));
+    expect(running({ limits }).run).toMatchObject({ limits: { ramp: ['50/d'] } });
+    const taken = { maxMessagesPerContact: { count: 3, per: 'P7D' }, ramp: ['50/d'] };
+    expect(first.run).toMatchObject({ limits: taken });
+    expect(at(seconds(2), first).write).toBeUndefined();
+    for (const [wrong, path] of [
+      [{ ramp: ['50/w'] }, 'limits.ramp[0]'],
+      [{ perSecond: 5 }, 'limits.perSecond'],
+      [7, 'limits'],
+    ] as const) {
+      const bad = at(seconds(3), edited(first, { limits: wrong }));
+      expect(bad).toMatchObject({ faults: [{ path }], raw: { error: { path } }, run: { limits: taken } });
+    }
+    const none = at(seconds(4), edited(first, {}, 'limits'));
+    expect(none.run).not.toHaveProperty('limits');
+    const paused = at(seconds(5), edited(first, { status: 'paused', limits: { ramp: ['9/h'] } }));
+    expect(paused.run).toMatchObject({ status: 'paused', limits: { ramp: ['9/h'] } });
+  });
+
   test('given a new priority and a new end, then the run has them', () => {
     const endAt = new Date(seconds(90));
     const found = at(seconds(1), edited(running(), { priority: Long.fromNumber(9), schedule: { endAt } }));
@@ -624,6 +646,19 @@ describe('running', () => {
     const none = at(seconds(3), edited(found, {}, 'schedule', 'priority'));
     expect(none.run).toMatchObject({ priority: 5, schedule: {} });
     expect(none.lookAgainAt).toBeUndefined();
+  });
+
+  test('given a guard, then the run has it, follows what becomes of it, and keeps it through a fault', () => {
+    const began = running({ guard: { errorRate: 0.5, over: Long.fromNumber(20) } });
+    expect(began.run?.guard).toEqual({ errorRate: 0.5, over: 20 });
+    const changed = at(seconds(1), edited(began, { guard: { bounceRate: 0.1 } }));
+    expect(changed.run?.guard).toEqual({ bounceRate: 0.1 });
+    expect(decideCampaign(inputOf(seconds(2), changed)).write).toBeUndefined();
+    const wrong = at(seconds(2), edited(changed, { guard: { bounceRat: 0.2 } }));
+    expect(wrong.raw).toMatchObject({ error: { code: 'unknown_field', path: 'guard.bounceRat' } });
+    expect(wrong.run?.guard).toEqual({ bounceRate: 0.1 });
+    expect(at(seconds(3), edited(changed, {}, 'guard')).run).not.toHaveProperty('guard');
+    expect(at(seconds(3), edited(running(), { guard: { errorRate: 1 } })).run?.guard).toEqual({ errorRate: 1 });
   });
 
   test('when an end is taken in is recorded; one that was known before counts from its own time', () => {
@@ -651,6 +686,7 @@ describe('running', () => {
     [{ schedule: { endAt: 'never' } }, 'schedule.endAt'],
     [{ schedule: 7 }, 'schedule'],
     [{ guard: {} }, 'guard'],
+    [{ guard: { errorRate: 7 } }, 'guard.errorRate'],
   ])('given %p, then the run keeps what it had and the fault is reported once', (more, path) => {
     const endAt = new Date(seconds(90));
     const world = running({ schedule: { endAt }, priority: 3 });
@@ -758,6 +794,46 @@ describe('a campaign that is to be held back', () => {
   });
 });
 
+describe('a campaign whose guard tripped', () => {
+  test('given its guard says so, then only in the period it was judged by, and a resume takes the error away', () => {
+    const tripped = { code: 'guard_tripped', path: 'guard.errorRate', message: 'too many' };
+    const began = running({ guard: { errorRate: 0.1 } });
+    const held = after(began, holdCampaign(inputOf(seconds(1), began), tripped, began.run));
+    expect(held).toMatchObject({ raw: { error: tripped }, run: { status: 'paused', pausedReason: 'guard_tripped' } });
+    const resumed = at(seconds(2), edited(held, { status: 'running' }));
+    expect(resumed).toMatchObject({ event: 'resumed', run: { status: 'running' } });
+    expect([resumed.raw?.['error'], resumed.run?.pausedReason]).toEqual([undefined, undefined]);
+    expect(holdCampaign(inputOf(seconds(3), resumed), tripped, began.run)).toEqual({});
+    expect(holdCampaign(inputOf(seconds(3), resumed), tripped, resumed.run)).toMatchObject({ event: 'paused' });
+  });
+});
+
+test('what the guard says stays beside a change that cannot be taken in', () => {
+  const tripped = { code: 'guard_tripped', path: 'guard.errorRate', message: 'too many' };
+  const began = running({ guard: { errorRate: 0.1 } });
+  const held = after(began, holdCampaign(inputOf(seconds(1), began), tripped, began.run));
+  const looked = at(seconds(2), edited(held, { priority: 99 }));
+  expect([looked.raw?.['error'], looked.run?.priority]).toEqual([tripped, began.run?.priority]);
+});
+
+test('a run is written over what it was decided from, and nothing else', () => {
+  const { run } = running();
+  const there = { ...run, migration: { number: 1 }, occurrences: { next: new Date(5), begun: 1, missed: 0 } } as Run;
+  const of = (more: object) => isAsDecided(more as Parameters<typeof isAsDecided>[0], there);
+  expect(of({ expectMigration: 1, expectNext: new Date(5) })).toBe(true);
+  expect([{ expectMigration: 0 }, { expectNext: new Date(6) }, { expectRun: 'none' }].map(of)).toEqual([
+    false,
+    false,
+    false,
+  ]);
+});
+
+test('what whoever leaves is asked is pinned', () => {
+  expect(running({ exitWhen: { 'contact.attributes.customer': true } }).run).toMatchObject({
+    exitWhen: { 'contact.attributes.customer': true },
+  });
+});
+
 test('a template is only needed where it may start', () => {
   const { run } = running();
   const scheduled = running(later).run;
@@ -783,7 +859,7 @@ describe('compilePinned', () => {
   });
 
   test('given what this release cannot run, then it says so', () => {
-    const flow = { stages: [{ id: 'b', type: 'split' }] };
+    const flow = { stages: [{ id: 'b', type: 'teleport' }] };
     expect(compilePinned({ flow } as unknown as Run, all).faults).toMatchObject([{ path: 'flow.stages[0].type' }]);
   });
 });

@@ -267,8 +267,18 @@ describe('no prototype is reachable', () => {
 });
 
 describe('limits', () => {
-  const big = { ...scope, variables: { big: 'x'.repeat(1_000_000) } };
-  test.each([
+  const long = 'x'.repeat(1_000_000);
+  const needle = `${long.slice(0, 1000)}y${long.slice(0, 50_000)}`;
+  const big: Scope = {
+    ...scope,
+    contact: { id: 1, list: Array.from({ length: 5_000 }, () => ({})) } as unknown as Scope['contact'],
+    variables: { big: long, half: `${long.slice(0, 1000)}y`, needle, path: 'a.'.repeat(100_000), item: { name: long } },
+  };
+  /** A list that holds itself twice, many times over. */
+  const doubled = (step: string): string =>
+    `{% assign a = "a,b" | split: "," %}{% for i in (1..30) %}{% assign a = ${step} %}{% endfor %}`;
+  // jest takes long over names and rows of this length
+  const tooFar = [
     ['{% for i in (1..3000000) %}{{ i }}{% endfor %}'],
     ['{% for i in (1..1000) %}{% for j in (1..1000) %}x{% endfor %}{% endfor %}'],
     ['{% for i in (1..9999) %}{{ variables.big }}{% endfor %}'],
@@ -276,11 +286,76 @@ describe('limits', () => {
     [`{% for i in (1..100) %}${'y'.repeat(100_000)}{% endfor %}`],
     [`{% for i in (1..9999) %}{{ variables.big | url_encode | size }}{% endfor %}`],
     ['{{ "now" | date: "%999999999d" }}'],
-  ])('a template that goes too far ends soon (%#)', (template) => {
+    ['{% assign a = (1..1000000) %}{{ a | has: "x" }}{{ a | find: "x" }}{{ a | find_index: "x" }}{{ a | sum: "x" }}'],
+    ['{% assign a = (1..50000) %}{% for i in (1..9999) %}{% if a contains 0 %}{% endif %}{% endfor %}'],
+    ['{% assign a = (1..50000) %}{% for i in (1..9999) %}{% if a != a %}{% endif %}{% endfor %}'],
+    ['{% assign a = (1..50000) %}{% for i in (1..9999) %}{% if a < a %}{% endif %}{% endfor %}'],
+    ['{% assign a = (1..50000) %}{% for i in (1..9999) %}{% case a %}{% when 1, a %}{% endcase %}{% endfor %}'],
+    [`${doubled('a | push: a')}{{ a }}`],
+    [`${doubled('a | unshift: a')}{{ a | raw }}`],
+    [`${doubled('a | push: a')}{{ a | json }}`],
+    [`${doubled('a | push: a')}{{ a | upcase }}`],
+    [`${doubled('a | push: a')}{{ a | join }}`],
+    [`${doubled('a | push: a')}{% if a == a %}{% endif %}`],
+    [`${doubled('a | push: a')}{% case a %}{% when a %}{% endcase %}`],
+    [`${doubled('a | push: a')}{% for i in (a..1) %}{% endfor %}`],
+    [`${doubled('a | push: a')}{{ contact[a] }}`],
+    [`${doubled('a | push: a')}{{ [a] }}`],
+    [`${doubled('a | concat: a | group_by: "x"')}{{ a }}`],
+    [
+      `{% assign a = "" | split: "" | push: variables.item %}{% for i in (1..19) %}{% assign a = a | concat: a %}{% endfor %}{{ a | sort_natural: "name" | size }}`,
+    ],
+    [`{{ contact.list | map: variables.path | size }}`],
+    [
+      `{% assign needle = variables.big | slice: 0, 50000 | prepend: variables.half %}{{ variables.big | split: needle }}`,
+    ],
+    [`{% if variables.big contains variables.needle %}{% endif %}`],
+    [`{% for i in (1..9999) %}{{ variables.big ${'| size'.repeat(20_000)} }}{% endfor %}`],
+    [`{% assign d = "2026-01-01" %}{% for i in (1..9) %}{{ d ${'| date: "%B"'.repeat(9_000)} }}{% endfor %}`],
+    [`{% for i in (1..9999) %}{% case 0 %}{% when ${'1,'.repeat(90_000)}2 %}{% endcase %}{% endfor %}`],
+  ].flat();
+  test.each(tooFar.map((_, n) => n))('a template that goes too far ends soon (%i)', (n) => {
+    const template = String(tooFar[n]);
     // its own time, whatever else the machine does, µs
     const before = process.cpuUsage();
     expect(text(template, big)).toEqual(failed('template_error'));
     expect(process.cpuUsage(before).user).toBeLessThan(5_000_000);
+  });
+
+  test('outputs and tags have an end, the text around them has not', () => {
+    const said = (text: string): unknown => compileContent({ text }, 'content').faults;
+    const long = `{{ "${'x'.repeat(200_000)}" }}`;
+    expect(said(long)).toMatchObject([{ message: expect.stringContaining('more than a template may have (200000)') }]);
+    expect(said(`{{ "}}" ${'| size '.repeat(30_000)} }}`)).toHaveLength(1);
+    expect(said(`${'x'.repeat(400_000)}{{ contact.name }}`)).toEqual([]);
+  });
+
+  test('a list is no name of a field', () => {
+    const named = failed('template_error', expect.stringContaining('a list or an object is no name of a field'));
+    for (const template of [
+      '{{ contact[variables.list] }}',
+      '{{ [variables.list] }}',
+      '{{ contact[contact.attributes] }}',
+    ])
+      expect(text(template, { ...scope, variables: { list: ['name'] } })).toEqual(named);
+  });
+
+  test.each(['where', 'reject', 'group_by', 'has', 'find', 'find_index'])('there is no filter %s_exp', (name) => {
+    const { faults } = compileContent({ text: `{{ contact.list | ${name}_exp: 'x', 'x == 1' }}` }, 'content');
+    expect(faults).toMatchObject([{ path: 'content.text', message: expect.stringContaining(`${name}_exp`) }]);
+  });
+
+  test('what an author does with a list of a thousand is far inside', () => {
+    const items = Array.from({ length: 1_000 }, (_, n) => ({
+      name: `item ${n}`,
+      price: n,
+      kind: `k${n % 10}`,
+      note: 'x'.repeat(40),
+    }));
+    const template = `{% assign kinds = variables.items | group_by: "kind" %}{% for kind in kinds %}{% assign those = variables.items | where: "kind", kind.name | sort: "price" | reverse %}{% for item in those %}{{ item.name | upcase | replace: "ITEM", "No." | truncate: 20 }}{% if item.note contains "y" or item.price == 7 %}!{% endif %}{% endfor %}{% endfor %}{{ variables.items | map: "price" | sum }} {% case variables.items.size %}{% when 1, 2 %}few{% when 1000 %}many{% endcase %}`;
+    expect(text(template, { ...scope, variables: { items } })).toMatch(
+      /^No\. 990No\. 980.*No\. 17No\. 7!.*499500 many$/,
+    );
   });
 
   test('they hold for all templates of a message together', () => {
@@ -529,7 +604,7 @@ describe('the short way for templates that only print fields', () => {
   test('takes it for a plain template', () => {
     const content = compileContent({ text: 'Hi {{ contact.name }}, {{ variables.product }}' }, 'content').content;
     expect(content?.base.text).toMatchObject({
-      plain: ['Hi ', ['contact', 'name'], ', ', ['variables', 'product']],
+      plain: ['Hi ', { path: ['contact', 'name'] }, ', ', { path: ['variables', 'product'] }],
     });
   });
 });

@@ -456,6 +456,29 @@ describe('answers of channels', () => {
     expect(story.counters['pending']).toBe(1);
   });
 
+  describe('an event led to where the message in flight leads by itself', () => {
+    const again = { ...tips, delay: 'PT1H', on: { reply: 'tips' } };
+    const led = () => given([intro, again]).due(0).events(60, { id: 'r', type: 'reply', text: 'yes' });
+
+    test.each([
+      ['is to be tried again', retry, 'skipped', 'replied'],
+      ['was held back', { kind: 'held' }, 'skipped', 'replied'],
+      ['was refused', rejected, 'failed', 'provider_rejected'],
+      ['is lost with its sender', { kind: 'lost' }, 'uncertain', 'uncertain'],
+      ['comes late', sent, 'sent', undefined],
+    ] as const)('and the message %s: that changes nothing of where it stands', (_, outcome, status, reason) => {
+      const story = led();
+      const { stage, step, nextActionAt } = story.conversation;
+      expect([stage, step, nextActionAt]).toEqual(['tips', 0, new Date(seconds(3660))]);
+      story.answer(90, outcome);
+      expect(story.rows.get('spring:anna/1')).toMatchObject({ status, ...(reason ? { reason } : {}) });
+      expect(story.conversation).toMatchObject({ status: 'active', stage: 'tips', step: 0, nextActionAt });
+      // and the next one is a message like any other
+      expect(story.due(3660).decision.send).toMatchObject({ stage: 'tips' });
+      expect(story.answer(3661, retry).conversation.awaiting).toBe('spring:anna/2');
+    });
+  });
+
   test('a failure does not undo what an event did meanwhile', () => {
     const flow = [{ ...intro, waitForReply: 'PT1H', on: { reply: 'thanks' } }, thanks];
     for (const outcome of [rejected, retry]) {
@@ -602,7 +625,10 @@ test('the first document of a conversation: tenant, trace, and where it stands',
   const { flow } = contextOf([{ ...intro, delay: 'PT5S' }]);
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   const input = { flow, contact: anna, now: seconds(0), partitions: 64, traceparent };
-  const { conversation, counters } = newConversation({ ...input, run: { _id: 'spring', tenant: 'acme' } });
+  const { conversation, counters } = newConversation({
+    ...input,
+    run: { _id: 'spring', tenant: 'acme', variables: {} },
+  });
   expect(conversation).toMatchObject({
     _id: 'spring:anna',
     tenant: 'acme',

@@ -1,7 +1,7 @@
 /** What holds for every decision, whatever the flow is and whatever happens in it. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import type { Decision } from '../../../src/domain/draft.ts';
+import type { Decision } from '../../../src/domain/decision.ts';
 import type { Conversation, Message } from '../../../src/domain/model.ts';
 import { rowTakes } from '../../../src/domain/outbox.ts';
 import { contacts, flows, type Happening, happenings, Stored } from './stories.ts';
@@ -73,7 +73,7 @@ test('property: all counters together say what the documents say', () => {
     expect(counters['pending'] ?? 0).toBe(all.filter(({ pending }) => pending).length);
     expect(under('reasons')).toEqual(countBy(all.map(({ reason }) => reason)));
     expect(under('outcomes')).toEqual(countBy([outcome]));
-    const statuses = ['active', 'completed', 'failed', 'suppressed', 'cancelled'];
+    const statuses = ['active', 'completed', 'escalated', 'failed', 'suppressed', 'cancelled'];
     expect(statuses.filter((name) => counters[name] === 1)).toEqual([status]);
     expect([counters['total'], counters['replied'] ?? 0]).toEqual([1, repliedAt === undefined ? 0 : 1]);
     const bySent = Object.entries(under('stages')).filter(([path]) => path.endsWith('.sent'));
@@ -88,10 +88,22 @@ test('property: no status runs backwards, of a row or of a conversation, and gua
   };
   forEveryStep(({ before, rowsBefore, decision: { unit }, stored }) => {
     const { status, outcome } = stored.conversation;
-    if (before.status !== 'active') expect([status, outcome]).toEqual([before.status, before.outcome]);
+    const isBack = before.status === 'escalated' && unit?.reopens === true;
+    if (before.status !== 'active' && !isBack) expect([status, outcome]).toEqual([before.status, before.outcome]);
     for (const [id, row] of rowsBefore) expect(ways[row.status] ?? [row.status]).toContain(stored.rows.get(id)?.status);
     for (const { id, from } of unit?.rows ?? []) expect(rowTakes(rowsBefore.get(id)?.status, from)).toBe(true);
     for (const row of unit?.inserts ?? []) expect(['sending', 'skipped', 'failed']).toContain(row.status);
+  });
+});
+
+test('property: a message whose sender was lost is never said to have been skipped', () => {
+  const lost = new WeakMap<Stored, Set<string>>();
+  forEveryStep(({ decision: { unit }, happening: { answer }, stored }) => {
+    const ids = lost.get(stored) ?? new Set();
+    lost.set(stored, ids);
+    if (answer?.outcome.kind === 'lost')
+      for (const { id, from } of unit?.rows ?? []) if (from === 'sending') ids.add(id);
+    for (const id of ids) expect(stored.rows.get(id)?.status).not.toBe('skipped');
   });
 });
 
@@ -102,7 +114,27 @@ test('property: what ended has nothing due, waits for nothing, and sends nothing
       expect([nextActionAt, nextChannel, awaiting, delayed, opening].every((field) => field === undefined)).toBe(true);
       expect(send).toBeUndefined();
     }
-    if (before.status !== 'active') expect(unit?.inserts ?? []).toEqual([]);
+    if (before.status !== 'active' && !unit?.reopens) expect(unit?.inserts ?? []).toEqual([]);
+  });
+});
+
+test('property: what is active has something due, waits for an answer, or for an event that its stage names', () => {
+  forEveryStep(({ stored: { conversation, inFlight, context } }) => {
+    if (conversation.status !== 'active' || conversation.nextActionAt !== undefined || inFlight) return;
+    const stage = context.flow.stages.get(conversation.stage);
+    expect(stage).toMatchObject({ type: 'wait', waitFor: { kind: 'event' } });
+    expect((stage as { waitFor: object }).waitFor).not.toHaveProperty('timeout');
+  });
+});
+
+test('property: a person is asked in by one document at a time, which is open as long as the conversation waits for him', () => {
+  forEveryStep(({ decision: { unit }, stored: { conversation, escalations } }) => {
+    expect(unit?.escalations?.filter(({ kind }) => kind === 'opened').length ?? 0).toBeLessThanOrEqual(3);
+    const open = [...escalations].filter(([, status]) => status === 'open').map(([id]) => id);
+    expect(open).toEqual(conversation.escalation === undefined ? [] : [conversation.escalation]);
+    const waits = conversation.status === 'escalated';
+    if (waits) expect(open).toHaveLength(1);
+    if (conversation.status !== 'active' && !waits) expect(open).toEqual([]);
   });
 });
 
@@ -133,7 +165,9 @@ test('property: each event is consumed once by its id, in order, and what cannot
   forEveryStep(
     ({ decision: { unit }, happening: { events }, stored: { conversation } }) => {
       expect(conversation.inbox).toEqual([]);
-      expect(unit?.deadLetters.length ?? 0).toBe(events.filter((event) => !isReadable(event)).length);
+      // a stage that is none may be named too
+      const unread = unit?.deadLetters.filter(({ document }) => !isReadable(document)) ?? [];
+      expect(unread).toHaveLength(events.filter((event) => !isReadable(event)).length);
     },
     ({ conversation: { history, consumed } }, story) => {
       const ids = story.flatMap(({ events }) => events.flatMap((event) => (event as { id?: string } | null)?.id ?? []));

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { channelsOf, type DelayFacts, delaysOf, isOver } from '../../../src/domain/delays.ts';
+import { channelsOf } from '../../../src/domain/channelsOf.ts';
+import { type DelayFacts, delaysOf, isOver } from '../../../src/domain/delays.ts';
 
 const startedAt = new Date('2026-01-05T09:00:00Z');
 const alive = { _id: 'm1', channels: ['email'], life: 'alive', lagSeconds: 1 } as const;
@@ -62,6 +63,7 @@ describe('why a campaign is not as far as it might be', () => {
     ],
     ['resumed, not yet taken up', { run: { ...facts.run, status: 'paused' } }, 'resumed stops: it was resumed'],
     ['the stop switch', { sending: 'stopped' }, 'sending_stopped stops: sending is stopped for all campaigns'],
+    ['the stop switch, and who', { sending: 'stopped', stop: { by: 'ada' } }, 'control) by ada'],
     ['no worker', { cluster: { members: [], ownerless: allOwned } }, 'no_worker stops: no worker runs'],
     [
       'all members silent',

@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { ChannelFacts } from '../../../src/domain/channelPorts.ts';
 import { type CompiledFlow, type CompiledMessage, compileFlow } from '../../../src/domain/flow.ts';
 import type { Flow } from '../../../src/domain/model.ts';
-import type { ChannelFacts } from '../../../src/domain/ports.ts';
 
 const channel = (name: string, address: string, needs: ChannelFacts['needs']): ChannelFacts => ({
   name,
@@ -94,7 +94,8 @@ describe('a flow that is right', () => {
       type: 'wait',
       id: 'pause',
       index: 1,
-      for: { months: 0, ms: 604_800_000 },
+      waitFor: { kind: 'time', duration: { months: 0, ms: 604_800_000 } },
+      on: {},
       next: 'thanks',
     });
     expect(flow.stages.get('bye')).toEqual({ type: 'end', id: 'bye', index: 3, outcome: 'done' });
@@ -386,7 +387,7 @@ describe('durations', () => {
   });
 
   test('the message says what is wrong and what is right', () => {
-    expect(messagesOf([wait('w', 'PT0S'), wait('v', '3 days'), wait('u', null)])).toEqual([
+    expect(messagesOf([wait('w', 'PT0S'), wait('v', '3 days'), wait('u', 7)])).toEqual([
       '"PT0S" is not longer than zero; write P3D for three days, PT90M for 90 minutes',
       '"3 days" is no ISO 8601 duration; write P3D for three days, PT90M for 90 minutes',
       'is no ISO 8601 duration; write P3D for three days, PT90M for 90 minutes',

@@ -1,11 +1,12 @@
 /** given(flow, conversation) . when(input) . then(expectation): specs of `decide` without mocks. */
 import { expect } from '@jest/globals';
+import type { ChannelFacts } from '../../../src/domain/channelPorts.ts';
 import { type DecideInput, decide, newConversation } from '../../../src/domain/conversation.ts';
-import type { Decision, FlowContext } from '../../../src/domain/draft.ts';
+import type { Decision, FlowContext } from '../../../src/domain/decision.ts';
 import { compileFlow } from '../../../src/domain/flow.ts';
 import type { Contact, Conversation, Flow, InboxEvent, Message } from '../../../src/domain/model.ts';
 import type { RowOutcome, RowResult } from '../../../src/domain/outbox.ts';
-import type { ChannelFacts } from '../../../src/domain/ports.ts';
+import { SimulatedLimits } from '../../../src/domain/simulatedLimits.ts';
 
 export const t0 = Date.UTC(2026, 0, 5, 9);
 export const seconds = (n: number): number => t0 + n * 1000;
@@ -24,8 +25,8 @@ export const channels: ReadonlyMap<string, ChannelFacts> = new Map(
 );
 export const anna: Contact = { id: 'anna', name: 'Anna', phone: '+491', url: 'https://a.test/' };
 
-export function contextOf(stages: unknown[], more: Partial<FlowContext> = {}): FlowContext {
-  const compiled = compileFlow({ stages } as Flow, { channels, bulk: true, unsubscribe: true });
+export function contextOf(stages: unknown[], more: Partial<FlowContext> = {}, rules: unknown[] = []): FlowContext {
+  const compiled = compileFlow({ stages, rules } as Flow, { channels, bulk: true, unsubscribe: true });
   expect(compiled.faults).toEqual([]);
   if (compiled.flow === undefined) throw new Error('the flow of the spec does not compile');
   return {
@@ -53,12 +54,14 @@ export class Story {
   decision: Decision;
   readonly rows = new Map<string, Message>();
   readonly counters: Record<string, number> = {};
+  /** What the limits of its campaign count; shared with stories of the same contact. */
+  limits = new SimulatedLimits();
   private now = t0;
 
   constructor(context: FlowContext, contact: Contact = anna) {
     this.context = context;
     const created = newConversation({
-      run: { _id: context.campaignId },
+      run: { _id: context.campaignId, variables: context.variables },
       flow: context.flow,
       contact,
       now: t0,
@@ -104,13 +107,24 @@ export class Story {
     this.now = seconds(second);
     const awaited = this.rows.get(this.conversation.awaiting ?? '');
     const inFlight = this.row !== undefined;
+    const limits = this.limits.factsOf(this.conversation, this.context, 1, this.now);
     this.decision = decide(
       this.context,
-      { conversation: this.conversation, results: [], slot: false, hasRoom: () => true, inFlight, awaited, ...input },
+      {
+        conversation: this.conversation,
+        results: [],
+        slot: false,
+        hasRoom: () => true,
+        inFlight,
+        awaited,
+        limits,
+        ...input,
+      },
       this.now,
       () => 0.5,
     );
     const { unit, send } = this.decision;
+    this.limits.apply(unit?.limits ?? []);
     const history = [...this.conversation.history, ...(unit?.change?.history ?? [])];
     this.conversation = { ...asStored(this.decision.conversation), history };
     for (const row of unit?.inserts ?? []) this.rows.set(row._id, row);

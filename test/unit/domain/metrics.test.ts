@@ -19,7 +19,7 @@ describe('foldCounters', () => {
       suppressed: 0,
       cancelled: 0,
       replied: 0,
-      messages: { sent: 0, failed: 0, uncertain: 0, skipped: 0, followUps: 0, delivered: 0, bounced: 0 },
+      messages: { sent: 0, failed: 0, uncertain: 0, skipped: 0, followUps: 0, delivered: 0, bounced: 0, complained: 0 },
       stages: {},
       reasons: {},
       outcomes: {},
@@ -148,6 +148,31 @@ describe('results', () => {
         bounced: 0.3333,
       },
     });
+  });
+
+  test('given migrations, then who went over and who stayed is told by stage; of others nothing is said', () => {
+    const migrations = { 1: { moved: { a: 2 }, stayed: { b: 1 } }, 2: { moved: 'x' } };
+    const { metrics } = foldCounters(
+      [{ counts: { migrations } }, { counts: { migrations: { 1: { moved: { a: 3 } } } } }],
+      now,
+    );
+    expect(metrics.migrations).toEqual({ 1: { moved: { a: 5 }, stayed: { b: 1 } }, 2: { moved: {}, stayed: {} } });
+    expect(foldCounters([], now).metrics).not.toHaveProperty('migrations');
+  });
+
+  test('given variants of a split, then the funnel has them; whatever was counted there by others is nothing', () => {
+    const counts = {
+      variants: { intro: { a: { entered: 2, sent: 2 }, b: { entered: 1, replied: 1, sent: 'x' } }, odd: 7 },
+    };
+    const { metrics } = foldCounters([{ counts }, { counts: { variants: { intro: { a: { entered: 1 } } } } }], now);
+    const a = { entered: 3, sent: 2, replied: 0 };
+    const b = { entered: 1, sent: 0, replied: 1 };
+    expect(metrics.variants).toEqual({ intro: { a, b }, odd: {} });
+    expect(results(run(), metrics, now)['funnel']).toMatchObject([
+      { stage: 'intro', variants: { a, b } },
+      { stage: 'pause' },
+    ]);
+    expect((results(run(), metrics, now)['funnel'] as object[])[1]).not.toHaveProperty('variants');
   });
 
   test('given a campaign that never started, then nothing is divided by zero', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { BSON, Decimal128, Double, Int32, Long, ObjectId } from 'bson';
+import { BSON, BSONRegExp, Decimal128, Double, Int32, Long, ObjectId } from 'bson';
 import fc from 'fast-check';
 import { bsonType, isBsonNumber, isDate, isId, normalise } from '../../../src/domain/normalise.ts';
 import { printable } from '../../../src/domain/printable.ts';
@@ -115,6 +115,8 @@ describe('printable', () => {
     [new Date(0), 'the date 1970-01-01T00:00:00.000Z'],
     [new Date(Number.NaN), 'a date out of range'],
     [Long.fromString('9007199254740993'), 'Long 9007199254740993'],
+    [/a+/i, 'the regular expression a+'],
+    [new BSONRegExp('a++', 'x'), 'the regular expression a++'],
     [10n ** 100n, `1${'0'.repeat(59)}...n`],
   ])('%#: says what it is', (value, text) => {
     expect(printable(value)).toBe(text);

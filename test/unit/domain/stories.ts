@@ -1,7 +1,8 @@
 /** Random flows, and what may happen to a conversation in one: applied decision by decision as a store does it. */
 import fc from 'fast-check';
+import { noTiming, type Timing } from '../../../src/domain/compileSchedule.ts';
 import { type DecideInput, decide, newConversation } from '../../../src/domain/conversation.ts';
-import type { Decision, FlowContext } from '../../../src/domain/draft.ts';
+import type { Decision, FlowContext } from '../../../src/domain/decision.ts';
 import { compileFlow } from '../../../src/domain/flow.ts';
 import type { Contact, Conversation, Flow, InboxEvent, Message, Unit } from '../../../src/domain/model.ts';
 import type { RowOutcome } from '../../../src/domain/outbox.ts';
@@ -22,36 +23,69 @@ const content = fc.constantFrom(
 );
 const stage = fc.record(
   {
-    type: fc.constantFrom('message', 'message', 'message', 'wait', 'end'),
+    type: fc.constantFrom(
+      ...['message', 'message', 'message', 'message', 'wait', 'until', 'event', 'end'],
+      ...['branch', 'split', 'escalate', 'webhook'],
+    ),
     channel,
     text: content,
     for: duration,
     delay: duration,
     waitForReply: duration,
+    to: target,
+    timed: fc.boolean(),
+    notifies: fc.boolean(),
     followUps: fc.array(fc.record({ after: duration, channel }, { requiredKeys: ['after'] }), { maxLength: 2 }),
     on: fc.record(
       { reply: target, noReply: target, failed: target, bounce: target, custom: target },
       { requiredKeys: [] },
     ),
   },
-  { requiredKeys: ['type', 'channel', 'text', 'for'] },
+  { requiredKeys: ['type', 'channel', 'text', 'for', 'to', 'timed', 'notifies'] },
 );
 
 type Drawn = typeof stage extends fc.Arbitrary<infer One> ? One : never;
 
 function stagesOf(drawn: readonly Drawn[]): unknown[] {
   const idOf = (index: number): string => `s${index % drawn.length}`;
-  return drawn.map(({ type, text, for: time, on = {}, ...more }, index) => {
+  return drawn.map(({ type, text, for: time, to, timed, notifies, on: ways = {}, channel, ...more }, index) => {
     const id = idOf(index);
-    if (type === 'wait') return { id, type, for: time };
-    if (type === 'end') return { id, type, outcome: `end${index}` };
-    const targets = Object.entries(on).map(([event, to]) => [event, idOf(to)]);
-    return { id, type, content: { text }, on: Object.fromEntries(targets), ...more };
+    const on = Object.fromEntries(Object.entries(ways).map(([event, way]) => [event, idOf(way)]));
+    const goto = idOf(to);
+    switch (type) {
+      case 'wait':
+        return { id, type, for: time, on };
+      case 'until':
+        return { id, type: 'wait', until: `contact.attributes.at + ${time}`, ...(timed ? { onMissing: goto } : {}) };
+      case 'event':
+        return { id, type: 'wait', event: 'custom', ...(timed ? { timeout: time, onTimeout: goto } : {}) };
+      case 'end':
+        return { id, type, outcome: `end${index}` };
+      case 'branch':
+        return { id, type, branches: [{ when: { 'event.type': timed ? 'custom' : 'reply' }, goto }] };
+      case 'split':
+        return {
+          id,
+          type,
+          variants: [
+            { variant: 'a', weight: 1, goto },
+            { variant: 'b', weight: timed ? 1 : 0 },
+          ],
+        };
+      case 'escalate': {
+        const notify = notifies ? { notify: { channel, to: '{{ contact.id }}', content: { text } } } : {};
+        return { id, type, to: 'desk', ...notify, ...(timed ? { after: time, onTimeout: goto } : {}), on };
+      }
+      case 'webhook':
+        return { id, type, channel, body: { text }, keep: timed, on };
+      default:
+        return { id, type, channel, content: { text }, on, ...more };
+    }
   });
 }
 
-const compiled = (stages: unknown[]): FlowContext['flow'] | undefined =>
-  compileFlow({ stages } as Flow, { channels, bulk: true, unsubscribe: true }).flow;
+const compiled = (stages: unknown[], timing = noTiming): FlowContext['flow'] | undefined =>
+  compileFlow({ stages } as Flow, { channels, bulk: true, unsubscribe: true, timing }).flow;
 
 /** The stages of any flow that compiles. */
 export const flows: fc.Arbitrary<unknown[]> = fc
@@ -64,6 +98,7 @@ export const flows: fc.Arbitrary<unknown[]> = fc
 const code = { code: 'no', message: 'not taken' };
 const outcomes: fc.Arbitrary<RowOutcome> = fc.oneof(
   { weight: 4, arbitrary: fc.constant({ kind: 'sent' as const }) },
+  fc.constant({ kind: 'sent' as const, answer: { score: 7 } }),
   fc.constantFrom<RowOutcome>(
     { kind: 'unknown', ...code },
     { kind: 'rejected', ...code },
@@ -79,7 +114,8 @@ const event: fc.Arbitrary<unknown> = fc.oneof(
     weight: 6,
     arbitrary: fc.record(
       {
-        type: fc.constantFrom('reply', 'custom', 'bounce', 'complaint', 'unsubscribe', 'opened'),
+        type: fc.constantFrom('reply', 'custom', 'bounce', 'complaint', 'unsubscribe', 'opened', 'resume'),
+        stage: fc.constantFrom('s0', 's1'),
         id: fc.nat(20).map((n) => `e${n}`),
         auto: fc.boolean(),
         machine: fc.boolean(),
@@ -119,6 +155,7 @@ export const contacts: fc.Arbitrary<Contact> = fc.record(
     name: fc.constant('Anna'),
     phone: fc.constant('+491'),
     url: fc.constant('https://a.test/'),
+    attributes: fc.constant({ at: new Date(t0) }),
   },
   { requiredKeys: ['id', 'name'] },
 );
@@ -134,17 +171,26 @@ export class Stored {
   context: FlowContext;
   conversation: Conversation;
   readonly rows = new Map<string, Message>();
+  /** Status of each document by which a person was asked in. */
+  readonly escalations = new Map<string, string>();
   readonly counters: Record<string, number> = {};
   /** The row in flight, and when it was decided. */
   inFlight: { row: Message; decidedAt: number } | undefined;
   now = t0;
 
-  constructor(stages: unknown[], contact: Contact) {
-    const flow = compiled(stages);
+  constructor(stages: unknown[], contact: Contact, timing?: Timing) {
+    const flow = compiled(stages, timing);
     if (flow === undefined) throw new Error('the flow of the story does not compile');
     const campaign = { campaignId: 'spring', variables: { product: 'Compass' }, campaign: { id: 'spring' } };
     this.context = { ...campaign, flow, channels, worker: 'm1' };
-    const place = { run: { _id: 'spring' }, flow, contact, now: t0, partitions: 64, traceparent: '00-0-0-01' };
+    const place = {
+      run: { _id: 'spring', variables: {} },
+      flow,
+      contact,
+      now: t0,
+      partitions: 64,
+      traceparent: '00-0-0-01',
+    };
     const created = newConversation(place);
     this.conversation = asStored(created.conversation);
     this.count(created.counters);
@@ -183,6 +229,12 @@ export class Stored {
       const row = { ...this.rows.get(id), ...set } as Message;
       for (const field of unset) delete row[field];
       this.rows.set(id, row);
+    }
+    for (const change of unit?.escalations ?? []) {
+      if (change.kind === 'opened') {
+        if (this.escalations.has(change.document._id)) throw new Error(`${change.document._id} is there already`);
+        this.escalations.set(change.document._id, change.document.status);
+      } else this.escalations.set(change.id, change.set.status);
     }
     if (send) this.inFlight = { row: send, decidedAt: this.now };
     this.count(unit?.counters ?? {});

@@ -43,6 +43,55 @@ const told = (events: readonly StoryEvent[]): string[] =>
 const tell = (is: Story): string[] => told(story(is.conversation, rowsOf(is)));
 
 describe('the story', () => {
+  test('of a choice, a webhook, a person and back', () => {
+    const is = given([
+      { id: 's', type: 'split', variants: [{ variant: 'a', weight: 1, goto: 'h' }] },
+      { id: 'h', type: 'webhook', channel: 'push', body: { a: 1 }, keep: true },
+      { id: 'p', type: 'escalate', to: 'support' },
+      { id: 'end', type: 'end', outcome: 'done' },
+    ]);
+    is.due(0)
+      .answer(1, { ...sent, answer: { score: 7 } })
+      .events(9, { id: 'r', type: 'resume', text: 'solved' });
+    expect(tell(is)).toEqual([
+      '0 created: created from its audience',
+      '0 entered: enters stage s',
+      '0 drawn: drawn into variant a of stage s',
+      '0 entered: enters stage h',
+      '0 message_queued: message 1 (of stage h) decided, channel push to https://a.test/',
+      '1 answered: what the webhook answered is kept as variables.h',
+      '1 entered: enters stage p',
+      '1 escalated: handed over to support, see spring:anna/e3 in escalations',
+      '1 message_handed: message 1 handed over to push',
+      '1 message_sent: message 1 sent, p-1 at the provider',
+      '1 ended: ended as escalated: a person was asked in',
+      '9 event: event resume r consumed: solved',
+      '9 reopened: given back: it goes on',
+      '9 entered: enters stage end',
+      '9 ended: ended as completed: the flow ended it as done',
+    ]);
+  });
+
+  test('of migrations; an event of the author may have their names', () => {
+    const is = given(stages).due(0);
+    const at = new Date(seconds(5));
+    const history = [
+      { at, stage: 'intro', event: 'stayed', detail: { migration: 1 } },
+      { at, stage: 'intro', event: 'migrated', detail: { migration: 2, version: 4 } },
+      { at, stage: 'intro', event: 'migrated', detail: { migration: 3 } },
+      { at, stage: 'intro', event: 'migrated', detail: { id: 'e1' } },
+      { at, stage: 'intro', event: 'stayed' },
+    ];
+    is.conversation = { ...is.conversation, history };
+    expect(tell(is).slice(-5)).toEqual([
+      '5 stayed: stays with the version it follows: the new one has no place for it',
+      '5 migrated: goes over to version 4 of its template',
+      '5 migrated: goes over to the version its campaign began with',
+      '5 event: event migrated e1 consumed',
+      '5 event: event stayed consumed',
+    ]);
+  });
+
   test('of a reply that led on: everything in order of time', () => {
     const is = given(stages).due(0).answer(1, sent).events(10, { id: 'r1', type: 'reply' });
     is.due(10 + hour).answer(11 + hour, sent);
@@ -109,13 +158,21 @@ describe('the story', () => {
     );
     const [row] = rowsOf(given(stages).due(0).answer(1, sent)) as [Message];
     const receipts = story(is.conversation, [
-      { ...row, status: 'delivered', deliveredAt: new Date(seconds(9)) },
+      {
+        ...row,
+        status: 'delivered',
+        deliveredAt: new Date(seconds(9)),
+        openedAt: new Date(seconds(11)),
+        clickedAt: new Date(seconds(12)),
+      },
       { ...row, _id: 'spring:anna/2', status: 'bounced', providerMessageId: undefined as never },
     ]);
-    expect(told(receipts).filter((line) => /delivered|bounced|2 sent/.test(line))).toEqual([
+    expect(told(receipts).filter((line) => /delivered|opened|clicked|bounced|2 sent/.test(line))).toEqual([
       '1 message_sent: message 2 sent',
       '1 message_bounced: message 2 bounced',
       '9 message_delivered: message 1 delivered',
+      '11 message_opened: message 1 opened',
+      '12 message_clicked: message 1 clicked',
     ]);
   });
 
@@ -327,6 +384,34 @@ describe('what comes next, and why it has not come yet', () => {
     );
   });
 
+  test('what comes next in stages that are no messages', () => {
+    const flow = [
+      { id: 'w', type: 'wait', event: 'paid', timeout: 'P1D', onTimeout: 'h' },
+      { id: 'b', type: 'branch', branches: [{ goto: 'h' }] },
+      { id: 's', type: 'split', variants: [{ variant: 'a', weight: 1 }] },
+      { id: 'h', type: 'webhook', channel: 'push', body: {} },
+      { id: 'p', type: 'escalate', to: 'support', after: 'P1D' },
+    ] as unknown as Flow['stages'];
+    const at = (conversation: Partial<Conversation>) => {
+      const { what, text } = nextOf(contextOf(asked(), 5, { conversation, run: { flow: { stages: flow } } }));
+      return `${what}: ${text}`;
+    };
+    const undue = { nextActionAt: undefined as never, nextChannel: undefined as never };
+    expect(at({ stage: 'w', step: 0 })).toBe('wait_ends: stage w waits for event paid no longer, then stage h');
+    expect(at({ stage: 'w', step: 0, ...undue })).toBe('event: stage w waits for event paid');
+    expect(at({ stage: 'h', step: 1, ...undue })).toBe('nothing: nothing is due');
+    expect(at({ stage: 'b', step: 0 })).toBe('choice: stage b chooses the way');
+    expect(at({ stage: 's', step: 0 })).toBe('choice: stage s chooses the way');
+    expect(at({ stage: 'h', step: 0, nextChannel: 'push' })).toBe('message: the webhook of stage h on channel push');
+    expect(at({ stage: 'p', step: 0 })).toBe('escalation: stage p hands over to support');
+    expect(at({ stage: 'p', step: 1 })).toBe(
+      'wait_ends: support has not taken it up, then the conversation is finished',
+    );
+    expect(at({ status: 'escalated', ...undue })).toMatch(/^nothing: nothing by itself: it is with a person/);
+    flow[0] = { id: 'w', type: 'wait', event: 'paid', timeout: 'P1D' };
+    expect(at({ stage: 'w', step: 0 })).toBe('wait_ends: stage w waits for event paid no longer, then stage b');
+  });
+
   const missing = { code: 'channel_missing', message: 'there is no fax', path: 'flow' };
   test.each<[string, More, WhyCode[], RegExp]>([
     ['no run', { run: null }, ['run_missing'], /no run/],
@@ -429,6 +514,12 @@ describe('what comes next, and why it has not come yet', () => {
     ],
     ['an inbox that is none', { conversation: { inbox: 'none' as never } }, ['due'], /late/],
     ['the stop switch', { sending: 'stopped' }, ['sending_stopped'], /stopped/],
+    [
+      'the stop switch, and why',
+      { sending: 'stopped', stop: { by: 'ada', reason: 'wrong prices' } },
+      ['sending_stopped'],
+      /control\) by ada: wrong prices$/,
+    ],
     ['no worker', { members: [], owner: undefined as never }, ['no_worker'], /no worker runs/],
     ['nobody owns it', { owner: undefined as never }, ['owner_missing'], /no member owns/],
     ['its owner is gone', { owner: 'm9' }, ['owner_missing'], /no member owns/],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { addDuration, isPositive, parseDuration } from '../../../src/domain/timing.ts';
+import { addDuration, isPositive, parseDuration, subtractDuration } from '../../../src/domain/timing.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
@@ -70,6 +70,22 @@ describe('parseDuration', () => {
       }),
     );
   });
+});
+
+test.each([
+  ['2026-03-31T10:00:00Z', 'P1M', '2026-02-28T10:00:00Z'],
+  ['2024-03-31T10:00:00Z', 'P1Y1M', '2023-02-28T10:00:00Z'],
+  ['2026-01-01T00:00:00Z', 'P7DT1S', '2025-12-24T23:59:59Z'],
+])('%s - %s = %s', (from, text, before) => {
+  const duration = parseDuration(text);
+  if (duration === undefined) throw new Error(text);
+  expect(new Date(subtractDuration(Date.parse(from), duration)).toISOString().replace('.000Z', 'Z')).toBe(before);
+});
+
+test('nothing is before the range of a Date', () => {
+  const first = -8_640_000_000_000_000;
+  expect(subtractDuration(first, { months: 1, ms: 0 })).toBe(first);
+  expect(subtractDuration(first, { months: 0, ms: 1 })).toBe(first);
 });
 
 describe('addDuration', () => {

@@ -73,7 +73,6 @@ describe('what it was and what is allowed', () => {
     expect(faultsOf('CampaignDocument', {})).toEqual([
       { code: 'required', path: '_id', message: 'is missing; it has to be a string, a number or an ObjectId' },
       { code: 'required', path: 'status', message: expect.stringContaining('one of "draft"') },
-      { code: 'required', path: 'audience', message: 'is missing; it has to be an object' },
     ]);
   });
 
@@ -89,9 +88,12 @@ describe('stages', () => {
   test('given unknown types, then the known ones are named', () => {
     const found = faults(stages({ id: 'a', type: 'mesage' }, { id: 'b' }, { id: 'c', type: 7 }, 'd'));
     expect(found).toEqual({
-      'flow.stages[0].type': 'not_allowed: was "mesage"; it has to be one of "message", "wait", "end"',
-      'flow.stages[1].type': 'required: is missing; it has to be one of "message", "wait", "end"',
-      'flow.stages[2].type': 'type: was 7; it has to be one of "message", "wait", "end"',
+      'flow.stages[0].type':
+        'not_allowed: was "mesage"; it has to be one of "message", "wait", "branch", "split", "escalate", "webhook", "end"',
+      'flow.stages[1].type':
+        'required: is missing; it has to be one of "message", "wait", "branch", "split", "escalate", "webhook", "end"',
+      'flow.stages[2].type':
+        'type: was 7; it has to be one of "message", "wait", "branch", "split", "escalate", "webhook", "end"',
       'flow.stages[3]': 'type: was "d"; it has to be an object',
     });
   });
@@ -124,6 +126,12 @@ describe('stages', () => {
     expect(found).toEqual(fits ? [] : fields.map((field) => `flow.stages${field}`));
   });
 
+  test('given a weight that is no number, then it says what one may be', () => {
+    expect(faults(stages({ id: 'ab', type: 'split', variants: [{ variant: 'a', weight: 'half' }] }))).toEqual({
+      'flow.stages[0].variants[0].weight': 'type: was "half"; it has to be a number, 0 to 1000000',
+    });
+  });
+
   test('given a message with faults, then each has its path and none is said twice', () => {
     const on = { reply: 'a b', 'not.a.path': 7 };
     const content = { txt: 'Hi', locales: { de: { text: 7 } } };
@@ -154,52 +162,19 @@ describe('what this release does not run', () => {
       'CampaignDocument',
       campaign({
         type: 'recurring',
-        limits: {},
-        guard: {},
-        reentry: {},
+        limits: { perSecond: 5 },
         exitWhen: {},
-        schedule: { recurrence: 'x', sendWindow: {}, late: {} },
-        audience: { collection: 'people', mode: 'live', dedupeBy: 'address', exclude: {} },
+        schedule: { recurrence: 'x' },
+        audience: { collection: 'people', mode: 'live' },
         flow: {
-          rules: [],
-          stages: [
-            message({ fallback: {}, sendWindow: {} }),
-            { id: 'w', type: 'wait', until: 'x' },
-            { id: 'e', type: 'wait', event: 'paid', timeout: 'P1D', onTimeout: 'w' },
-            { id: 'b', type: 'branch', branches: [] },
-          ],
+          stages: [message({ fallback: {} })],
         },
       }),
     );
     expect(new Set(found.map(({ code }) => code))).toEqual(new Set(['not_supported']));
-    expect(found.map(({ path }) => path).sort()).toEqual(
-      [
-        'audience.dedupeBy',
-        'audience.exclude',
-        'audience.mode',
-        'exitWhen',
-        'flow.rules',
-        'flow.stages[0].fallback',
-        'flow.stages[0].sendWindow',
-        'flow.stages[1].until',
-        'flow.stages[2].event',
-        'flow.stages[2].onTimeout',
-        'flow.stages[2].timeout',
-        'flow.stages[3].type',
-        'guard',
-        'limits',
-        'reentry',
-        'schedule.late',
-        'schedule.recurrence',
-        'schedule.sendWindow',
-        'type',
-      ].sort(),
-    );
-    expect(found.find(({ path }) => path === 'type')?.message).toBe(
-      'type "recurring" is not supported by this release; it has to be one of "sequence", "broadcast"',
-    );
-    expect(found.find(({ path }) => path === 'limits')?.message).toBe(
-      'limits is not supported by this release; leave it out',
+    expect(found.map(({ path }) => path).sort()).toEqual(['flow.stages[0].fallback', 'limits.perSecond'].sort());
+    expect(found.find(({ path }) => path === 'limits.perSecond')?.message).toBe(
+      'perSecond is not supported by this release; leave it out',
     );
   });
 
@@ -238,7 +213,7 @@ describe('hostile documents', () => {
     const large = message({ on });
     expect(faultsOf('CampaignDocument', stages(large))).toHaveLength(1);
     const names = Object.fromEntries(Object.keys(on).map((name) => [name, 'a']));
-    for (const wrong of [{ id: 'x' }, { id: 'x', type: 'wait', until: 'x' }, { id: 'x', type: 'split' }]) {
+    for (const wrong of [{ id: 'x' }, { id: 'x', type: 'wait', businessDays: 0 }, { id: 'x', type: 'split' }]) {
       expect(faultsOf('CampaignDocument', stages(message({ on: names }), wrong))).toHaveLength(1);
     }
     expect(faultsOf('CampaignDocument', { ...stages(message({ on: names })), audience: {} })).toHaveLength(1);
@@ -277,6 +252,11 @@ test('schemas may say more than today', () => {
   expect(says({ type: 'string', minLength: 2 })).toBe('was 7; it has to be a string of at least 2 characters');
   expect(says({ const: 'x' })).toBe('was 7; it has to be "x"');
   expect(says({})).toBe('was 7; it has to be set');
+  expect(says({ type: 'number', minimum: 0 })).toBe('was 7; it has to be a number, at least 0');
+  const one = (data: object) =>
+    explain(error({ properties: { a: {}, b: {} } }, { keyword: 'maxProperties', data }), {});
+  expect(one({ a: 1, b: 2 }).message).toBe('has to have exactly one of "a", "b", has "a", "b"');
+  expect(explain(error({}, { keyword: 'minProperties', data: {} }), {}).message).toContain('has none');
   const required = { keyword: 'required', params: { missingProperty: 'x' }, data: {} };
   expect(explain(error({}, required), {}).message).toBe('is missing; it has to be set');
   const unknown = { keyword: 'additionalProperties', params: { additionalProperty: 'x' } };

@@ -35,3 +35,31 @@ test('every part fits into one command, whatever the alphabet; none is lost and 
     { numRuns: 15 },
   );
 });
+
+test('what a transcript reads counts, and what a conversation learnt', () => {
+  const plain = (index: number): Unit => ({ ...unit(index, ''), inserts: [] });
+  const asks = (index: number): Unit => ({
+    ...plain(index),
+    escalations: [{ kind: 'opened', document: { _id: `c:${index}/e1` } as never, sequence: 250 }],
+  });
+  const all = (make: (index: number) => Unit) => splitByBytes(Array.from({ length: 512 }, (_, index) => make(index)));
+  expect(all(plain)).toHaveLength(1);
+  expect(Math.max(...all(asks).map((part) => part.length))).toBeLessThanOrEqual(25);
+  const ends = (index: number): Unit => ({
+    ...plain(index),
+    escalations: [{ kind: 'ended', id: 'x', set: { status: 'closed' } }],
+  });
+  expect(all(ends)).toHaveLength(1);
+  const large = { text: 'x'.repeat(100_000) };
+  const learns =
+    (set: object) =>
+    (index: number): Unit => ({
+      ...plain(index),
+      change: { id: 'c', version: 1, inboxSize: 0, set, unset: [], history: [] },
+    });
+  for (const set of [{ variables: large }, { event: large }, { contact: large }])
+    expect(all(learns(set)).length).toBeGreaterThan(5);
+  expect(all((index) => ({ ...plain(index), deadLetters: [{ reason: 'r', document: large }] })).length).toBeGreaterThan(
+    5,
+  );
+});

@@ -2,74 +2,11 @@ import { describe, expect, test } from '@jest/globals';
 import { lastValueFrom, NEVER, of } from 'rxjs';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import { campaignPartition } from '../../../src/domain/ids.ts';
-import type { CampaignDocument, CounterDelta, Id, Member, Run } from '../../../src/domain/model.ts';
-import { Campaigns, type CampaignsParams } from '../../../streams/campaigns.ts';
-import { manualClock } from '../../support/clock.ts';
-import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
-import { MemoryCampaigns } from '../../support/memory/campaigns.ts';
-import { addCounters } from '../../support/memory/counters.ts';
-import { MemoryDatabase } from '../../support/memory/database.ts';
-import { MemoryLedger } from '../../support/memory/ledger.ts';
+import type { Id, Run } from '../../../src/domain/model.ts';
 import { waitFor } from '../../support/waitFor.ts';
-import { channels } from '../domain/given.ts';
+import { contacts, partitions, world } from './campaignWorld.ts';
 
-const partitions = 64;
 const day = 24 * 3_600_000;
-
-function world() {
-  const clock = manualClock();
-  const database = new MemoryDatabase({ clock });
-  const operations: string[] = [];
-  database.hooks.before = (operation) => void operations.push(operation);
-  const member = (memberId: string, more: Partial<CampaignsParams> = {}) => {
-    database.members.put({ _id: memberId, beat: 0 } as Member);
-    const abort = new AbortController();
-    const logger = recordingLogger();
-    const instruments = recordingInstruments();
-    const changed: Run[] = [];
-    const store = new MemoryCampaigns({ database, ledger: new MemoryLedger({ database, memberId, clock }), clock });
-    const campaigns = new Campaigns({
-      campaigns: store,
-      channels,
-      partitions,
-      owns: () => true,
-      reservedCollections: ['campaigns'],
-      clock,
-      random: () => 0.5,
-      traceparent: () => '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-      logger,
-      instruments,
-      signal: abort.signal,
-      onRunChanged: (run) => void changed.push(run),
-      ...more,
-    });
-    const expandAll = async (): Promise<number> => {
-      let slices = 0;
-      while (campaigns.expansion.size > 0 && (await campaigns.expandTick())) slices += 1;
-      return slices;
-    };
-    return { campaigns, store, logger, instruments, changed, abort, expandAll };
-  };
-  const submit = (id: Id, more: object = {}): void =>
-    database.campaigns.put({
-      _id: id,
-      status: 'pending',
-      audience: { contacts: contacts(3) },
-      flow: { stages: [{ id: 'intro', type: 'message', channel: 'sms', content: { text: 'Hi' } }] },
-      ...more,
-    } as CampaignDocument);
-  const write = (id: Id, more: object): void => void database.campaigns.update(id, more as Partial<CampaignDocument>);
-  const people = (name: string, count: number, document: (n: number) => object = () => ({})): void => {
-    for (let n = 0; n < count; n++)
-      database.audience(name).put({ _id: n, phone: `+49${n}`, ...document(n) } as { _id: number });
-  };
-  const count = (id: Id, delta: CounterDelta): void =>
-    database.atomically(() => addCounters(database, 'm1', id, delta));
-  return { clock, database, operations, member, submit, write, people, count };
-}
-
-const contacts = (count: number): unknown[] =>
-  Array.from({ length: count }, (_, n) => ({ id: `c${n}`, phone: `+49${n}` }));
 
 describe('a campaign from start to end', () => {
   test('given a pending one, then it starts, is expanded, folded and completed; each step is told at once', async () => {
@@ -202,7 +139,9 @@ describe('templates and audiences', () => {
     const { campaigns } = member('m1');
     submit('spring', { audience: { collection: 'people', filter: { $where: '1' } } });
     await campaigns.look('spring');
-    expect(database.campaigns.get('spring')).toMatchObject({ status: 'failed', error: { path: 'audience' } });
+    expect(database.campaigns.get('spring')).toMatchObject({
+      ...{ status: 'failed', error: { path: 'audience.filter.$where' } },
+    });
     expect(database.runs.get('spring')).toBeUndefined();
   });
 
@@ -676,6 +615,16 @@ describe('what was forgotten', () => {
     expect(Object.keys(Object.fromEntries(await other.forgotten()))).toEqual(['later', 'spring']);
     await other.sweep();
     expect(await other.forgotten()).toEqual(new Map());
+  });
+
+  test('given the clock on the wall is set forward past its start, then it starts within half a minute', async () => {
+    const { database, clock, member, submit } = world();
+    const { campaigns } = member('m1');
+    submit('spring', { schedule: { startAt: new Date(clock.now() + 60_000) } });
+    await campaigns.look('spring');
+    clock.stepWall(120_000);
+    await clock.advanceAsync(30_000);
+    expect(database.campaigns.get('spring')?.status).toBe('running');
   });
 
   test('an audience that waits for another try is not forgotten', async () => {

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { Change } from '../../../src/domain/changePorts.ts';
 import type { StreamPosition } from '../../../src/domain/model.ts';
-import type { Change } from '../../../src/domain/ports.ts';
 import { PositionTracker } from '../../../src/domain/positions.ts';
-import { Changes } from '../../../streams/changes.ts';
+import { Changes, type Handled } from '../../../streams/changes.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
 import { MemoryChangeSource, MemoryLog, memoryPosition } from '../../support/memory/changeSource.ts';
@@ -15,7 +15,7 @@ const idsOf = (changes: readonly Change[]): string[] => changes.map((one) => ('i
 interface Options {
   position?: StreamPosition;
   batchSize?: number;
-  handle?: (changes: readonly Change[]) => Promise<void>;
+  handle?: (changes: readonly Change[]) => Promise<unknown>;
   sweep?: () => Promise<void>;
 }
 
@@ -39,8 +39,9 @@ function follow(log: MemoryLog, { position, batchSize = 1, handle, sweep }: Opti
     ...{ source, tracker, clock, logger, instruments, random: () => 0 },
     handle: async (batch) => {
       begun.push(...idsOf(batch));
-      await handle?.(batch);
+      const left = await handle?.(batch);
       handled.push(...idsOf(batch));
+      return left as Handled | undefined;
     },
     sweep: async () => {
       sweeps += 1;
@@ -85,6 +86,39 @@ describe('the change stream of a member', () => {
     await at.until(() => at.handled.length === 3, 'all of them');
     await at.until(() => at.tracker.done?.token === memoryPosition(3).token, 'the position');
     expect(at.handled).toEqual(['c1', 'c2', 'c3']);
+  });
+
+  test('what takes longer holds back the position, and nothing else', async () => {
+    const log = new MemoryLog();
+    const slow = gate();
+    const a = change(1);
+    const at = follow(log, {
+      position: memoryPosition(0),
+      handle: async ([one]) => (one === a ? { rest: slow.passed } : undefined),
+    });
+    log.append(a, change(2), change(3));
+    await at.until(() => at.handled.length === 3, 'all of them');
+    expect([at.tracker.done, at.changes.caughtUpTo]).toEqual([memoryPosition(0), Number.NEGATIVE_INFINITY]);
+    slow.open();
+    await at.until(() => at.tracker.done?.token === memoryPosition(3).token, 'the position');
+    expect(at.handled).toEqual(['c1', 'c2', 'c3']);
+  });
+
+  test('what fails later is read again from its position, with what came behind it', async () => {
+    const log = new MemoryLog();
+    let failures = 1;
+    const at = follow(log, {
+      position: memoryPosition(0),
+      handle: async () => ({ rest: failures-- > 0 ? Promise.reject(new Error('later')) : Promise.resolve() }),
+    });
+    log.append(change(1), change(2));
+    const reached = async (): Promise<boolean> => {
+      if (at.clock.pending > 0) at.clock.advance(1_000);
+      return at.tracker.done?.token === memoryPosition(2).token;
+    };
+    await at.until(reached, 'the position');
+    expect(at.handled.filter((id) => id === 'c1')).toHaveLength(2);
+    expect(at.instruments.of('event')).toContainEqual(['stream_reopened']);
   });
 
   test('it has caught up once everything that was there when it asked was handled', async () => {

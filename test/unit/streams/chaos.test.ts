@@ -1,9 +1,9 @@
 /** A member's rounds while everything around them fails at random; then the failures end, and everything has to add up. */
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { RoundReceipt } from '../../../src/domain/conversationPorts.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
 import type { Unit } from '../../../src/domain/model.ts';
-import type { RoundReceipt } from '../../../src/domain/ports.ts';
 import { away, member, settle } from './member.ts';
 
 const intro = { id: 'intro', type: 'message', channel: 'sms', content: { text: 'Hello {{ contact.name }}' } };

@@ -6,9 +6,12 @@ import { apply, type Command, commands } from './cluster/commands.ts';
 import { faultsOf, unsettled } from './cluster/verdict.ts';
 
 /** How many stories; a soak asks for more. */
-const numRuns = Number(process.env['RUNS'] ?? 30);
-/** For all of them and, after a failure, for making it smaller. */
-const longestMs = 300_000 + numRuns * 5_000;
+const numRuns = Number(process.env['RUNS'] ?? 20);
+/** `seed:path` as a failure told it: that story again, made as small as may be. */
+const [, seed, path = ''] = /^(-?\d+):(.+)$/.exec(process.env['STORY'] ?? '') ?? [];
+if (seed === undefined && process.env['STORY']) throw new Error('STORY is not seed:path');
+const replay =
+  seed === undefined ? { endOnFailure: true } : { seed: Number(seed), path, interruptAfterTimeLimit: 800_000 };
 /** Virtual time until everything has to be settled: clocks were up to five minutes ahead. */
 const patienceMs = 3_600_000;
 
@@ -47,9 +50,8 @@ test(
       fc.asyncProperty(fc.integer({ min: 2, max: 4 }), commands, fc.nat(2 ** 31), async (members, script, seed) => {
         expect(faultsOf(await story(members, script, seed))).toEqual([]);
       }),
-      // a failure is made smaller for so long
-      { numRuns, interruptAfterTimeLimit: longestMs },
+      { numRuns, ...replay },
     );
   },
-  2 * longestMs,
+  900_000 + numRuns * 10_000,
 );

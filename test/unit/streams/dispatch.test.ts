@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
+import type { Channel, OutboundMessage } from '../../../src/domain/channelPorts.ts';
 import type { Conversation, Message } from '../../../src/domain/model.ts';
 import type { RowResult } from '../../../src/domain/outbox.ts';
-import type { Channel, OutboundMessage } from '../../../src/domain/ports.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../../support/fakes.ts';
@@ -111,6 +111,57 @@ test.each([
     }
   },
 );
+
+test('what waits to leave when its send window closes is held, and so is what has not begun by then', async () => {
+  const clock = manualClock();
+  const begin: (() => void)[] = [];
+  const sent: string[] = [];
+  const slow: Channel = {
+    ...facts('sms', 'phone', {}),
+    concurrency: 2,
+    send: ({ messageId }: OutboundMessage, _, mayBegin = () => true) =>
+      new Promise((resolve) => {
+        begin.push(() => {
+          if (!mayBegin()) return resolve({ kind: 'retry', code: 'not_begun', message: '', counts: false });
+          sent.push(messageId);
+          resolve({ kind: 'sent' });
+        });
+      }),
+    close: async () => {},
+  };
+  const dispatch = new Dispatch({
+    ...{ channels: new Map([['sms', slow]]), concurrency: 64, clock, logger: silentLogger },
+    ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
+    ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+  });
+  const results: RowResult[] = [];
+  dispatch.results$.subscribe((result) => results.push(result));
+  const until = clock.now() + 60_000;
+  dispatch.enqueue(
+    ['begins', 'connects', 'waits', 'open'].map((id) => ({
+      row: { _id: `${id}/1`, conversationId: id, campaignId: 'spring', channel: 'sms' } as Message,
+      decidedAt: 0,
+      until: id === 'open' ? undefined : until,
+    })),
+  );
+  await clock.advanceAsync(59_999);
+  begin.shift()?.();
+  await clock.advanceAsync(0);
+  expect(sent).toEqual(['begins/1']);
+  await clock.advanceAsync(1);
+  for (let n = 0; n < 4; n++) {
+    begin.shift()?.();
+    await clock.advanceAsync(0);
+  }
+  expect(sent).toEqual(['begins/1', 'open/1']);
+  expect(
+    results
+      .filter(({ outcome }) => outcome.kind === 'held')
+      .map(({ row }) => row.conversationId)
+      .sort(),
+  ).toEqual(['connects', 'waits']);
+});
 
 /** One row, handed over to a channel that is still connecting, or that has asked once and will ask again. */
 function connecting(asksTwice = false) {

@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { BSON } from 'mongodb';
+import { campaignKey } from '../../../src/domain/ids.ts';
 import type { Run } from '../../../src/domain/model.ts';
 import { sliceOf } from '../../../streams/expansionSlice.ts';
 import { contextOf } from '../domain/given.ts';
@@ -14,7 +15,13 @@ const slice = (contacts: { id: string; attributes?: Record<string, unknown> }[])
     contacts.map((raw, index) => ({ raw, after: index + 1 })),
     {
       ...{ run, flow: contextOf([{ id: 's', type: 'message', channel: 'sms', content: { text: 'Hi' } }]).flow },
-      ...{ done: true, partitions: 8, now: 0, traceparent: () => 't', existing: async () => new Set() },
+      ...{
+        done: true,
+        partitions: 8,
+        now: 0,
+        traceparent: () => 't',
+        rules: { key: campaignKey, existing: async () => new Set<string>() },
+      },
     },
   );
 

@@ -1,9 +1,9 @@
 /** One member's rounds over the in-memory store: the real pipelines but for Rx, a channel that answers when told. */
 
+import type { Channel, ChannelFacts, SendResult } from '../../../src/domain/channelPorts.ts';
 import { newConversation } from '../../../src/domain/conversation.ts';
 import type { Conversation, Flow, Message, Run, StreamPosition } from '../../../src/domain/model.ts';
 import type { RowResult } from '../../../src/domain/outbox.ts';
-import type { Channel, ChannelFacts, SendResult } from '../../../src/domain/ports.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
 import { Ownership } from '../../../streams/ownership.ts';
 import { Round, type RoundInput } from '../../../streams/round.ts';
@@ -15,6 +15,7 @@ import { MemoryCampaigns } from '../../support/memory/campaigns.ts';
 import { MemoryConversations } from '../../support/memory/conversations.ts';
 import { MemoryDatabase } from '../../support/memory/database.ts';
 import { MemoryLedger } from '../../support/memory/ledger.ts';
+import { MemoryLimits } from '../../support/memory/limits.ts';
 import { contextOf, facts } from '../domain/given.ts';
 
 export const away = (): Error => Object.assign(new Error('away'), { away: true });
@@ -107,12 +108,13 @@ export async function member(
     },
   });
   const round = new Round({
-    ...{ store, runs, schedule, dispatch, batchSize: 100, clock, random: () => 0.5, logger, instruments },
+    ...{ store, campaigns, runs, schedule, dispatch, batchSize: 100, clock, random: () => 0.5, logger, instruments },
     ...{
       signal: controller.signal,
       isNoFaultOfDocuments: (error: unknown) => (error as { away?: boolean }).away === true,
     },
     owns: (_, partition) => ownership.isActive(partition),
+    limits: new MemoryLimits({ database, memberId: 'm1' }),
     hint: (ids) => hinted.push(...ids),
     proveOwnership: () => ledger.beat(),
   });

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { isServiceError } from '../../../src/domain/errors.ts';
+import { type Forgotten, forgottenAfterMs } from '../../../src/domain/memberPorts.ts';
 import type { Member, Partition, StreamPosition } from '../../../src/domain/model.ts';
-import type { Clock } from '../../../src/domain/ports.ts';
+import type { Clock } from '../../../src/domain/systemPorts.ts';
 import { Membership } from '../../../streams/membership.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
@@ -29,6 +30,8 @@ interface Actor {
 interface Options {
   /** Drains end at once; else the test ends them. */
   drainsAtOnce?: boolean;
+  endForgotten?: () => Promise<Forgotten>;
+  members?: () => Promise<Member[]>;
   clock?: Clock;
 }
 
@@ -48,8 +51,11 @@ function join(database: MemoryDatabase, id: string, clock: ManualClock, options:
       if (options.drainsAtOnce !== false) return resolve();
       actor.drains.push({ partitions, end: (error) => (error ? reject(error) : resolve()) });
     });
+  const store = new MemoryMembership({ database, ledger });
+  if (options.endForgotten) store.endForgotten = options.endForgotten;
+  if (options.members) store.members = options.members;
   const membership = new Membership({
-    ...{ store: new MemoryMembership({ database, ledger }), ledger, member, leaseTtlMs, clock: own, random: () => 0.5 },
+    ...{ store, ledger, member, leaseTtlMs, clock: own, random: () => 0.5 },
     ...{ logger, instruments, drain },
     position: () => actor.position,
     onGained: (partitions) => actor.gained.push(...partitions),
@@ -184,6 +190,82 @@ describe('membership', () => {
       expect(tookMs).toBeLessThanOrEqual(leaseTtlMs + 1_000);
       abort.abort();
     }
+  });
+
+  test('others are looked at beside the own beat, which may be held up by what somebody dead has locked', async () => {
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
+    await pass(clock, 4, a, b);
+    clock.advance(3_000);
+    await b.membership.tick();
+    const diedAt = clock.monotonic();
+    // the tick that sees the last beat is held up for four seconds in its own
+    database.hooks.before = async (operation, memberId) => {
+      if (operation !== 'beat' || memberId !== 'a' || clock.monotonic() > diedAt) return;
+      database.hooks = {};
+      // whatever else was asked is answered meanwhile
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.advance(4_000);
+    };
+    await a.membership.tick();
+    while (database.members.get('b') !== undefined && clock.monotonic() < diedAt + 60_000) {
+      clock.advance(100);
+      await a.membership.tick();
+    }
+    expect(clock.monotonic() - diedAt).toBeLessThanOrEqual(leaseTtlMs + 100);
+  });
+
+  test('of what an observer could not watch half a lease counts at most, and what he watched before is', async () => {
+    const { database, clock } = cluster(8);
+    const [a, b] = [join(database, 'a', clock), join(database, 'b', clock)];
+    await pass(clock, 4, a, b);
+    await pass(clock, 4, a);
+    clock.advance(9_000);
+    await a.membership.tick();
+    expect(database.members.get('b') !== undefined).toBe(true);
+    await pass(clock, 2, a);
+    expect(database.members.get('b') !== undefined).toBe(false);
+  });
+
+  test.each([
+    ['fails', () => Promise.reject(new Error('away'))],
+    ['hangs', () => new Promise<never>(() => {})],
+  ])('a look at the others that %s keeps no beat from going out', async (_, members) => {
+    const { database, clock } = cluster(2);
+    const a = join(database, 'a', clock, { members });
+    const tick = a.membership.tick().catch((error: Error) => error.message);
+    clock.advance(leaseTtlMs / 2);
+    await Promise.race([tick, new Promise((resolve) => setImmediate(resolve))]);
+    expect(a.ledger.leaseRemaining()).toBeGreaterThan(0);
+    expect(a.ledger.fencedAt).toBeDefined();
+  });
+
+  test('transactions that others left open are looked for beside each tick, one look at a time, and whatever comes of it', async () => {
+    const { database, clock } = cluster(1);
+    const looks: { resolve: (found: Forgotten) => void; reject: (error: Error) => void }[] = [];
+    const endForgotten = () => new Promise<Forgotten>((resolve, reject) => looks.push({ resolve, reject }));
+    const a = join(database, 'a', clock, { endForgotten });
+    await pass(clock, 3, a);
+    expect(looks).toHaveLength(1);
+    looks[0]?.resolve({ ended: 2, open: 0 });
+    await pass(clock, 1, a);
+    await pass(clock, 1, a);
+    expect(looks).toHaveLength(2);
+    looks[1]?.reject(new Error('the database is away'));
+    await pass(clock, 2, a);
+    expect(looks).toHaveLength(3);
+    looks[2]?.resolve({ ended: 0, open: 1 });
+    await clock.advanceAsync(forgottenAfterMs + 1);
+    expect(looks).toHaveLength(4);
+    looks[3]?.resolve({ ended: 0, open: 1 });
+    await clock.advanceAsync(0);
+    await a.membership.tick();
+    expect(looks).toHaveLength(5);
+    await clock.advanceAsync(2 * forgottenAfterMs);
+    looks[4]?.resolve({ ended: 0, open: 0 });
+    await clock.advanceAsync(2 * forgottenAfterMs);
+    expect(looks).toHaveLength(5);
+    expect(a.logger.of('warn')).toMatchObject([{ fields: { count: 2 } }]);
   });
 
   test('what was freed is claimed at once by whoever is told of it', async () => {

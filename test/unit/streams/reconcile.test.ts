@@ -120,7 +120,7 @@ describe('what a member may owe', () => {
       if (busy.with) busy.with.push(input.done);
       else input.done();
     });
-    const elsewhere = { campaigns: undefined as never, attention: undefined as never };
+    const elsewhere = { campaigns: undefined as never, attention: undefined as never, enrollments: undefined as never };
     const checks = reconcileChecks({
       ...{ conversations: one.store, campaignStore: one.campaigns, runs: one.runs, schedule: one.schedule },
       ...{ dispatch: one.dispatch, ownership: one.ownership, round: one.round, hints, ...elsewhere },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import type { SendResult } from '../../../src/domain/channelPorts.ts';
 import { ServiceError } from '../../../src/domain/errors.ts';
-import type { Message } from '../../../src/domain/model.ts';
-import type { SendResult } from '../../../src/domain/ports.ts';
+import type { Message, Run } from '../../../src/domain/model.ts';
 import { away, type Member, member, settle } from './member.ts';
 
 const text = { text: 'Hello {{ contact.name }}' };
@@ -475,7 +475,7 @@ describe('a round', () => {
     const { turn, answer, runs, row, dispatch } = await member([asking]);
     await turn();
     const known = runs.get('spring');
-    if (known) known.context = undefined;
+    if (known) known.contexts = new Map();
     await answer();
     await turn();
     expect(row(`${id}/1`)?.status).toBe('sending');
@@ -591,7 +591,53 @@ describe('a round', () => {
   });
 });
 
+describe('a send window', () => {
+  const stage = { ...intro, sendWindow: { from: '09:00', to: '09:01', timezone: 'UTC' } };
+
+  test('closes over a row that waits for its channel: it leaves on the next day', async () => {
+    const { turn, answer, clock, wire, conversation, row } = await member([stage], ['ada', 'bob', 'eve'], {}, 1);
+    await turn();
+    expect(wire).toHaveLength(1);
+    const [first] = wire.map(({ id }) => id);
+    await clock.advanceAsync(60_000);
+    await answer();
+    expect(wire).toEqual([]);
+    // a round of its own renews the lease, which the gate waits for
+    for (let n = 0; n < 3; n++) {
+      await turn();
+      await clock.advanceAsync(100);
+    }
+    expect(wire).toEqual([]);
+    const others = ['ada', 'bob', 'eve'].map((id) => `spring:${id}`).filter((id) => first !== `${id}/1`);
+    const opens = new Date(Date.UTC(2026, 0, 6, 9));
+    for (const id of others) expect(conversation(id)).toMatchObject({ nextActionAt: opens, delayed: 'window' });
+    expect(others.flatMap((id) => row(`${id}/1`)?.status ?? [])).toEqual(['queued']);
+    await clock.advanceAsync(opens.getTime() - clock.now());
+    for (let n = 0; n < 6; n++) {
+      await turn();
+      await clock.advanceAsync(100);
+      await answer();
+    }
+    expect(others.map((id) => row(`${id}/1`)?.status)).toEqual(['sent', 'sent']);
+  });
+});
+
 describe('runs', () => {
+  test('public holidays are loaded before a run is taken in whose windows ask for them', async () => {
+    const { runs, database, put } = await member([intro]);
+    expect(runs.ready(database.runs.get('spring') as Run)).toBeUndefined();
+    put('festive');
+    const sendWindow = { timezone: 'UTC', holidayCountry: 'DE' };
+    database.runs.update('festive', { schedule: { sendWindow } });
+    const found = await runs.load(['festive']);
+    expect(found.get('festive')?.context?.flow.stages.get('intro')).toMatchObject({ window: { holidayCountry: 'DE' } });
+    put('later');
+    database.runs.update('later', { schedule: { sendWindow } });
+    await runs.reload('later');
+    await runs.reload('nobody');
+    expect(runs.get('later')?.context).toBeDefined();
+  });
+
   test('what was seen in `campaigns` outlives a re-read of the run, and an older answer changes nothing', async () => {
     const { runs, database } = await member([intro]);
     const run = database.runs.get('spring');

@@ -15,7 +15,16 @@ function known(id: string): KnownRun {
     settled: false,
     expansion: { expanded: 1, skipped: {}, done: true },
   } as unknown as Run;
-  return { key: id, run, context, state: 'running', held: false, seenEnd: undefined, askedAt: 0 };
+  return {
+    key: id,
+    run,
+    context,
+    contexts: new Map([[undefined, context]]),
+    state: 'running',
+    held: false,
+    seenEnd: undefined,
+    askedAt: 0,
+  };
 }
 
 /** A store that knows when each campaign's next conversation is due, by partition. */
@@ -100,6 +109,25 @@ describe('Schedule', () => {
     const found = new Set<string>();
     for (let turn = 0; turn < 3; turn++) for (const id of await take()) found.add(id);
     expect([...found].sort()).toEqual(names.map((name) => `${name}:a`).sort());
+  });
+
+  test('a campaign that rests has no turn, and is due again when it has rested', async () => {
+    const { clock, schedule, take, own } = fixture(() => 0);
+    own(1);
+    const taken = async () => [...new Set(await take())];
+    for (const id of ['spring', 'autumn']) schedule.setRun(known(id));
+    schedule.rest('spring', 10_000);
+    expect(await taken()).toEqual(['autumn:a']);
+    let told = 0;
+    const subscription = schedule.due$.subscribe(() => {
+      told += 1;
+    });
+    schedule.setRun({ ...known('autumn'), state: 'paused' });
+    clock.advance(9_999);
+    expect([told, await taken()]).toEqual([0, []]);
+    clock.advance(1);
+    expect([told, await taken()]).toEqual([1, ['spring:a']]);
+    subscription.unsubscribe();
   });
 
   test('without a due time nothing is asked and no timer runs', async () => {

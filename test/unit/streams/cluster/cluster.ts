@@ -10,8 +10,13 @@ import { MemoryCampaigns } from '../../../support/memory/campaigns.ts';
 import { MemoryLog } from '../../../support/memory/changeSource.ts';
 import { MemoryConversations } from '../../../support/memory/conversations.ts';
 import { MemoryDatabase } from '../../../support/memory/database.ts';
+import { MemoryEnrollments } from '../../../support/memory/enrollments.ts';
+import { MemoryInbound } from '../../../support/memory/inbound.ts';
+import { MemoryLimits } from '../../../support/memory/limits.ts';
 import { MemoryMembership } from '../../../support/memory/membership.ts';
-import { type FlowName, flowOf } from './flows.ts';
+import { MemoryReceipts } from '../../../support/memory/receipts.ts';
+import { MemorySuppressions } from '../../../support/memory/suppressions.ts';
+import { type FlowName, flowNames, flowOf, versions } from './flows.ts';
 import { Host } from './host.ts';
 import { Provider } from './provider.ts';
 import { HostChangeSource } from './source.ts';
@@ -49,6 +54,9 @@ export class Cluster {
   constructor(chance: () => number) {
     this.chance = chance;
     const { clock } = this;
+    for (const id of flowNames)
+      for (const version of versions)
+        this.database.templates.insert({ _id: { id, version }, flow: flowOf(id, version) });
     this.watch = new Watch({ clock, database: this.database, log: this.log });
     this.provider = new Provider({ clock, chance, onTaken: (taken, message) => this.watch.taken(taken, message) });
     this.database.hooks = {
@@ -122,7 +130,12 @@ export class Cluster {
     const common = { database, ledger, clock };
     return {
       ...{ ledger, source, conversations: new MemoryConversations(common), campaigns: new MemoryCampaigns(common) },
+      enrollments: new MemoryEnrollments(common),
       membership: new MemoryMembership({ ...common, onClaim }),
+      inbound: new MemoryInbound({ database, memberId }),
+      receipts: new MemoryReceipts({ database, ledger }),
+      suppressions: new MemorySuppressions({ database, memberId }),
+      limits: new MemoryLimits({ database, memberId }),
       prepare: async () => {},
       campaignsUuid: async () => 'the one',
     };
@@ -170,7 +183,28 @@ export class Cluster {
       // some have no address on one of the channels
       ...(n % 4 === 3 ? {} : { url: `https://k${n}.test/` }),
     }));
-    this.database.campaigns.insert({ _id, status: 'pending', audience: { contacts: people }, flow: flowOf(flow) });
+    this.database.campaigns.insert({
+      _id,
+      status: 'pending',
+      audience: { contacts: people },
+      templateId: flow,
+      templateVersion: 1,
+    });
+  }
+
+  insertTriggered(flow: FlowName, policy: 'never' | 'afterEnd' | 'after'): void {
+    const _id = `${flow}${this.database.campaigns.find().length}`;
+    const reentry = { policy, ...(policy === 'after' ? { after: 'PT20S' } : {}) };
+    this.database.campaigns.insert({ _id, type: 'triggered', status: 'pending', reentry, templateId: flow });
+  }
+
+  /** Into any campaign, also one that takes nobody, or one that is not there (yet). */
+  enroll(campaign: number, contacts: readonly number[]): void {
+    const { campaigns, enrollments } = this.database;
+    const all = campaigns.find();
+    const campaignId = all[campaign % (all.length + 1)]?._id ?? `one${all.length}`;
+    for (const n of contacts)
+      enrollments.insert({ _id: enrollments.find().length, campaignId, contact: { id: `k${n}`, phone: `+49${n}` } });
   }
 
   setStatus(campaign: number, status: 'paused' | 'running' | 'cancelled'): void {
@@ -178,6 +212,13 @@ export class Cluster {
     const found = all[campaign % Math.max(1, all.length)];
     const from = { paused: ['running'], running: ['paused'], cancelled: ['pending', 'running', 'paused'] }[status];
     if (found && from.includes(String(found.status))) this.database.campaigns.update(found._id, { status });
+  }
+
+  migrate(campaign: number, toVersion: number): void {
+    const all = this.database.campaigns.find();
+    const found = all[campaign % Math.max(1, all.length)];
+    if (found && (found.status === 'running' || found.status === 'paused'))
+      this.database.campaigns.update(found._id, { migrate: { toVersion } });
   }
 
   push(conversation: number, event: { id: string; type: string }): void {

@@ -15,7 +15,10 @@ export type Command = { /** Ms that pass afterwards. */ then: number } & (
   | { kind: 'unknown'; who: number; calls: number; isApplied: boolean }
   | { kind: 'step'; who: number; ms: number }
   | { kind: 'campaign'; flow: FlowName; contacts: number }
+  | { kind: 'triggered'; flow: FlowName; policy: 'never' | 'afterEnd' | 'after' }
+  | { kind: 'enroll'; campaign: number; contacts: number[] }
   | { kind: 'status'; campaign: number; status: 'paused' | 'running' | 'cancelled' }
+  | { kind: 'migrate'; campaign: number; toVersion: number }
   | { kind: 'event'; conversation: number; id: string; type: string }
   | { kind: 'forget' }
   | { kind: 'break'; who: number; isLost: boolean }
@@ -56,7 +59,13 @@ const command = fc.oneof(
   }),
   is(2, { kind: kind('step'), who, ms: fc.integer({ min: -300_000, max: 300_000 }) }),
   is(4, { kind: kind('campaign'), flow: fc.constantFrom(...flowNames), contacts: fc.integer({ min: 1, max: 8 }) }),
+  is(3, {
+    ...{ kind: kind('triggered'), flow: fc.constantFrom(...flowNames) },
+    policy: fc.constantFrom('never', 'afterEnd', 'after'),
+  }),
+  is(8, { kind: kind('enroll'), campaign, contacts: fc.array(fc.nat(5), { minLength: 1, maxLength: 6 }) }),
   is(3, { kind: kind('status'), campaign, status: fc.constantFrom('paused', 'running', 'running', 'cancelled') }),
+  is(4, { kind: kind('migrate'), campaign, toVersion: fc.integer({ min: 1, max: 3 }) }),
   is(8, {
     ...{ kind: kind('event'), conversation: fc.nat(15) },
     id: fc.nat(5).map((n) => `e${n}`),
@@ -116,8 +125,17 @@ export function apply(cluster: Cluster, command: Command): void {
     case 'campaign':
       if (cluster.database.campaigns.find().length < 3) cluster.insertCampaign(command.flow, command.contacts);
       return;
+    case 'triggered':
+      if (cluster.database.campaigns.find().length < 3) cluster.insertTriggered(command.flow, command.policy);
+      return;
+    case 'enroll':
+      cluster.enroll(command.campaign, command.contacts);
+      return;
     case 'status':
       cluster.setStatus(command.campaign, command.status);
+      return;
+    case 'migrate':
+      cluster.migrate(command.campaign, command.toVersion);
       return;
     case 'event':
       cluster.push(command.conversation, { id: command.id, type: command.type });

@@ -33,6 +33,40 @@ const stages: Record<string, object[]> = {
   long: [message('intro', 'sms'), { id: 'pause', type: 'wait', for: 'P30D' }, message('more', 'sms')],
 };
 
+/** What came of them later: stages that are gone, new, of another type or on another channel. */
+const later: Record<string, object[]> = {
+  one: [message('intro', 'sms', { followUps: [{ after: 'PT3S' }] }), message('more', 'push')],
+  reply: [
+    message('intro', 'push', { followUps: [{ after: 'PT2S' }], waitForReply: 'PT6S', on: { reply: 'thanks' } }),
+    message('ask', 'sms'),
+    message('thanks', 'push'),
+  ],
+  channels: [message('intro', 'push', { on: { bounce: 'last' } }), message('last', 'push', { delay: 'PT1S' })],
+  wait: [
+    { id: 'first', type: 'wait', for: 'PT1S' },
+    { id: 'pause', type: 'wait', event: 'custom', timeout: 'PT3S' },
+    message('intro', 'sms'),
+    message('more', 'push', { delay: 'PT2S' }),
+    end('over', 'told_later'),
+  ],
+  long: [message('intro', 'push'), message('pause', 'sms', { delay: 'PT1S' }), message('more', 'sms')],
+};
+
+/** In another order, without the ways that would lead back there. */
+const reversed = (all: readonly object[]): object[] =>
+  all.toReversed().map((stage, index, order) => {
+    const ahead = new Set(order.slice(index + 1).map((one) => (one as { id: string }).id));
+    const { on, ...rest } = stage as { on?: Record<string, string> };
+    return on === undefined
+      ? rest
+      : { ...rest, on: Object.fromEntries(Object.entries(on).filter(([, to]) => ahead.has(to))) };
+  });
+
 export type FlowName = keyof typeof stages;
 export const flowNames: FlowName[] = Object.keys(stages);
-export const flowOf = (name: FlowName): Flow => ({ stages: stages[name] ?? [] }) as Flow;
+/** Versions 1 to 3; the third has the stages of the first in another order. */
+export const versions = [1, 2, 3] as const;
+export const flowOf = (name: FlowName, version: (typeof versions)[number] = 1): Flow => {
+  const all = { 1: stages[name] ?? [], 2: later[name] ?? [], 3: reversed(stages[name] ?? []) };
+  return { stages: all[version] } as Flow;
+};

@@ -1,7 +1,7 @@
 /** A process of the model: it can be frozen or killed, its way to the database is slow, cut, or loses answers. */
 
 import { ServiceError } from '../../../../src/domain/errors.ts';
-import type { Clock } from '../../../../src/domain/ports.ts';
+import type { Clock } from '../../../../src/domain/systemPorts.ts';
 import type { ManualClock } from '../../../support/clock.ts';
 
 export type CrashAt = 'now' | 'before' | 'after';
@@ -16,7 +16,7 @@ export interface HostParams {
 
 /** Those of the ledger: what they wrote is in doubt when their answer is lost. */
 const transactions: ReadonlySet<string> = new Set([
-  ...['round', 'beat', 'campaign', 'expand', 'fold', 'settle', 'take_over', 'claim', 'release', 'leave'],
+  ...['round', 'beat', 'campaign', 'expand', 'enroll', 'fold', 'settle', 'take_over', 'claim', 'release', 'leave'],
 ]);
 
 const unreachable = (): Error => new ServiceError('database_unreachable', 'the database is away');

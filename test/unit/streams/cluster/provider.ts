@@ -3,7 +3,7 @@
 import { BoundedChannel } from '../../../../src/channels/bounded.ts';
 import type { Handover } from '../../../../src/channels/handover.ts';
 import type { ChannelConfig } from '../../../../src/config.ts';
-import type { Channel, OutboundMessage, SendResult } from '../../../../src/domain/ports.ts';
+import type { Channel, OutboundMessage, SendResult } from '../../../../src/domain/channelPorts.ts';
 import type { ManualClock } from '../../../support/clock.ts';
 import type { Host } from './host.ts';
 

@@ -1,6 +1,6 @@
+import type { ChangeBatch, ChangeSource } from '../../../../src/domain/changePorts.ts';
 import { ServiceError } from '../../../../src/domain/errors.ts';
 import type { StreamPosition } from '../../../../src/domain/model.ts';
-import type { ChangeBatch, ChangeSource } from '../../../../src/domain/ports.ts';
 import { MemoryChangeSource, type MemoryLog } from '../../../support/memory/changeSource.ts';
 import type { Host } from './host.ts';
 
@@ -20,9 +20,9 @@ export class HostChangeSource implements ChangeSource {
     await this.host.answer('open');
   }
 
-  async read(): Promise<ChangeBatch> {
+  async read(awaitMs?: number): Promise<ChangeBatch> {
     try {
-      const batch = await this.source.read();
+      const batch = await this.source.read(awaitMs);
       await this.host.answer('read');
       return batch;
     } catch (error) {

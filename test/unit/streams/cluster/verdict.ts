@@ -29,15 +29,25 @@ export function unsettled({ database, clock, living }: Cluster): string[] {
   const counts = [...members.values()];
   const strangers = members.size === living.length ? [] : [`${members.size} members of ${living.length}`];
   const uneven = Math.max(...counts) - Math.min(...counts) > 1 ? [`shares are ${counts.join()} of ${partitions}`] : [];
-  const campaigns = database.campaigns.find().flatMap(({ _id, status }) => {
+  const campaigns = database.campaigns.find().flatMap(({ _id, status, type }) => {
     const active = database.conversations.find((one) => one.campaignId === _id && one.status === 'active').length;
-    const expected = active > 0 ? ['running'] : ['completed', 'cancelled'];
+    const open = type === 'triggered' ? ['running', 'cancelled'] : ['completed', 'cancelled'];
+    const expected = active > 0 ? ['running'] : open;
     return expected.includes(String(status))
       ? []
       : [`campaign ${String(_id)} is ${String(status)} with ${active} active`];
   });
+  const waiting = database.enrollments
+    .find(({ handledAt, campaignId }) => handledAt === undefined && database.campaigns.get(campaignId) !== undefined)
+    .map(({ _id, campaignId }) => `enrollment ${String(_id)} waits for ${String(campaignId)}`);
+  // who counted after the end and could not know that it did is found by a look a minute
+  const unfolded = database.counters
+    .find(({ campaignId, unfolded }) => unfolded === true && database.runs.get(campaignId)?.settled === true)
+    .map(({ _id }) => `${_id} is in no metrics`);
   return [
     ...open,
+    ...waiting,
+    ...unfolded,
     ...inboxes,
     ...pending,
     ...owners.filter((one) => one !== undefined),
@@ -93,17 +103,56 @@ function rowFaults(cluster: Cluster, { _id, status }: Message): string[] {
   return [];
 }
 
+/** Each enrollment began one conversation, or was told why not; nobody came another way, and each is counted. */
+function enrollmentFaults({ database }: Cluster): string[] {
+  const all = database.enrollments.find();
+  const faults: string[] = [];
+  for (const { _id, campaignId, handledAt, conversationId, reason, error } of all) {
+    const isThere = database.campaigns.get(campaignId) !== undefined;
+    const answers = [conversationId, reason].filter((answer) => answer !== undefined).length;
+    if (isThere && answers !== 1) faults.push(`enrollment ${String(_id)} has ${answers} answers`);
+    if (!isThere && (handledAt !== undefined || (error as { code?: string } | undefined)?.code !== 'campaign_missing'))
+      faults.push(`enrollment ${String(_id)} should wait for its campaign`);
+    if (reason === undefined && isThere && error !== undefined)
+      faults.push(`enrollment ${String(_id)} has an error left`);
+  }
+  for (const { _id, expansion } of database.runs.find(({ audience }) => audience.kind === 'enrollments')) {
+    const own = all.filter(({ campaignId }) => campaignId === _id);
+    const begun = own
+      .flatMap(({ conversationId }) => (conversationId === undefined ? [] : String(conversationId)))
+      .sort();
+    const there = database.conversations.find(({ campaignId }) => campaignId === _id);
+    if (begun.join() !== there.map((one) => one._id).join()) faults.push(`${begun.join()} began in ${String(_id)}`);
+    const entries = countBy(there, ({ contact }) => String(contact.id));
+    for (const { _id: id, contact, entries: said = 1 } of there.filter(
+      (one) => one._id === `${String(_id)}:${String(one.contact.id)}`,
+    ))
+      if (said !== entries[String(contact.id)])
+        faults.push(`${id} says ${said} entries, there are ${entries[String(contact.id)]}`);
+    const left = own.filter(({ reason }) => reason === 'duplicate_contact').length;
+    if (expansion.expanded !== there.length || (expansion.skipped.duplicate_contact ?? 0) !== left)
+      faults.push(`${String(_id)} counts ${JSON.stringify(expansion)}, there are ${there.length} and ${left}`);
+  }
+  return faults;
+}
+
 /** What documents say, as `metrics` counts it. */
 function counted({ database }: Cluster, campaignId: unknown) {
   const conversations = database.conversations.find((one) => one.campaignId === campaignId);
   const rows = database.messages.find((row) => row.campaignId === campaignId);
-  const sent = rows.filter(({ status }) => status === 'sent');
+  const sent = rows.filter(({ sentAt }) => sentAt !== undefined);
+  // receipts move a row on: it was sent, and may have been delivered, all the same
+  const receipts = {
+    delivered: rows.filter(({ deliveredAt }) => deliveredAt !== undefined).length,
+    bounced: rows.filter(({ bouncedAt }) => bouncedAt !== undefined).length,
+    complained: rows.filter(({ complainedAt }) => complainedAt !== undefined).length,
+  };
   const { sent: _, ...others } = countBy(rows, ({ status, pending }) => (pending ? undefined : status));
   return {
     total: conversations.length,
     ...countBy(conversations, ({ status }) => status),
     replied: conversations.filter(({ repliedAt }) => repliedAt !== undefined).length,
-    messages: { ...others, sent: sent.length, followUps: sent.filter(({ step }) => step > 0).length },
+    messages: { ...others, ...receipts, sent: sent.length, followUps: sent.filter(({ step }) => step > 0).length },
     outcomes: countBy(conversations, ({ outcome }) => outcome),
     reasons: countBy(rows, ({ reason }) => reason),
     stageSent: countBy(sent, ({ stage }) => stage),
@@ -134,6 +183,29 @@ function counterFaults(cluster: Cluster): string[] {
   });
 }
 
+/** A wish was answered, and whoever is left was asked; in a campaign that was cut short nobody is. */
+function migrationFaults({ database }: Cluster): string[] {
+  return database.runs.find().flatMap(({ _id, migration, status, settled, endReason, metrics }) => {
+    // of one that ended before its owner saw the wish nobody looks for it after a gap in the stream
+    const isAsking = database.campaigns.get(_id)?.migrate !== undefined && !settled;
+    const asked = isAsking ? [`${String(_id)} still asks to be migrated`] : [];
+    if (migration === undefined || status === 'cancelled' || endReason !== undefined) return asked;
+    const left = database.conversations.find(
+      (one) => one.campaignId === _id && one.status === 'active' && one.migration !== migration.number,
+    );
+    const faults = left.map((one) => `${one._id} was not asked by migration ${migration.number}`);
+    if (migration.completedAt === undefined) faults.push(`the migration of ${String(_id)} is not over`);
+    const counts = Object.values(metrics?.migrations ?? {}).flatMap(({ moved, stayed }) => [moved, stayed]);
+    const count = counts.flatMap(Object.values).reduce((sum: number, one: number) => sum + one, 0);
+    const told = database.conversations
+      .find((one) => one.campaignId === _id)
+      .flatMap(({ history }) => history.filter(({ event }) => event === 'migrated' || event === 'stayed'));
+    if (count !== told.length)
+      faults.push(`${count} were asked in ${String(_id)}, conversations tell of ${told.length}`);
+    return [...asked, ...faults];
+  });
+}
+
 const prefixed = (group: string, counts: Record<string, number>, name: string) => ({
   [group]: Object.fromEntries(Object.entries(counts).map(([key, count]) => [key, { [name]: count }])),
 });
@@ -158,6 +230,8 @@ export function faultsOf(cluster: Cluster): string[] {
     ...database.conversations.find().flatMap((one) => conversationFaults(cluster, one)),
     ...database.messages.find().flatMap((row) => rowFaults(cluster, row)),
     ...counterFaults(cluster),
+    ...migrationFaults(cluster),
+    ...enrollmentFaults(cluster),
     ...database.deadLetters.find().map((letter) => `dead letter ${JSON.stringify(letter)}`),
   ];
 }

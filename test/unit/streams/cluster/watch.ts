@@ -1,7 +1,8 @@
 /** Sees everything that is written and handed over, and keeps what must never happen. */
 
+import type { Change } from '../../../../src/domain/changePorts.ts';
+import type { OutboundMessage } from '../../../../src/domain/channelPorts.ts';
 import type { StreamPosition } from '../../../../src/domain/model.ts';
-import type { Change, OutboundMessage } from '../../../../src/domain/ports.ts';
 import type { ManualClock } from '../../../support/clock.ts';
 import type { MemoryLog } from '../../../support/memory/changeSource.ts';
 import type { MemoryDatabase, Write } from '../../../support/memory/database.ts';
@@ -82,9 +83,21 @@ export class Watch {
     if (row?.status !== 'sending') this.violated(`${memberId} hands over ${key}, which is ${row?.status}`);
   }
 
+  /** A contact is never twice at a time in a campaign. */
+  private entered(id: string): void {
+    const { conversations } = this.params.database;
+    const entered = conversations.get(id);
+    const others = conversations.find(
+      ({ _id, campaignId, contact, status }) =>
+        _id !== id && campaignId === entered?.campaignId && contact.id === entered?.contact.id && status === 'active',
+    );
+    for (const { _id } of others) this.violated(`${id} begins while ${_id} is active`);
+  }
+
   private written({ collection, id, kind, fenced }: Write): void {
     const change = changeOf(collection, id, kind, fenced);
     if (change) this.params.log.append(change);
+    if (collection === 'conversation_states' && kind === 'insert') this.entered(String(id));
     if (collection !== 'members' || !fenced) return;
     const memberId = String(id);
     if (kind === 'delete') {
@@ -113,6 +126,12 @@ function changeOf(collection: string, id: unknown, kind: Write['kind'], fenced: 
       return { kind: 'run', id: text };
     case 'conversation_states':
       return fenced || kind !== 'update' ? undefined : { kind: 'conversation', id: text };
+    case 'enrollments':
+      return kind === 'insert' ? { kind: 'enrollment', id } : undefined;
+    case 'inbound_events':
+      return kind === 'insert' ? { kind: 'inbound', id: text } : undefined;
+    case 'suppressions':
+      return kind === 'insert' ? { kind: 'suppression', id: text } : undefined;
     case 'partitions':
       return { kind: 'partition', id: Number(id) };
     case 'members':

@@ -1,0 +1,52 @@
+/** What a channel is to the pipelines, and what it is given. */
+import type { Id, RenderedContent } from './model.ts';
+
+/** What a channel hands over. Every try of a `messageId` carries the same bytes. */
+export interface OutboundMessage {
+  messageId: string;
+  campaignId: Id;
+  conversationId: string;
+  channel: string;
+  to: string;
+  content: RenderedContent;
+  stage: string;
+  step: number;
+  /** When it was decided: the date of a mail, the same for every try. */
+  queuedAt: Date;
+  traceparent?: string;
+}
+
+export type SendResult =
+  /** `answer`: the JSON object it was answered with, where that is small (16 KB). */
+  | { kind: 'sent'; providerMessageId?: string; answer?: Record<string, unknown> }
+  /** May be tried again. `counts` false: no attempt was made (429, refused before anything left). */
+  | { kind: 'retry'; code: string; message: string; retryAfterMs?: number; counts: boolean }
+  /** May have left, nobody knows (time-out, connection lost after the request was written). */
+  | { kind: 'unknown'; code: string; message: string }
+  /** Final. `code` `opted_out`: the provider has it that the recipient left, which suppresses the address. */
+  | { kind: 'rejected'; code: string; message: string };
+
+export interface Channel {
+  readonly name: string;
+  /** Contact field that holds the address (`email`, `phone`, ...). */
+  readonly address: string;
+  /** Concurrent sends. */
+  readonly concurrency: number;
+  readonly delivery: 'at-least-once' | 'at-most-once';
+  readonly attempts: number;
+  readonly giveUpMs: number;
+  /** Content fields of which at least one must be there. */
+  readonly needs: readonly (keyof RenderedContent)[];
+  /** What every mail of the channel says, settled in its rows. Absent where the channel does not write mail itself. */
+  readonly mail?: { readonly from: string; readonly headers: Readonly<Record<string, string>> };
+  /**
+   * Never throws: whatever happens is a result. `signal` aborts what is on the wire. `mayBegin` is asked just before the first
+   * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt. With `last` false it is asked
+   * again before the message is complete.
+   */
+  send(message: OutboundMessage, signal: AbortSignal, mayBegin?: (last?: boolean) => boolean): Promise<SendResult>;
+  close(): Promise<void>;
+}
+
+/** What the domain has to know of a channel. */
+export type ChannelFacts = Pick<Channel, 'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs' | 'mail'>;

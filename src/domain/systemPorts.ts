@@ -1,0 +1,41 @@
+/** What every pipeline is given: the time, a log, and where to count. */
+import type { SendResult } from './channelPorts.ts';
+import type { Conversation, Message } from './model.ts';
+
+export interface Clock {
+  /** Wall clock, ms since the epoch. For due times and stamps, never for ownership. */
+  now(): number;
+  /** Monotonic clock, ms. */
+  monotonic(): number;
+  /** Calls back after `ms`; returns a function that cancels. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+export interface Logger {
+  error(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  debug(message: string, fields?: Record<string, unknown>): void;
+}
+
+/** Counted and timed by the pipelines; `src/telemetry/metrics.ts` turns it into Prometheus series. Names say the unit. */
+export interface Instruments {
+  /** Conversations that were created (`active`) or reached this end. */
+  conversations(status: Conversation['status'], count: number): void;
+  /** Rows by channel and the status a committed round gave them. */
+  messages(channel: string, status: Message['status'], count: number): void;
+  /** One committed round: how long, how many conversations. */
+  round(durationMs: number, units: number): void;
+  /** How late due work was decided, once per conversation taken from its lane whose decision was committed. */
+  lateness(ms: number): void;
+  /** From handing over to the answer, per send. */
+  send(channel: string, durationMs: number, result: SendResult['kind']): void;
+  /** Age of the change stream's last batch (empty ones count). */
+  streamLag(ms: number): void;
+  partitionsOwned(count: number): void;
+  inDoubt(count: number): void;
+  /** Transactions of the ledger by outcome. */
+  transaction(outcome: 'committed' | 'retried' | 'failed'): void;
+  /** Events worth an alert: position_lost, fenced, taken_over, poisoned, stream_reopened, reconciled, campaign_failed, inbound_failed, guard_tripped. */
+  event(name: string, count?: number): void;
+}

@@ -1,0 +1,73 @@
+import type { Channel } from '../src/domain/channelPorts.ts';
+import type { InDoubt } from './inDoubt.ts';
+
+/** Rows that wait to leave by one channel, in their order, and how many of its rows may be in doubt. */
+export class ChannelQueue {
+  readonly channel: Channel;
+  /** Rows handed over and not answered. */
+  active = 0;
+  private entries: InDoubt[] = [];
+  private head = 0;
+  /** Since rows last came. */
+  private answered = 0;
+  private mostInDoubt: number;
+
+  constructor(channel: Channel) {
+    this.channel = channel;
+    this.mostInDoubt = 2 * channel.concurrency;
+  }
+
+  /** Rows of the channel in doubt, at most: twice its concurrency, and more while it gets through them before the next round is there. */
+  get bound(): number {
+    return this.mostInDoubt;
+  }
+
+  /** What waits or is on its way beyond what the channel sends at a time; less than none: slots that stand idle. */
+  get excess(): number {
+    return this.entries.length - this.head + this.active - this.channel.concurrency;
+  }
+
+  /** The row whose turn it is; undefined when none waits or every slot is used. */
+  get next(): InDoubt | undefined {
+    return this.active < this.channel.concurrency ? this.entries[this.head] : undefined;
+  }
+
+  waiting(): readonly InDoubt[] {
+    return this.entries.slice(this.head);
+  }
+
+  put(entry: InDoubt): void {
+    this.entries.push(entry);
+  }
+
+  /** `next` leaves the queue. */
+  shift(): void {
+    this.head += 1;
+    if (this.head === this.entries.length || this.head > 1024) {
+      this.entries.splice(0, this.head);
+      this.head = 0;
+    }
+  }
+
+  began(): void {
+    this.active += 1;
+  }
+
+  ended(): void {
+    this.active -= 1;
+    this.answered += 1;
+  }
+
+  /**
+   * Rows came, where `excess` was left of the rounds before. A channel that used all its slots and stands idle waits for rounds: it
+   * may have twice as many in doubt, up to `most`. One that has more left than it can send at a time is slower: what waits there
+   * only adds to what a kill repeats.
+   */
+  adjust(excess: number, inDoubt: number, most: number): void {
+    const { channel, mostInDoubt, answered } = this;
+    this.answered = 0;
+    if (excess < 0 && answered >= channel.concurrency && inDoubt >= mostInDoubt)
+      this.mostInDoubt = Math.min(2 * mostInDoubt, Math.max(mostInDoubt, most));
+    else if (excess > channel.concurrency) this.mostInDoubt = Math.max(mostInDoubt >> 1, 2 * channel.concurrency);
+  }
+}

@@ -1,0 +1,39 @@
+import type { DirectReceipt, ReceiptStore } from '../../../src/domain/inboundPorts.ts';
+import type { Id } from '../../../src/domain/model.ts';
+import { isAnswered, stampingOf } from '../../../src/domain/receipts.ts';
+import { addCounters } from './counters.ts';
+import type { MemoryDatabase } from './database.ts';
+import type { MemoryLedger } from './ledger.ts';
+
+export class MemoryReceipts implements ReceiptStore {
+  private readonly database: MemoryDatabase;
+  private readonly ledger: MemoryLedger;
+
+  constructor({ database, ledger }: { database: MemoryDatabase; ledger: MemoryLedger }) {
+    this.database = database;
+    this.ledger = ledger;
+  }
+
+  async stamp(receipts: readonly DirectReceipt[], at: Date): Promise<Set<Id>> {
+    if (receipts.length === 0) return new Set();
+    return this.ledger.transact('receipts', () => {
+      const left = new Set<Id>();
+      for (const receipt of receipts) if (!this.write(receipt, at)) left.add(receipt.id);
+      return left;
+    });
+  }
+
+  private write({ id, event, at: happenedAt, row: head, migration }: DirectReceipt, at: Date): boolean {
+    const { database, ledger } = this;
+    const stored = database.inbound.get(id);
+    if (stored === undefined || stored.handledAt !== undefined || stored.conversations !== undefined) return true;
+    const row = database.messages.get(head._id);
+    if (row === undefined || !isAnswered(row)) return false;
+    if ((database.runs.get(head.campaignId)?.migration?.number ?? 0) !== migration) return false;
+    const { set, counters } = stampingOf(row, event, happenedAt);
+    if (set !== undefined) database.messages.update(head._id, set);
+    addCounters(database, ledger.memberId, row.campaignId, counters);
+    database.inbound.update(id, { handledAt: at, conversations: [head.conversationId] });
+    return true;
+  }
+}

@@ -1,0 +1,53 @@
+import type { SuppressionStore } from '../../../src/domain/inboundPorts.ts';
+import type { SuppressionChange } from '../../../src/domain/model.ts';
+import { liftable, weakerThan } from '../../../src/domain/suppression.ts';
+import type { MemoryDatabase } from './database.ts';
+
+export function applySuppression(database: MemoryDatabase, change: SuppressionChange): void {
+  const { suppressions } = database;
+  if (change.kind === 'add') {
+    const { _id, reason } = change.suppression;
+    const there = suppressions.get(_id);
+    if (there === undefined) suppressions.insert(change.suppression);
+    else {
+      const kept = weakerThan(reason).includes(there.reason) ? change.suppression : there;
+      suppressions.put({ ...kept, at: new Date(Math.max(Number(there.at), Number(change.suppression.at))) });
+    }
+    return;
+  }
+  const found = suppressions.get(change.id);
+  if (found && liftable.includes(found.reason) && found.at <= change.at) suppressions.delete(change.id);
+}
+
+export class MemorySuppressions implements SuppressionStore {
+  private readonly database: MemoryDatabase;
+  private readonly memberId: string;
+
+  constructor({ database, memberId }: { database: MemoryDatabase; memberId: string }) {
+    this.database = database;
+    this.memberId = memberId;
+  }
+
+  among(ids: readonly string[]): Promise<Set<string>> {
+    return this.database.run(
+      'suppressed',
+      this.memberId,
+      () => new Set(ids.filter((id) => this.database.suppressions.get(id) !== undefined)),
+    );
+  }
+
+  page(after: string | undefined, limit: number): Promise<string[]> {
+    return this.database.run('suppressions', this.memberId, () =>
+      this.database.suppressions
+        .find(({ _id }) => after === undefined || _id > after)
+        .slice(0, limit)
+        .map(({ _id }) => _id),
+    );
+  }
+
+  write(changes: readonly SuppressionChange[]): Promise<void> {
+    return this.database.run('suppress', this.memberId, () => {
+      for (const change of changes) applySuppression(this.database, change);
+    });
+  }
+}
