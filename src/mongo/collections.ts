@@ -1,4 +1,4 @@
-import type { Collection, CollectionInfo, Db, Document } from 'mongodb';
+import type { Collection, CollectionInfo, Db } from 'mongodb';
 import { MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import { collections as definitionNames } from '../domain/generated/schemas.ts';
@@ -21,8 +21,8 @@ import type {
   Suppression,
   Template,
 } from '../domain/model.ts';
-import { indexes } from './indexes.ts';
-import { validatorOf } from './validators.ts';
+import { carryOut, type Done } from './carryOut.ts';
+import { type Plan, planOf, readPrepared } from './preparation.ts';
 
 /** Names of the collections that are ours: no audience may read from them (nor from `system.*`). Those of later stages are kept free. */
 export const ownCollections: readonly string[] = [...Object.keys(definitionNames), 'outbound_events', 'rate_limits'];
@@ -68,13 +68,10 @@ export const collections = (db: Db): Collections => ({
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */
 export const schemaVersion = 13;
 
-export interface InitReport {
+/** `changes` are empty when all was there. */
+export interface InitReport extends Done {
   partitions: number;
   clusterId: string;
-  /** What was made or changed by this call, one line each; empty when all was there. */
-  changes: string[];
-  /** What the user of MONGODB_URI may not do, or what stands in the way; the rest was done. */
-  problems: string[];
 }
 
 /**
@@ -84,19 +81,15 @@ export interface InitReport {
 export async function initDatabase(db: Db, { partitions }: { partitions: number }): Promise<InitReport> {
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > 1024)
     throw new ServiceError('config_invalid', `PARTITIONS is ${partitions}; allowed is a whole number from 1 to 1024`);
-  const changes: string[] = [];
-  const problems: string[] = [];
-  const before = await clusterSetting(db);
-  refuseMismatch(before, partitions);
-  if (before === null || before.schemaVersion <= schemaVersion) {
-    await ensureCollections(db, changes, problems);
-    await ensureIndexes(db, changes, problems);
-  }
-  await ensureCluster(db, partitions);
-  await ensurePartitions(db, partitions, changes);
-  await noteCampaigns(db, problems);
-  return { partitions, clusterId: await readClusterId(db), changes, problems };
+  const plan = await planPreparation(db, { partitions });
+  refuseMismatch(plan.otherPartitions, partitions);
+  const done = await carryOut(db, plan, () => ensureCluster(db, partitions));
+  return { partitions, clusterId: await readClusterId(db), ...done };
 }
+
+/** What `initDatabase` would do now; reads only. */
+export const planPreparation = async (db: Db, { partitions }: { partitions: number }): Promise<Plan> =>
+  planOf(await readPrepared(db), { partitions, schemaVersion });
 
 /**
  * What is fixed for all members.
@@ -130,102 +123,18 @@ export async function uuidOf(db: Db, name: string): Promise<string | undefined> 
   return found?.info?.uuid?.toString();
 }
 
-/** Open runs whose documents are in a collection of campaigns that is another one than when they were last seen, as after a restore. */
-async function noteCampaigns(db: Db, problems: string[]): Promise<void> {
-  const { campaigns, runs } = collections(db);
-  const uuid = await uuidOf(db, 'campaigns');
-  if (uuid === undefined) return;
-  const elsewhere = { settled: false, collectionUuid: { $ne: uuid } };
-  const ids = (await runs.find(elsewhere, { projection: { _id: 1 } }).toArray()).map(({ _id }) => _id);
-  for (let from = 0; from < ids.length; from += 1000) {
-    const there = await campaigns
-      .find({ _id: { $in: ids.slice(from, from + 1000) } }, { projection: { _id: 1 } })
-      .toArray();
-    // dropped and put back meanwhile: whoever sees that notes it
-    if ((await uuidOf(db, 'campaigns')) !== uuid) return;
-    try {
-      await runs.updateMany(
-        { _id: { $in: there.map(({ _id }) => _id) }, ...elsewhere },
-        { $set: { collectionUuid: uuid } },
-      );
-    } catch (error) {
-      // an older validator that could not be replaced
-      if (code(error) !== validationFailed) throw error;
-      problems.push(
-        'it is not remembered which collection `campaigns` is: the validator of campaign_runs is an older one',
-      );
-      return;
-    }
-  }
-}
-
 const notInitialised = (db: Db): ServiceError =>
   new ServiceError('not_initialised', `database ${db.databaseName} is not prepared: run \`communication-base init\``);
 
-function refuseMismatch(cluster: ClusterSetting | null, partitions: number): void {
-  if (cluster === null || cluster.partitions === partitions) return;
+function refuseMismatch(prepared: number | undefined, partitions: number): void {
+  if (prepared === undefined || prepared === partitions) return;
   throw new ServiceError(
     'partitions_mismatch',
-    `the database was prepared for ${cluster.partitions} partitions, PARTITIONS is ${partitions}: the count is fixed at init, so set PARTITIONS to ${cluster.partitions}`,
+    `the database was prepared for ${prepared} partitions, PARTITIONS is ${partitions}: the count is fixed at init, so set PARTITIONS to ${prepared}`,
   );
 }
 
-const code = (error: unknown): unknown => (error instanceof MongoServerError ? error.code : undefined);
-const unauthorized = 13;
-const namespaceExists = 48;
 const duplicateKey = 11000;
-const validationFailed = 121;
-/** IndexOptionsConflict, IndexKeySpecsConflict: something of the same name or key is there in another form. */
-const indexConflicts: unknown[] = [85, 86];
-
-async function ensureCollections(db: Db, changes: string[], problems: string[]): Promise<void> {
-  const found = (await db.listCollections({}, { nameOnly: false }).toArray()) as CollectionInfo[];
-  const existing = new Map(found.map(({ name, options }) => [name, JSON.stringify(options?.['validator'])]));
-  for (const name of Object.keys(definitionNames)) {
-    const validator = validatorOf(name);
-    const there = existing.has(name);
-    try {
-      if (!there) {
-        if (await create(db, name, validator)) changes.push(`collection ${name}`);
-      } else if (validator && existing.get(name) !== JSON.stringify(validator)) {
-        await db.command({ collMod: name, validator, validationLevel: 'strict', validationAction: 'error' });
-        changes.push(`validator of ${name}`);
-      }
-    } catch (error) {
-      if (code(error) !== unauthorized) throw error;
-      problems.push(
-        there
-          ? `no right to set the validator of ${name} (collMod, in the role dbAdmin)`
-          : `no right to create ${name}`,
-      );
-    }
-  }
-}
-
-/** False when another replica was faster. */
-async function create(db: Db, name: string, validator: Document | undefined): Promise<boolean> {
-  try {
-    await db.createCollection(name, validator ? { validator, validationAction: 'error' } : {});
-    return true;
-  } catch (error) {
-    if (code(error) !== namespaceExists) throw error;
-    return false;
-  }
-}
-
-async function ensureIndexes(db: Db, changes: string[], problems: string[]): Promise<void> {
-  for (const { collection, reason: _, ...index } of indexes) {
-    try {
-      const { numIndexesBefore, numIndexesAfter } = await db.command({ createIndexes: collection, indexes: [index] });
-      if (numIndexesAfter > numIndexesBefore) changes.push(`index ${collection}.${index.name}`);
-    } catch (error) {
-      if (code(error) === unauthorized) problems.push(`no right to create index ${collection}.${index.name}`);
-      else if (indexConflicts.includes(code(error)))
-        problems.push(`index ${collection}.${index.name} is there in another form; drop it and run init again`);
-      else throw error;
-    }
-  }
-}
 
 /** Whoever inserts first decides the count; the others compare. */
 async function ensureCluster(db: Db, partitions: number): Promise<void> {
@@ -233,18 +142,8 @@ async function ensureCluster(db: Db, partitions: number): Promise<void> {
   try {
     await settings.insertOne({ _id: 'cluster', partitions, schemaVersion });
   } catch (error) {
-    if (code(error) !== duplicateKey) throw error;
-    refuseMismatch(await clusterSetting(db), partitions);
+    if (!(error instanceof MongoServerError) || error.code !== duplicateKey) throw error;
+    refuseMismatch((await clusterSetting(db))?.partitions, partitions);
     await settings.updateOne({ _id: 'cluster', schemaVersion: { $lt: schemaVersion } }, { $set: { schemaVersion } });
   }
-}
-
-async function ensurePartitions(db: Db, partitions: number, changes: string[]): Promise<void> {
-  const { upsertedCount } = await collections(db).partitions.bulkWrite(
-    Array.from({ length: partitions }, (_, _id) => ({
-      updateOne: { filter: { _id }, update: { $setOnInsert: { _id } }, upsert: true },
-    })),
-    { ordered: false },
-  );
-  if (upsertedCount > 0) changes.push(`${upsertedCount} partitions`);
 }
