@@ -1,5 +1,5 @@
 import type { ChannelConfig } from '../config.ts';
-import type { Channel, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Channel, ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
 import { mailOf, needsOf } from './facts.ts';
 import { type Driver, Handover } from './handover.ts';
@@ -80,6 +80,14 @@ export class BoundedChannel implements Channel {
     return new Promise((resolve) => {
       this.#admit(to === message.to ? message : { ...message, to }, mayBegin, this.#peers(signal), resolve);
     });
+  }
+
+  async check(signal: AbortSignal): Promise<ChannelCheck> {
+    try {
+      return (await this.#driver.check?.(signal)) ?? { kind: 'unknown', found: 'its driver has no way to look' };
+    } catch (error) {
+      return { kind: 'failed', trouble: 'answer', found: describeError(error) };
+    }
   }
 
   /** Takes nothing more, waits for what is under way, frees the driver. Further calls wait for the same. */

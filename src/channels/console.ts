@@ -1,4 +1,4 @@
-import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
 import type { Driver } from './handover.ts';
 import { describeError, oneLine } from './text.ts';
@@ -43,6 +43,10 @@ export class ConsoleDriver implements Driver {
       handover.begun = false;
       handover.lost('write_failed', describeError(error));
     }
+  }
+
+  async check(): Promise<ChannelCheck> {
+    return { kind: 'ready', found: 'prints to the standard output of the worker' };
   }
 
   async close(): Promise<void> {}

@@ -1,8 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { SendResult } from '../domain/channelPorts.ts';
+import type { ChannelCheck, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
+import { checkFile } from './fileCheck.ts';
 import type { Driver, Handover } from './handover.ts';
 import { describeError, payload } from './text.ts';
 
@@ -62,6 +63,10 @@ export class FileDriver implements Driver {
     const line = `{"at":"${at}",${payload(handover.message).slice(1)}`;
     this.#pending.push({ handover, line });
     this.#flushing ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => this.#flush());
+  }
+
+  check(): Promise<ChannelCheck> {
+    return checkFile(this.#path);
   }
 
   async close(): Promise<void> {

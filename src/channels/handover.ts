@@ -1,4 +1,4 @@
-import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
 
 /** What a driver has under way for one hand-over. */
@@ -91,6 +91,8 @@ export interface Driver {
    * `concurrency` unsettled hand-overs. What it throws is final for this message: nothing may have left.
    */
   start(handover: Handover): void;
+  /** Looks at the way to the provider without sending anything, until `signal` is aborted. Independent of hand-overs. */
+  check?(signal: AbortSignal): Promise<ChannelCheck>;
   /** Called once, when no hand-over is under way. */
   close(): Promise<void>;
 }

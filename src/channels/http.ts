@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { type Dispatcher, Pool } from 'undici';
 import type { ChannelConfig } from '../config.ts';
-import type { OutboundMessage } from '../domain/channelPorts.ts';
+import type { ChannelCheck, OutboundMessage } from '../domain/channelPorts.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { Clock } from '../domain/systemPorts.ts';
 import { completed, verdictOf } from './answer.ts';
 import type { Driver, Handover, Wire } from './handover.ts';
+import { reach } from './reach.ts';
 import { retryAfterMs } from './retryAfter.ts';
 import { describeError, payload } from './text.ts';
 
@@ -138,6 +139,7 @@ class Exchange implements Dispatcher.DispatchHandler, Wire {
  */
 export class HttpDriver implements Driver {
   readonly #pool: Pool;
+  readonly #url: URL;
   readonly #target: Target;
   readonly #clock: Clock;
 
@@ -149,6 +151,7 @@ export class HttpDriver implements Driver {
       throw refuse('driver http needs an http:// or https:// URL');
     const url = new URL(text);
     this.#clock = clock;
+    this.#url = url;
     this.#target = {
       path: url.pathname + url.search,
       headers: staticHeaders(config, url, refuse),
@@ -172,6 +175,10 @@ export class HttpDriver implements Driver {
     handover.wire = exchange;
     const body = payload(message);
     this.#pool.dispatch({ method: 'POST', path: this.#target.path, headers: this.#headers(message), body }, exchange);
+  }
+
+  check(signal: AbortSignal): Promise<ChannelCheck> {
+    return reach(this.#url, signal);
   }
 
   async close(): Promise<void> {

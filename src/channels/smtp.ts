@@ -1,11 +1,13 @@
 import type { Dispatcher } from 'undici';
 import type { ChannelConfig } from '../config.ts';
+import type { ChannelCheck } from '../domain/channelPorts.ts';
 import { ServiceError } from '../domain/errors.ts';
 import { parseMailbox } from '../domain/mailAddress.ts';
 import type { Clock, Logger } from '../domain/systemPorts.ts';
 import type { Driver, Handover } from './handover.ts';
 import { secretsOf } from './smtpAnswer.ts';
 import { AttachmentSource, AttachmentUnavailable } from './smtpAttachments.ts';
+import { checkServer } from './smtpCheck.ts';
 import { Delivery, type Setup } from './smtpDelivery.ts';
 import { composeMail, MailFault } from './smtpMessage.ts';
 import { SmtpPool } from './smtpPool.ts';
@@ -65,6 +67,7 @@ export interface SmtpDependencies {
 /** Mail by SMTP (RFC 5321) over connections that are kept, as many as the channel's concurrency; one recipient a mail. */
 export class SmtpDriver implements Driver {
   readonly #setup: Setup;
+  readonly #look: (signal: AbortSignal) => Promise<ChannelCheck>;
   readonly #attachments: AttachmentSource;
 
   /** Throws ServiceError `config_invalid`. */
@@ -80,6 +83,7 @@ export class SmtpDriver implements Driver {
       secrets: server.login === undefined ? [] : secretsOf(server.login),
       onTrouble: troubleLog(name, clock, logger),
     };
+    this.#look = (signal) => checkServer(server, { clock, secrets: this.#setup.secrets, signal });
     this.#attachments = new AttachmentSource(attachmentHosts, timeoutMs, clock, dispatcher);
   }
 
@@ -113,6 +117,10 @@ export class SmtpDriver implements Driver {
     } catch (error) {
       refuse(error);
     }
+  }
+
+  check(signal: AbortSignal): Promise<ChannelCheck> {
+    return this.#look(signal);
   }
 
   async close(): Promise<void> {

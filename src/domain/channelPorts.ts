@@ -26,6 +26,21 @@ export type SendResult =
   /** Final. `code` `opted_out`: the provider has it that the recipient left, which suppresses the address. */
   | { kind: 'rejected'; code: string; message: string };
 
+/**
+ * What is wrong with the way to a provider: its name is not known (`dns`), nobody listens (`refused`), nothing comes back
+ * (`unreachable`), encryption or certificate (`tls`), user, password or token (`login`), a file that cannot be written (`path`),
+ * any other answer than yes (`answer`).
+ */
+export type ChannelTrouble = 'dns' | 'refused' | 'unreachable' | 'tls' | 'login' | 'path' | 'answer';
+
+/** What a look at the way of a channel found, in words without secrets. */
+export type ChannelCheck =
+  /** `left`: what only a message would show. */
+  | { kind: 'ready'; found: string; left?: string }
+  | { kind: 'failed'; trouble: ChannelTrouble; found: string }
+  /** Its driver has no way to look. */
+  | { kind: 'unknown'; found: string };
+
 export interface Channel {
   readonly name: string;
   /** Contact field that holds the address (`email`, `phone`, ...). */
@@ -45,6 +60,8 @@ export interface Channel {
    * again before the message is complete.
    */
   send(message: OutboundMessage, signal: AbortSignal, mayBegin?: (last?: boolean) => boolean): Promise<SendResult>;
+  /** Looks whether its provider can be reached and lets us in, as far as that shows without a message: nothing is sent. Never throws. */
+  check?(signal: AbortSignal): Promise<ChannelCheck>;
   close(): Promise<void>;
 }
 
