@@ -13,6 +13,8 @@ export interface ConnectOptions {
   writeTimeoutMs?: number;
   /** Ms to wait for a suitable server; default 5000. */
   serverSelectionTimeoutMs?: number;
+  /** Where the user is kept, instead of what the URI says. */
+  authSource?: string;
 }
 
 /**
@@ -41,21 +43,29 @@ const clientOptions = (options: ConnectOptions): MongoClientOptions => ({
   connectTimeoutMS: 3_000,
   heartbeatFrequencyMS: 2_000,
   serverSelectionTimeoutMS: options.serverSelectionTimeoutMs ?? 5_000,
+  ...(options.authSource === undefined ? {} : { authSource: options.authSource }),
 });
 
 /**
- * A connected client of a replica set or a sharded cluster. What concerns safety (write concern, read concern, retries,
- * time-outs) is set here and wins over the URI.
- * @throws ServiceError `database_unreachable`, `not_a_replica_set`, or `config_invalid` for a URI that cannot be read.
+ * A client that is not connected yet. What concerns safety (write concern, read concern, retries, time-outs) is set here and
+ * wins over the URI.
+ * @throws ServiceError `config_invalid` for a URI that cannot be read.
  */
-export async function connect(uri: string, options: ConnectOptions): Promise<MongoClient> {
-  let client: MongoClient;
+export function clientOf(uri: string, options: ConnectOptions): MongoClient {
   try {
-    client = new MongoClient(withoutTimeoutMs(uri), clientOptions(options));
+    return new MongoClient(withoutTimeoutMs(uri), clientOptions(options));
   } catch (error) {
     // Without its cause: some of these errors carry the URI, and so the password.
     throw new ServiceError('config_invalid', `MONGODB_URI cannot be used: ${(error as Error).message}`);
   }
+}
+
+/**
+ * A connected client of a replica set or a sharded cluster.
+ * @throws ServiceError `database_unreachable`, `not_a_replica_set`, or `config_invalid` for a URI that cannot be read.
+ */
+export async function connect(uri: string, options: ConnectOptions): Promise<MongoClient> {
+  const client = clientOf(uri, options);
   try {
     await client.connect();
     refuseStandalone(await client.db('admin').command({ hello: 1 }));
