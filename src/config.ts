@@ -154,8 +154,11 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-/** Throws ServiceError `config_invalid` whose message lists every fault: the variable, what it was (secrets masked), what is allowed. */
-export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): Config {
+/**
+ * The settings with everything that is wrong with them: what is wrong counts as not set. For those who tell of faults; whoever
+ * works with the settings takes `loadConfig`.
+ */
+export function readConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): { config: Config; faults: string[] } {
   const reader = createReader(env, options.readFile ?? ((path) => readFileSync(path, 'utf8')));
   for (const name of unsupported) {
     if (reader.isSet(name)) reader.fault(`${name} is set; it is not supported by this release: remove it`);
@@ -173,8 +176,13 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): C
     sources: reader.sources,
     warnings: [...timeoutWarning(uri), ...warnings, ...misspelt(env)],
   };
-  if (reader.faults.length > 0) {
-    throw new ServiceError('config_invalid', ['The configuration is wrong:', ...reader.faults].join('\n- '));
-  }
-  return deepFreeze(config);
+  return { config: deepFreeze(config), faults: reader.faults };
+}
+
+/** Throws ServiceError `config_invalid` whose message lists every fault: the variable, what it was (secrets masked), what is allowed. */
+export function loadConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): Config {
+  const { config, faults } = readConfig(env, options);
+  if (faults.length > 0)
+    throw new ServiceError('config_invalid', ['The configuration is wrong:', ...faults].join('\n- '));
+  return config;
 }
