@@ -26,6 +26,14 @@ export function addService(program: Command, run: Run): void {
       run(command, async (context) => (await import('./service/setup.ts')).init(options, context)),
     );
   program
+    .command('doctor')
+    .description(
+      'check settings, MongoDB, rights, workers and channels, and say how to mend what is wrong; 1 when anything fails',
+    )
+    .action((options, command) =>
+      run(command, async (context) => (await import('./doctor/doctor.ts')).doctor(options, context)),
+    );
+  program
     .command('config')
     .description('print every setting in force and where it came from, secrets masked')
     .action((options, command) =>

@@ -1,7 +1,7 @@
 /** Carries out a plan of `preparation.ts`. May run again, and on several replicas at once. */
 import type { Db, Document } from 'mongodb';
 import { MongoServerError } from 'mongodb';
-import { type Plan, type Step, type Strangers, stepWords } from './preparation.ts';
+import { conflictWords, type Plan, type Step, type Strangers, stepWords } from './preparation.ts';
 
 export interface Done {
   /** What was made or changed by this call, one line each. */
@@ -22,7 +22,7 @@ const indexConflicts: unknown[] = [85, 86];
 
 /** `cluster` writes the setting of the cluster; what it throws ends everything. */
 export async function carryOut(db: Db, plan: Plan, cluster: () => Promise<void>): Promise<Done> {
-  const done: Done = { changes: [], problems: [...plan.problems] };
+  const done: Done = { changes: [], problems: plan.conflicts.map(conflictWords) };
   for (const step of plan.steps) {
     if (step.kind === 'cluster') {
       await cluster();
@@ -80,7 +80,7 @@ async function makeIndex(db: Db, { index: entry }: Extract<Step, { kind: 'index'
   } catch (error) {
     if (code(error) === unauthorized) return { problem: `no right to create index ${collection}.${index.name}` };
     if (indexConflicts.includes(code(error)))
-      return { problem: `index ${collection}.${index.name} is there in another form; drop it and run init again` };
+      return { problem: conflictWords({ collection, name: index.name, there: index.name }) };
     throw error;
   }
 }

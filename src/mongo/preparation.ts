@@ -42,10 +42,18 @@ export type Step =
   | { kind: 'partitions'; missing: readonly number[] }
   | { kind: 'runs'; strangers: Strangers };
 
+/** An index that cannot be made beside one that is there. */
+export interface Conflict {
+  collection: string;
+  name: string;
+  /** What stands in the way: of the same name in another form, or the same under another name. */
+  there: string;
+}
+
 export interface Plan {
   steps: readonly Step[];
-  /** What stands in the way and is left as it is, one line each. */
-  problems: readonly string[];
+  /** What stands in the way and is left as it is. */
+  conflicts: readonly Conflict[];
   /** The count it was prepared for, where that is another one: nothing is done then. */
   otherPartitions?: number;
   /** The schema version of a newer release, which is left as it is. */
@@ -70,8 +78,8 @@ const seconds = (value: unknown): number | undefined => (value === undefined ? u
 const isOrdinary = ({ unique, sparse, collation }: FoundIndex): boolean =>
   !unique && !sparse && collation === undefined;
 
-/** What is to be done of one index; a text is why it cannot. */
-function indexStep(index: IndexEntry, found: readonly FoundIndex[]): Step | string | undefined {
+/** What is to be done of one index, or why it cannot. */
+function indexStep(index: IndexEntry, found: readonly FoundIndex[]): Step | Conflict | undefined {
   const { collection, name, key, partialFilterExpression: filter, expireAfterSeconds } = index;
   const isSame = (other: FoundIndex): boolean =>
     sameKey(other.key, key as Document) && sameFilter(other.partialFilterExpression, filter) && isOrdinary(other);
@@ -80,15 +88,18 @@ function indexStep(index: IndexEntry, found: readonly FoundIndex[]): Step | stri
   if (inTheWay === undefined) return { kind: 'index', index };
   if (named !== undefined && isSame(named) && seconds(named.expireAfterSeconds) === seconds(expireAfterSeconds))
     return undefined;
-  const as = named === undefined ? `under the name ${inTheWay.name}` : 'in another form';
-  return `index ${collection}.${name} is there ${as}; drop it and run init again`;
+  return { collection, name, there: inTheWay.name };
 }
+
+/** As `init` says it. */
+export const conflictWords = ({ collection, name, there }: Conflict): string =>
+  `index ${collection}.${name} is there ${there === name ? 'in another form' : `under the name ${there}`}; drop it and run init again`;
 
 /** Pure: the same plan for the same findings. */
 export function planOf(found: Prepared, wanted: Wanted): Plan {
   const { cluster } = found;
   if (cluster !== null && cluster.partitions !== wanted.partitions)
-    return { steps: [], problems: [], otherPartitions: cluster.partitions };
+    return { steps: [], conflicts: [], otherPartitions: cluster.partitions };
   const newer = cluster !== null && cluster.schemaVersion > wanted.schemaVersion ? cluster.schemaVersion : undefined;
   const shapes = newer === undefined ? [...collectionSteps(found), ...indexes.map((i) => ofIndex(i, found))] : [];
   const there = new Set(found.partitions);
@@ -100,13 +111,13 @@ export function planOf(found: Prepared, wanted: Wanted): Plan {
   ];
   const all = [...shapes, ...rest];
   return {
-    steps: all.filter((step): step is Step => typeof step === 'object'),
-    problems: all.filter((step): step is string => typeof step === 'string'),
+    steps: all.filter((step): step is Step => step !== undefined && 'kind' in step),
+    conflicts: all.filter((step): step is Conflict => step !== undefined && !('kind' in step)),
     ...(newer === undefined ? {} : { newer }),
   };
 }
 
-const ofIndex = (index: IndexEntry, found: Prepared): Step | string | undefined =>
+const ofIndex = (index: IndexEntry, found: Prepared): Step | Conflict | undefined =>
   indexStep(index, found.indexes.get(index.collection) ?? []);
 
 const collectionSteps = (found: Prepared): (Step | undefined)[] =>
