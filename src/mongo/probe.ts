@@ -24,6 +24,7 @@ export function directUri(uri: string, host: string, tls?: boolean): string {
   return `mongodb://${host}/?${['directConnection=true', ...given, ...(implied && tls !== false ? ['tls=true'] : [])].join('&')}`;
 }
 
+/** Its first answer; rejects as soon as the first try failed. */
 async function helloOf(uri: string, ms: number): Promise<Document> {
   const client = new MongoClient(uri, {
     appName: 'communication-base doctor',
@@ -31,8 +32,11 @@ async function helloOf(uri: string, ms: number): Promise<Document> {
     connectTimeoutMS: ms,
     maxPoolSize: 1,
   });
+  const failed = new Promise<never>((_, reject) => {
+    client.once('serverHeartbeatFailed', ({ failure }) => reject(failure));
+  });
   try {
-    return await client.db('admin').command({ hello: 1 });
+    return await Promise.race([client.db('admin').command({ hello: 1 }), failed]);
   } finally {
     await client.close().catch(() => {});
   }

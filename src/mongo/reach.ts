@@ -1,4 +1,5 @@
 /** Connects as a worker does; where that fails, finds out why by asking each server by itself. Writes nothing. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Document, MongoClient } from 'mongodb';
 import { isServiceError } from '../domain/errors.ts';
 import { clientOf } from './client.ts';
@@ -30,6 +31,14 @@ export interface ReachOptions {
   patienceMs: number;
 }
 
+/** A server that is there lets in within so long, as a rule: until then nobody asks why not. */
+const quickMs = 500;
+/** What does not come right by waiting; an election does. */
+const lasting: ReadonlySet<ReachFault['code']> = new Set<ReachFault['code']>([
+  ...(['dns', 'refused', 'certificate', 'tls_missing', 'tls_unwanted'] as const),
+  ...(['standalone', 'not_initiated', 'other_set', 'advertised'] as const),
+]);
+
 /** Resolves within some three times `patienceMs`. The client is the caller's to close. Never throws. */
 export async function reachMongo(uri: string, options: ReachOptions): Promise<Reached> {
   let client: MongoClient;
@@ -38,31 +47,57 @@ export async function reachMongo(uri: string, options: ReachOptions): Promise<Re
   } catch (error) {
     return { fault: { code: 'uri', message: (error as Error).message } };
   }
+  const over = new AbortController();
   try {
-    await client.connect();
-    const hello = await client.db('admin').command({ hello: 1 });
-    const fault = helloFault(hello, hostsOf(client)[0] ?? '');
-    if (fault === undefined) return { client, hello };
-    await client.close().catch(() => {});
-    return { fault };
+    const connecting = connected(client);
+    const reached = await Promise.race([connecting, lastingFault(uri, client, options, over.signal)]);
+    if ('fault' in reached) await client.close().catch(() => {});
+    connecting.catch(() => {});
+    return reached;
   } catch (error) {
     await client.close().catch(() => {});
-    return { fault: isLoginRefused(error) ? await whyRefused(uri, client, options) : await whyNot(uri, client, error) };
+    return {
+      fault: isLoginRefused(error) ? await whyRefused(uri, client, options) : await whyNot(uri, client, options, error),
+    };
+  } finally {
+    over.abort();
   }
+}
 
-  async function whyNot(uri: string, client: MongoClient, error: unknown): Promise<ReachFault> {
-    const hosts = hostsOf(client);
-    // a name of SRV records that is not known leads to no host
-    if (hosts.length === 0 || client.options.srvHost !== undefined) {
-      const fault = networkFaultOf(error);
-      if (fault === 'dns')
-        return { code: 'dns', hosts: [client.options.srvHost ?? 'its host'], message: innermost(error) };
-    }
-    const how = { isTls: client.options.tls, ms: Math.min(options.patienceMs, 3_000) };
-    const ask = (host: string): Promise<Probe> => probe(uri, host, how);
-    const asked = client.options.replicaSet;
-    return explain(await Promise.all(hosts.map(ask)), { ask, asked, message: innermost(error) });
-  }
+async function connected(client: MongoClient): Promise<Reached> {
+  await client.connect();
+  const hello = await client.db('admin').command({ hello: 1 });
+  const fault = helloFault(hello, hostsOf(client)[0] ?? '');
+  return fault === undefined ? { client, hello } : { fault };
+}
+
+/** Why a server does not let in, as soon as that is certain; never settles otherwise. */
+async function lastingFault(
+  uri: string,
+  client: MongoClient,
+  options: ReachOptions,
+  signal: AbortSignal,
+): Promise<{ fault: ReachFault }> {
+  const never = new Promise<never>(() => {});
+  // the hosts behind SRV records are known only to who connects
+  if (client.options.srvHost !== undefined) return never;
+  if (!(await passed(quickMs, signal))) return never;
+  const fault = await whyNot(uri, client, options, undefined);
+  return lasting.has(fault.code) ? { fault } : never;
+}
+
+/** False when it was over before. */
+const passed = (ms: number, signal: AbortSignal): Promise<boolean> => sleep(ms, true, { signal }).catch(() => false);
+
+/** Asks each server by itself. */
+async function whyNot(uri: string, client: MongoClient, options: ReachOptions, error: unknown): Promise<ReachFault> {
+  const { srvHost, replicaSet: asked, tls } = client.options;
+  // names of SRV records that are not known lead to no host
+  if (srvHost !== undefined && networkFaultOf(error) === 'dns')
+    return { code: 'dns', hosts: [srvHost], message: innermost(error) };
+  const how = { isTls: tls, ms: Math.min(options.patienceMs, 3_000) };
+  const ask = (host: string): Promise<Probe> => probe(uri, host, how);
+  return explain(await Promise.all(hostsOf(client).map(ask)), { ask, asked, message: innermost(error) });
 }
 
 const hostsOf = (client: MongoClient): string[] => client.options.hosts.map(String);

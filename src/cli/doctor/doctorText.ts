@@ -13,7 +13,7 @@ const shownDetails = 12;
 const narrowest = 40;
 const widest = 120;
 
-const nameOf = ({ group, check }: Result): string => `${group}, ${safe(check)}`;
+const nameOf = ({ group, check }: Result): string => (check === 'all' ? group : `${group}, ${safe(check)}`);
 
 /** What needs somebody: what was found, and what to do, one thing a line. */
 function showTrouble(result: Result, out: Output): void {

@@ -1,6 +1,6 @@
 /** What a server that is there was found to be and to do. Pure. */
 import type { ClockOffset } from '../../mongo/serverFacts.ts';
-import { span } from '../output.ts';
+import { plural, span } from '../output.ts';
 import { failure, ok, type Verdict, warning } from './verdict.ts';
 
 /** What every change is tested with; older ones are not refused. */
@@ -23,7 +23,7 @@ export function judgeSet({ setName, msg, hosts, arbiters }: Record<string, unkno
     );
   const members = Array.isArray(hosts) ? hosts.length : 0;
   const votes = Array.isArray(arbiters) && arbiters.length > 0 ? `, and ${arbiters.length} without data` : '';
-  return ok(`${String(setName)}, ${members} members with data${votes}`);
+  return ok(`${String(setName)}, ${plural(members, 'member')} with data${votes}`);
 }
 
 /** Nothing but a lucky moment stands behind what one copy alone has confirmed. */

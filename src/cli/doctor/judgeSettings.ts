@@ -1,5 +1,6 @@
 /** What the environment says, judged. Pure. */
 import type { Config } from '../../config.ts';
+import { plural } from '../output.ts';
 import { failure, ok, type Result, type Verdict, warning } from './verdict.ts';
 
 const result = (check: string, verdict: Verdict): Result => ({ group: 'settings', check, ...verdict });
@@ -47,7 +48,11 @@ function testStages({ channels }: Config): Result[] {
 
 /** All faults at once, then what is probably not meant. */
 export function judgeSettings(config: Config, faults: readonly string[]): Result[] {
-  const found = [...faults.map(ofFault), ...(config.warnings ?? []).map(ofWarning), ...testStages(config)];
+  const isDoubtful = (text: string): boolean =>
+    // what does not fit a driver says nothing while the driver itself is wrong
+    faults.some((fault) => fault.includes('_DRIVER ') && text.startsWith(fault.split('DRIVER ')[0] ?? ''));
+  const warnings = (config.warnings ?? []).filter((text) => !isDoubtful(text));
+  const found = [...faults.map(ofFault), ...warnings.map(ofWarning), ...testStages(config)];
   if (config.channels.length === 0 && faults.length === 0)
     found.push(
       result(
@@ -60,5 +65,5 @@ export function judgeSettings(config: Config, faults: readonly string[]): Result
     );
   if (faults.length > 0) return found;
   const set = Object.keys(config.sources ?? {}).length;
-  return [...found, result('environment', ok(`${set} variables are set, all of them can be used`))];
+  return [...found, result('environment', ok(`${plural(set, 'variable')} set, with no fault`))];
 }
