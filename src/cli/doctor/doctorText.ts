@@ -24,9 +24,8 @@ function showTrouble(result: Result, out: Output): void {
   out.line(`${color.bold(paint(words[result.status]))}  ${color.bold(nameOf(result))}`);
   for (const line of wrap(safe(result.found), width)) out.line(`  ${line}`);
   const details = result.detail ?? [];
-  for (const detail of details.slice(0, shownDetails)) out.line(color.dim(`    ${safe(detail)}`));
-  if (details.length > shownDetails)
-    out.line(color.dim(`    and ${details.length - shownDetails} more (--json has all)`));
+  if (details.length > shownDetails) out.line(color.dim(`    (${details.length} in all: --json has each)`));
+  else for (const detail of details) out.line(color.dim(`    ${safe(detail)}`));
   // a command is never broken: it is to be copied
   for (const mend of result.mend ?? []) out.line(`  ${color.cyan('→')} ${safe(mend)}`);
 }

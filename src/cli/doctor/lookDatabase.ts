@@ -19,7 +19,7 @@ import { judgePreparation } from './judgePreparation.ts';
 import { judgeRights } from './judgeRights.ts';
 import { judgeClock, judgeMajority, judgeSet, judgeStream, judgeVersion } from './judgeServer.ts';
 import { judgeCampaigns, judgeWorkers } from './judgeWork.ts';
-import type { Look } from './runChecks.ts';
+import { brief, type Look } from './runChecks.ts';
 import { type Group, ok, type Result, type Verdict } from './verdict.ts';
 
 export interface LookContext {
@@ -57,7 +57,6 @@ export function databaseLooks(context: LookContext): Look[] {
   const channels = config.channels.map(({ name }) => name);
   return [
     one('mongodb', 'connection', async () => ok('a server answers')),
-    one('mongodb', 'login', async () => ok('MongoDB took the login, or asks for none')),
     one('mongodb', 'replica set', async () => judgeSet(hello)),
     one('mongodb', 'version', async () => judgeVersion(await serverVersion(db))),
     one('mongodb', 'majority', async () =>
@@ -80,15 +79,17 @@ export function databaseLooks(context: LookContext): Look[] {
   ];
 }
 
-/** What the server says no with; what is no answer of a server is thrown. */
+const unauthorized = 13;
+
+/** What the server says no with, but for want of a right; what is no answer of a server is thrown. */
 async function refusalOf(work: () => Promise<void>): Promise<string | undefined> {
   try {
     await work();
     return undefined;
   } catch (error) {
     const refused = mongoErrorOf(error);
-    if (refused?.code === undefined) throw error;
-    return refused.message;
+    if (refused?.code === undefined || refused.code === unauthorized) throw error;
+    return brief(refused.message);
   }
 }
 

@@ -19,8 +19,9 @@ export type Clean = (text: string) => string;
 const unauthorized = 13;
 
 function ofError(error: unknown, clean: Clean): Verdict {
-  const said = clean(safe(error instanceof Error ? error.message : error));
-  if (mongoErrorOf(error)?.code === unauthorized) return notChecked(`because the user may not look: ${said}`);
+  // what the server says of it is the whole command
+  if (mongoErrorOf(error)?.code === unauthorized) return notChecked('because the user has no right to it: see rights');
+  const said = brief(clean(safe(error instanceof Error ? error.message : error)));
   const mend = isServiceError(error, 'config_invalid')
     ? 'correct that setting'
     : 'mend what stands above, and look again';
@@ -37,6 +38,10 @@ async function tooLong({ group, check, limitMs }: Look, late: AbortController, o
   const mend = 'something hangs: look at the servers and the network in between, and look again';
   return [{ group, check, ...failure(`no answer within ${span(limitMs)}`, mend) }];
 }
+
+const longestSaid = 300;
+/** As much of what others say as a person reads. */
+export const brief = (text: string): string => (text.length > longestSaid ? `${text.slice(0, longestSaid)}…` : text);
 
 /** Never rejects, and resolves within the limit and half a second. */
 export async function runLook(look: Look, clean: Clean): Promise<readonly Result[]> {
