@@ -24,6 +24,13 @@ const codeOf = (error: unknown): string | undefined => {
   return typeof found === 'string' ? found : undefined;
 };
 
+/** The words of OpenSSL without its line numbers, where it was OpenSSL. */
+function saidBy(error: Error & { reason?: unknown }): string {
+  const { reason } = error;
+  if (typeof reason !== 'string' || reason === '') return describeError(error);
+  return `${reason}${/wrong version/i.test(reason) ? ': it does not speak TLS' : ''}`;
+}
+
 /** Connects to the host of an http or https address and closes again. Never throws. */
 export function reach(url: URL, signal: AbortSignal): Promise<ChannelCheck> {
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
@@ -46,7 +53,7 @@ export function reach(url: URL, signal: AbortSignal): Promise<ChannelCheck> {
       end({ kind: 'ready', found: `${where} answers${protocol}`, left });
     });
     socket.on('error', (error) =>
-      end({ kind: 'failed', trouble: troubleOf(codeOf(error)), found: `${where}: ${describeError(error)}` }),
+      end({ kind: 'failed', trouble: troubleOf(codeOf(error)), found: `${where}: ${saidBy(error)}` }),
     );
     if (signal.aborted) abort();
     else signal.addEventListener('abort', abort, { once: true });

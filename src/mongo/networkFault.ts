@@ -37,6 +37,9 @@ function* chain(error: unknown): Generator<Error & { code?: unknown }> {
   }
 }
 
+const hasCause = ({ reason }: MongoServerSelectionError): boolean =>
+  [...(reason?.servers.values() ?? [])].some(({ error }) => error !== null);
+
 export function networkFaultOf(error: unknown): NetworkFault {
   let fault: NetworkFault = 'broken';
   for (const one of chain(error)) {
@@ -46,6 +49,8 @@ export function networkFaultOf(error: unknown): NetworkFault {
     const known = byCode[code] ?? (ofCertificate.test(code) ? 'certificate' : undefined);
     if (known !== undefined) fault = known;
     else if (one instanceof MongoNetworkTimeoutError) fault = 'silent';
+    // nobody said why: what was asked has not been answered
+    else if (one instanceof MongoServerSelectionError) fault = hasCause(one) ? fault : 'silent';
   }
   return fault;
 }

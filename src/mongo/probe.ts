@@ -68,7 +68,7 @@ export async function probe(uri: string, host: string, { isTls, ms }: { isTls: b
   } catch (error) {
     const fault = networkFaultOf(error);
     const found = { host, fault, message: innermost(error) };
-    if (fault !== 'broken' && fault !== 'silent') return found;
+    if (fault !== 'broken') return found;
     if (!isTls) return (await speaksTls(host, ms)) ? { ...found, encryption: 'missing' } : found;
     const plain = await helloOf(directUri(uri, host, false), ms).catch(() => undefined);
     return plain === undefined ? found : { ...found, encryption: 'unwanted' };

@@ -127,7 +127,7 @@ export async function explain(probes: readonly Probe[], { ask, asked, message }:
   if (fault !== undefined && fault.code !== 'not_primary') return fault;
   const set = String(hello['setName'] ?? '');
   if (asked !== undefined && set !== asked) return { code: 'other_set', host, asked, found: set };
-  const names = [...((hello['hosts'] as string[] | undefined) ?? []), ...((hello['passives'] as string[]) ?? [])];
+  const names = ['hosts', 'passives', 'arbiters'].flatMap((kind) => (hello[kind] ?? []) as string[]);
   const members = await Promise.all(names.map((name) => probes.find((one) => one.host === name) ?? ask(name)));
   const silent = members.filter((one) => !('hello' in one)).map(({ host: name }) => name);
   const primary = hello['primary'] as string | undefined;

@@ -116,7 +116,9 @@ function setFault(fault: ReachFault): Verdict | undefined {
     case 'no_primary':
       return failure(
         `the replica set ${fault.set} has no primary: of ${fault.members} members ${
-          fault.silent.length === 0 ? 'all answer, and none was elected yet' : `${list(fault.silent)} do not answer`
+          fault.silent.length === 0
+            ? 'all answer, and none was elected yet'
+            : `these do not answer: ${list(fault.silent)}`
         }`,
         'start the members that are down: a primary needs more than half of the votes',
         'rs.status() in mongosh tells how the members see each other',
