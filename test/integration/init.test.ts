@@ -1,12 +1,6 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { Decimal128, type Document, Double, Long, MongoClient } from 'mongodb';
-import { findMongod } from '../../scripts/mongod.mjs';
+import { Decimal128, type Document, Double, Long } from 'mongodb';
 import { ServiceError } from '../../src/domain/errors.ts';
 import { collections as definitions } from '../../src/domain/generated/schemas.ts';
 import { MongoChangeSource } from '../../src/mongo/changeSource.ts';
@@ -26,6 +20,7 @@ import { createGuard } from '../../src/mongo/retry.ts';
 import { validatorOf } from '../../src/mongo/validators.ts';
 import { recordingInstruments, silentLogger } from '../support/fakes.ts';
 import { failCommand, testDatabase, testUri } from '../support/mongo.ts';
+import { standalone, withUsers } from '../support/ownMongod.ts';
 import { waitFor } from '../support/waitFor.ts';
 
 const run = (status = 'running'): Document => ({
@@ -222,40 +217,6 @@ describe('the identity of the history', () => {
   });
 });
 
-/** A mongod of the test's own, outside any replica set. */
-async function standalone(args: string[] = []): Promise<{ port: number; stop: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'communication-base-init-'));
-  const port = await new Promise<number>((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port: free } = server.address() as { port: number };
-      server.close(() => resolve(free));
-    });
-  });
-  const common = ['--bind_ip', '127.0.0.1', '--nounixsocket', '--wiredTigerCacheSizeGB', '0.25'];
-  const own = ['--port', String(port), '--dbpath', folder];
-  const child = spawn(await findMongod(), [...common, ...own, ...args], { stdio: 'ignore' });
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  await waitFor(
-    async () => {
-      const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, {
-        serverSelectionTimeoutMS: 500,
-      });
-      await client
-        .db('admin')
-        .command({ ping: 1 })
-        .finally(() => client.close());
-      return true;
-    },
-    { what: 'mongod to answer', timeoutMs: 30_000 },
-  );
-  const stop = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await gone;
-    await rm(folder, { recursive: true, force: true });
-  };
-  return { port, stop };
-}
-
 describe('connect', () => {
   test('a standalone server is refused, and so is a replica set that was not initiated', async () => {
     for (const args of [[], ['--replSet', 'rs0']]) {
@@ -284,31 +245,10 @@ describe('connect', () => {
 });
 
 describe('least privilege', () => {
-  /** A replica set with access control, its user `rw` with readWrite on `app` alone. */
-  async function withUsers(): Promise<{ uri: (user: string) => string; stop: () => Promise<void> }> {
-    const folder = await mkdtemp(join(tmpdir(), 'communication-base-key-'));
-    const keyFile = join(folder, 'key');
-    await writeFile(keyFile, 'communicationbase', { mode: 0o400 });
-    const server = await standalone(['--replSet', 'rs0', '--auth', '--keyFile', keyFile]);
-    const host = `127.0.0.1:${server.port}`;
-    const uri = (user: string): string => `mongodb://${user}:pw@${host}/?replicaSet=rs0&authSource=admin`;
-    const local = new MongoClient(`mongodb://${host}/?directConnection=true`);
-    await local.db('admin').command({ replSetInitiate: { _id: 'rs0', members: [{ _id: 0, host }] } });
-    const createRoot = { createUser: 'root', pwd: 'pw', roles: ['root'] };
-    await waitFor(() => local.db('admin').command(createRoot), { what: 'a primary', timeoutMs: 20_000 });
-    await local.close();
-    const root = await new MongoClient(uri('root')).connect();
-    await root.db('admin').command({ createUser: 'rw', pwd: 'pw', roles: [{ role: 'readWrite', db: 'app' }] });
-    await root.close();
-    const stop = async (): Promise<void> => {
-      await server.stop();
-      await rm(folder, { recursive: true, force: true });
-    };
-    return { uri, stop };
-  }
+  const rw = { createUser: 'rw', pwd: 'pw', roles: [{ role: 'readWrite', db: 'app' }] };
 
   test('readWrite on the database is enough; what it does not allow is reported and the rest goes on', async () => {
-    const { uri, stop } = await withUsers();
+    const { uri, stop } = await withUsers([rw]);
     const [root, client] = await Promise.all(['root', 'rw'].map((user) => connect(uri(user), { appName: 't' })));
     if (root === undefined || client === undefined) throw new Error('no clients');
     const db = client.db('app');

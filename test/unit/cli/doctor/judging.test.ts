@@ -97,7 +97,7 @@ describe('the way to MongoDB', () => {
     [{ code: 'other', message: 'odd' }, 'connection', /MONGODB_URI/],
     [{ code: 'login', source: 'admin', message: '' }, 'login', /createUser.*"app"/],
     [{ code: 'login', source: 'app', works: 'admin', message: '' }, 'login', /^add authSource=admin to MONGODB_URI$/],
-    [{ code: 'standalone', host: 'h:1' }, 'replica set', /--replSet[^]*rs\.initiate.*host: "h:1"/],
+    [{ code: 'standalone', host: 'h:1' }, 'replica set', /--replSet[\s\S]*rs\.initiate.*host: "h:1"/],
     [{ code: 'not_initiated', host: 'h:1' }, 'replica set', /rs\.initiate/],
     [{ code: 'not_primary', host: 'h:1' }, 'replica set', /directConnection/],
     [{ code: 'other_set', host: 'h:1', asked: 'a', found: 'b' }, 'replica set', /^set replicaSet=b/],

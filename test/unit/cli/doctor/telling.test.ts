@@ -57,7 +57,7 @@ ok
 test('of several failures the first is mended first', () => {
   const { out, stdout } = context();
   showResults([as('settings', 'A', failure('a', 'x')), as('settings', 'B', failure('b', 'y'))], out);
-  expect(stdout.text).toMatch(/^2 failures, 0 ok\n[^]*Mend the first failure, then look again/);
+  expect(stdout.text).toMatch(/^2 failures, 0 ok\n[\s\S]*Mend the first failure, then look again/);
 });
 
 describe('one look', () => {
