@@ -27,9 +27,13 @@ const byCode: Readonly<Record<string, NetworkFault>> = {
 };
 const ofCertificate = /CERT|SIGNATURE|ALTNAME/;
 
+/** By its shape: what the system says may be of another realm. */
+const isError = (value: unknown): value is Error & { code?: unknown } =>
+  typeof value === 'object' && value !== null && 'message' in value;
+
 /** An error, what caused it, and the first of several addresses that were tried, from the outside in. */
 function* chain(error: unknown): Generator<Error & { code?: unknown }> {
-  for (let next = error, depth = 0; next instanceof Error && depth < 8; depth += 1) {
+  for (let next = error, depth = 0; isError(next) && depth < 8; depth += 1) {
     yield next;
     const { cause, errors } = next as { cause?: unknown; errors?: unknown[] };
     const servers = next instanceof MongoServerSelectionError ? [...(next.reason?.servers.values() ?? [])] : [];

@@ -1,7 +1,7 @@
 /** `doctor` against set-ups that are really broken. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Document, MongoClient } from 'mongodb';
 import type { Result, Status } from '../../src/cli/doctor/verdict.ts';
 import { collections } from '../../src/mongo/collections.ts';
@@ -9,6 +9,11 @@ import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.t
 import { standalone, withUsers } from '../support/ownMongod.ts';
 import { startMailServer } from '../support/smtp.ts';
 import { run } from '../unit/cli/host.ts';
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
 
 interface Found {
   code: number;
@@ -167,12 +172,12 @@ describe('access control', () => {
 
 test('a standalone server, asked for by its name or as a set, is told what it is', async () => {
   const { port, stop } = await standalone();
+  closing.push(stop);
   for (const options of ['', '?replicaSet=rs0']) {
     const found = await doctor({ MONGODB_URI: `mongodb://127.0.0.1:${port}/${options}` });
     expect(found.with('failure')).toEqual(['mongodb, replica set']);
     expect(found.of('mongodb, replica set').mend?.join()).toContain(`host: "127.0.0.1:${port}"`);
   }
-  await stop();
 });
 
 test('nobody listens, mail that does not let in, and wrong settings: all at once, and no secret', async () => {
@@ -180,6 +185,7 @@ test('nobody listens, mail that does not let in, and wrong settings: all at once
     login: { user: 'app', pass: 'right' },
     options: { allowInsecureAuth: true, hideSTARTTLS: true },
   });
+  closing.push(() => mail.close());
   const found = await doctor({
     MONGODB_URI: `mongodb://u:m0ngo-secret@127.0.0.1:${await freePort()}/?replicaSet=rs0`,
     PARTITIONS: 'many',
@@ -203,5 +209,4 @@ test('nobody listens, mail that does not let in, and wrong settings: all at once
   expect(found.of('channels, url')).toMatchObject({ status: 'not_checked' });
   expect(found.text).not.toMatch(/secret/);
   expect(mail.mails).toEqual([]);
-  await mail.close();
 });
