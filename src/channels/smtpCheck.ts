@@ -13,11 +13,11 @@ export interface CheckOptions {
 }
 
 const byVerdict: Readonly<Record<string, ChannelTrouble>> = { login_failed: 'login', tls_failed: 'tls' };
-const tlsWords = {
+const tlsWords: Readonly<Record<string, string>> = {
   implicit: 'encrypted from the first byte',
   required: 'encrypted by STARTTLS',
   none: 'not encrypted',
-} as const;
+};
 
 function failureOf(error: SmtpError, where: string, secrets: readonly string[]): ChannelCheck {
   const said = describe(error, secrets);
@@ -55,7 +55,7 @@ export function checkServer(server: SmtpServer, { clock, secrets, signal }: Chec
       session.quit();
       const login = server.login === undefined ? 'no login is configured' : 'the login was taken';
       const left = 'whether it takes the sender (_FROM) shows with the first mail';
-      end({ kind: 'ready', found: `${where} answers, ${tlsWords[server.tls]}; ${login}`, left });
+      end({ kind: 'ready', found: `${where} answers, ${tlsWords[server.tls] ?? server.tls}; ${login}`, left });
     });
   });
 }

@@ -64,6 +64,7 @@ describe('help', () => {
       'worker',
       'demo',
       'init',
+      'doctor',
       'config',
       'submit',
       'export',
