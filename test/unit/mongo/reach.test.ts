@@ -10,7 +10,7 @@ const system = (code: string, given: object = {}): Error =>
 const wrapped = (cause: Error): Error => new MongoNetworkError(cause.message, { cause });
 
 describe('what is said of a connection', () => {
-  test.each([
+  const said: [Error, string][] = [
     [system('ENOTFOUND'), 'dns'],
     [system('ESERVFAIL', { syscall: 'querySrv' }), 'dns'],
     [system('EREFUSED', { syscall: 'querySrv' }), 'dns'],
@@ -20,7 +20,8 @@ describe('what is said of a connection', () => {
     [system('DEPTH_ZERO_SELF_SIGNED_CERT'), 'certificate'],
     [system('ERR_TLS_CERT_ALTNAME_INVALID'), 'certificate'],
     [new Error('connection 1 to h:1 closed'), 'broken'],
-  ])('%s is %s', (error, fault) => {
+  ];
+  test.each(said.map(([error, fault]) => [error.message, fault, error] as const))('%s is %s', (_, fault, error) => {
     expect(networkFaultOf(error)).toBe(fault);
     expect(networkFaultOf(wrapped(error))).toBe(fault);
   });
