@@ -7,7 +7,7 @@ import { BoundedChannel } from './bounded.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
-import { HttpDriver } from './http.ts';
+import { httpDriver } from './http.ts';
 
 export type { ChannelConfig } from '../config.ts';
 
@@ -34,7 +34,7 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
 async function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Promise<Driver> {
   switch (config.driver) {
     case 'http':
-      return new HttpDriver(config, clock);
+      return httpDriver(config, clock);
     case 'smtp': {
       // with libraries as large as a third of the worker
       const { SmtpDriver } = await import('./smtp.ts');
