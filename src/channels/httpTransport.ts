@@ -1,9 +1,17 @@
 import { Pool } from 'undici';
 import type { ChannelConfig } from '../config.ts';
-import type { Clock } from '../domain/systemPorts.ts';
+import type { Clock, Logger } from '../domain/systemPorts.ts';
 import type { Driver, Handover } from './handover.ts';
-import { HttpExchange } from './httpExchange.ts';
+import { HttpExchange, type HttpSetup } from './httpExchange.ts';
 import type { HttpProtocol } from './httpProtocol.ts';
+import { troubleLog } from './trouble.ts';
+
+export interface HttpDependencies {
+  clock: Clock;
+  logger: Logger;
+  /** Certificates to trust instead of Node's own; for tests. */
+  ca?: string;
+}
 
 /**
  * Sends what a protocol writes over one pool of keep-alive connections, as many as the channel's concurrency, so that nothing
@@ -11,34 +19,32 @@ import type { HttpProtocol } from './httpProtocol.ts';
  */
 export class HttpTransport implements Driver {
   readonly #pool: Pool;
-  readonly #protocol: HttpProtocol;
-  readonly #clock: Clock;
+  readonly #setup: HttpSetup;
 
   constructor(
     protocol: HttpProtocol,
-    { concurrency, timeoutMs }: Pick<ChannelConfig, 'concurrency' | 'timeoutMs'>,
-    clock: Clock,
+    { name, concurrency, timeoutMs }: Pick<ChannelConfig, 'name' | 'concurrency' | 'timeoutMs'>,
+    { clock, logger, ca }: HttpDependencies,
   ) {
-    this.#protocol = protocol;
-    this.#clock = clock;
+    this.#setup = { protocol, clock, onTrouble: troubleLog(name, clock, logger) };
     // The hand-over's own deadline ends all phases; a phase's time-out of the client would only be a coarser second one.
     this.#pool = new Pool(protocol.origin, {
       connections: concurrency,
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: timeoutMs },
+      connect: { timeout: timeoutMs, ...(ca === undefined ? {} : { ca }) },
       allowH2: false,
     });
   }
 
   start(handover: Handover): void {
-    const request = this.#protocol.request(handover.message);
+    const request = this.#setup.protocol.request(handover.message);
     if ('kind' in request) {
       handover.settle(request);
       return;
     }
-    const exchange = new HttpExchange(handover, this.#protocol, this.#clock);
+    const exchange = new HttpExchange(handover, this.#setup);
     handover.wire = exchange;
     this.#pool.dispatch(request, exchange);
   }

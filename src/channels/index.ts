@@ -34,7 +34,7 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
 async function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Promise<Driver> {
   switch (config.driver) {
     case 'http':
-      return httpDriver(config, clock);
+      return httpDriver(config, { clock, logger });
     case 'smtp': {
       // with libraries as large as a third of the worker
       const { SmtpDriver } = await import('./smtp.ts');
