@@ -58,6 +58,7 @@ export function describeConfig(config: Config): ConfigRow[] {
     ['LOG_LEVEL', config.logLevel],
     ['HEALTH_PORT', String(config.healthPort)],
     ['HASH_KEY', masked(config.hashKey)],
+    ['WEBHOOK_ALLOWED_HOSTS', config.webhookAllowedHosts?.join(',') ?? ''],
     ...config.channels.flatMap(channelRows),
   ];
   return rows.map(([variable, value]) => ({ variable, value, source: config.sources?.[variable] ?? 'default' }));

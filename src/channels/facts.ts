@@ -2,9 +2,12 @@
 import type { ChannelConfig } from '../config.ts';
 import type { Channel, ChannelFacts } from '../domain/channelPorts.ts';
 
-/** A subject alone says nothing, and mail has no place for `body`. */
-export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] =>
-  driver === 'smtp' ? ['text', 'html'] : ['text', 'html', 'body'];
+/** A subject alone says nothing, mail has no place for `body`, and WhatsApp none for `html`. */
+export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] => needs[driver] ?? ['text', 'html', 'body'];
+const needs: Partial<Record<ChannelConfig['driver'], Channel['needs']>> = {
+  smtp: ['text', 'html'],
+  whatsapp: ['text', 'body'],
+};
 
 /** What the rows of a channel that writes mail settle. */
 export const mailOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail'> =>

@@ -8,6 +8,7 @@ import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
 import { httpDriver } from './http.ts';
+import { whatsappDriver } from './whatsapp.ts';
 
 export type { ChannelConfig } from '../config.ts';
 
@@ -34,7 +35,13 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
 async function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Promise<Driver> {
   switch (config.driver) {
     case 'http':
-      return httpDriver(config, { clock, logger });
+      return httpDriver(config, clock, { logger });
+    case 'whatsapp':
+      return whatsappDriver(config, clock);
+    case 'webhook': {
+      const { webhookDriver } = await import('./webhook.ts');
+      return webhookDriver(config, clock);
+    }
     case 'smtp': {
       // with libraries as large as a third of the worker
       const { SmtpDriver } = await import('./smtp.ts');
