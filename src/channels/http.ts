@@ -1,10 +1,11 @@
 import type { ChannelConfig } from '../config.ts';
 import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
 import { completed, verdictOf } from './answer.ts';
 import type { Driver } from './handover.ts';
 import { basic, credentialsIn, httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
 import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
-import { type HttpDependencies, HttpTransport } from './httpTransport.ts';
+import { type HttpOptions, HttpTransport } from './httpTransport.ts';
 import { payload } from './text.ts';
 
 /** Each message is a POST of the contract's JSON. */
@@ -46,5 +47,5 @@ class JsonProtocol implements HttpProtocol {
 }
 
 /** Throws ServiceError `config_invalid` for an address or a header that cannot be used. */
-export const httpDriver = (config: ChannelConfig, dependencies: HttpDependencies): Driver =>
-  new HttpTransport(new JsonProtocol(config), config, dependencies);
+export const httpDriver = (config: ChannelConfig, clock: Clock, options: HttpOptions = {}): Driver =>
+  new HttpTransport(new JsonProtocol(config), config, clock, options);

@@ -5,7 +5,7 @@ import type { Handover, Wire } from './handover.ts';
 import type { HttpHead, HttpProtocol } from './httpProtocol.ts';
 import { retryAfterMs } from './retryAfter.ts';
 import { describeError } from './text.ts';
-import { trouble } from './trouble.ts';
+import { type TroubleLog, trouble, troubleCodes } from './trouble.ts';
 
 /** More of an answer is read off the connection and forgotten. */
 const keptBytes = 65_536;
@@ -15,25 +15,23 @@ const drainedBytes = 1_048_576;
 /** A certificate that cannot be trusted, as OpenSSL and Node name it. */
 const certificate = /^(CERT_|DEPTH_ZERO_SELF|SELF_SIGNED|UNABLE_TO_|ERR_TLS_CERT)/;
 
-export interface HttpSetup {
-  protocol: HttpProtocol;
-  clock: Clock;
-  /** Told what stops the whole channel. */
-  onTrouble: (code: string, message: string) => void;
-}
-
 /** One request and its answer: writes what comes of it into its hand-over. */
 export class HttpExchange implements Dispatcher.DispatchHandler, Wire {
   readonly #handover: Handover;
-  readonly #setup: HttpSetup;
+  readonly #protocol: HttpProtocol;
+  readonly #clock: Clock;
+  readonly #onTrouble: TroubleLog | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #head: HttpHead | undefined;
   #chunks: Buffer[] = [];
   #size = 0;
 
-  constructor(handover: Handover, setup: HttpSetup) {
+  /** `onTrouble` is told what stops the whole channel. */
+  constructor(handover: Handover, protocol: HttpProtocol, clock: Clock, onTrouble?: TroubleLog) {
     this.#handover = handover;
-    this.#setup = setup;
+    this.#protocol = protocol;
+    this.#clock = clock;
+    this.#onTrouble = onTrouble;
   }
 
   cut(): void {
@@ -49,8 +47,8 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Wire {
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: HttpHead['headers']): void {
     // 1xx only announces an answer.
     if (status < 200) return;
-    this.#head = { status, headers, retryAfterMs: retryAfterMs(headers['retry-after'], this.#setup.clock.now()) };
-    this.#handover.verdict = this.#setup.protocol.verdict(this.#head);
+    this.#head = { status, headers, retryAfterMs: retryAfterMs(headers['retry-after'], this.#clock.now()) };
+    this.#handover.verdict = this.#protocol.verdict(this.#head);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -83,13 +81,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler, Wire {
     if (verdict === undefined || settled || this.#head === undefined) return;
     const tooLong = this.#size > keptBytes && verdict.kind === 'sent';
     const body = tooLong || this.#size === 0 ? '' : Buffer.concat(this.#chunks).toString('utf8');
-    this.#settle(this.#setup.protocol.result(verdict, body, this.#head));
+    this.#settle(this.#protocol.result(verdict, body, this.#head));
   }
 
   #settle(result: SendResult): void {
-    if (result.kind === 'retry' && !result.counts && this.#head?.status !== 429) {
-      this.#setup.onTrouble(result.code, result.message);
-    }
+    if (result.kind === 'retry' && troubleCodes.has(result.code)) this.#onTrouble?.(result.code, result.message);
     this.#handover.settle(result);
   }
 }

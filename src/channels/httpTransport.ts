@@ -2,13 +2,13 @@ import { Pool } from 'undici';
 import type { ChannelConfig } from '../config.ts';
 import type { Clock, Logger } from '../domain/systemPorts.ts';
 import type { Driver, Handover } from './handover.ts';
-import { HttpExchange, type HttpSetup } from './httpExchange.ts';
+import { HttpExchange } from './httpExchange.ts';
 import type { HttpProtocol } from './httpProtocol.ts';
-import { troubleLog } from './trouble.ts';
+import { type TroubleLog, troubleLog } from './trouble.ts';
 
-export interface HttpDependencies {
-  clock: Clock;
-  logger: Logger;
+export interface HttpOptions {
+  /** Told what stops the whole channel. */
+  logger?: Logger;
   /** Certificates to trust instead of Node's own; for tests. */
   ca?: string;
 }
@@ -19,14 +19,19 @@ export interface HttpDependencies {
  */
 export class HttpTransport implements Driver {
   readonly #pool: Pool;
-  readonly #setup: HttpSetup;
+  readonly #protocol: HttpProtocol;
+  readonly #clock: Clock;
+  readonly #onTrouble: TroubleLog | undefined;
 
   constructor(
     protocol: HttpProtocol,
     { name, concurrency, timeoutMs }: Pick<ChannelConfig, 'name' | 'concurrency' | 'timeoutMs'>,
-    { clock, logger, ca }: HttpDependencies,
+    clock: Clock,
+    { logger, ca }: HttpOptions = {},
   ) {
-    this.#setup = { protocol, clock, onTrouble: troubleLog(name, clock, logger) };
+    this.#protocol = protocol;
+    this.#clock = clock;
+    this.#onTrouble = logger && troubleLog(name, clock, logger);
     // The hand-over's own deadline ends all phases; a phase's time-out of the client would only be a coarser second one.
     this.#pool = new Pool(protocol.origin, {
       connections: concurrency,
@@ -39,12 +44,12 @@ export class HttpTransport implements Driver {
   }
 
   start(handover: Handover): void {
-    const request = this.#setup.protocol.request(handover.message);
+    const request = this.#protocol.request(handover.message);
     if ('kind' in request) {
       handover.settle(request);
       return;
     }
-    const exchange = new HttpExchange(handover, this.#setup);
+    const exchange = new HttpExchange(handover, this.#protocol, this.#clock, this.#onTrouble);
     handover.wire = exchange;
     this.#pool.dispatch(request, exchange);
   }

@@ -19,7 +19,7 @@ import { config, describeChannel, message, never, type Rig } from './conformance
 
 function openChannel(url: string, clock: Clock, given: Partial<ChannelConfig> = {}): Channel {
   const settings = config({ driver: 'http', url, ...given });
-  return new BoundedChannel(settings, httpDriver(settings, { clock, logger: recordingLogger() }), clock);
+  return new BoundedChannel(settings, httpDriver(settings, clock), clock);
 }
 
 /** Holds the next requests until `count` of them are there at once. */

@@ -10,9 +10,9 @@ import { describeWire } from './wire.ts';
 const codes = { busy: 'http_429', broken: 'http_500' };
 
 describeWire('http', {
-  open: (url, given, dependencies) => {
+  open: (url, given, clock, options) => {
     const settings = config({ driver: 'http', url, ...given });
-    return new BoundedChannel(settings, httpDriver(settings, dependencies), dependencies.clock);
+    return new BoundedChannel(settings, httpDriver(settings, clock, options), clock);
   },
   message,
   key: ({ headers }) => String(headers['idempotency-key']),

@@ -1,8 +1,9 @@
 import { type AddressInfo, createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { HttpDependencies } from '../../../src/channels/httpTransport.ts';
+import type { HttpOptions } from '../../../src/channels/httpTransport.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel, OutboundMessage, SendResult } from '../../../src/domain/channelPorts.ts';
+import type { Clock } from '../../../src/domain/systemPorts.ts';
 import { selfSigned } from '../../support/certificate.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
@@ -13,7 +14,7 @@ import { type Answers, type Fault, faults, type Outcomes, start, unreachable } f
 /** A driver over HTTP and the provider it speaks to. */
 export interface WireRig {
   /** A channel of a provider at this origin. */
-  open(origin: string, given: Partial<ChannelConfig>, dependencies: HttpDependencies): Channel;
+  open(origin: string, given: Partial<ChannelConfig>, clock: Clock, options: HttpOptions): Channel;
   message(n: number): OutboundMessage;
   /** What tells tries of one message from another one, where the provider sees it. */
   key(delivery: Omit<Delivery, 'key'>): string;
@@ -40,7 +41,7 @@ const of = <T>(value: T | Readonly<Record<keyof Outcomes, T>>, delivery: keyof O
 /** What every driver over HTTP does when its provider misbehaves: nothing is lost, and nothing has two keys. */
 export function describeWire(driver: string, rig: WireRig): void {
   const open = (url: string, clock: ManualClock, given: Partial<ChannelConfig> = {}, ca?: string): Channel =>
-    rig.open(url, given, { clock, logger: recordingLogger(), ...(ca === undefined ? {} : { ca }) });
+    rig.open(url, given, clock, { logger: recordingLogger(), ...(ca === undefined ? {} : { ca }) });
 
   describe.each(['at-least-once', 'at-most-once'] as const)(`a provider that misbehaves: ${driver}, %s`, (delivery) => {
     let sink: Sink;
