@@ -66,9 +66,9 @@ export function isAllowed(allowed: readonly string[], { hostname, port }: Pick<U
 export function guardedConnector(
   allowed: readonly string[],
   timeoutMs: number,
-  resolve?: ResolveAll,
+  { ca, resolve }: { ca?: string; resolve?: ResolveAll } = {},
 ): buildConnector.connector {
-  const options = { timeout: timeoutMs, allowH2: false };
+  const options = { timeout: timeoutMs, allowH2: false, ...(ca === undefined ? {} : { ca }) };
   const free = buildConnector(options);
   const guarded = buildConnector({ ...options, lookup: publicLookup(resolve) } as buildConnector.BuildOptions);
   return (target, callback) => {

@@ -7,6 +7,7 @@ import { type buildConnector, Client } from 'undici';
 export class HostClients {
   readonly #connect: buildConnector.connector;
   readonly #idleLimit: number;
+  readonly #lent = new Set<Client>();
   /** In the order in which they were given back. */
   readonly #idle = new Set<Client>();
   readonly #originOf = new WeakMap<Client, string>();
@@ -19,10 +20,13 @@ export class HostClients {
   /** For one request to this scheme, host and port. */
   lend(origin: string): Client {
     const used = [...this.#idle].findLast((client) => this.#originOf.get(client) === origin);
-    if (used !== undefined) {
-      this.#idle.delete(used);
-      return used;
-    }
+    const client = used ?? this.#open(origin);
+    this.#idle.delete(client);
+    this.#lent.add(client);
+    return client;
+  }
+
+  #open(origin: string): Client {
     // The hand-over's own deadline ends all phases.
     const options = { pipelining: 1, headersTimeout: 0, bodyTimeout: 0, connect: this.#connect, allowH2: false };
     const client = new Client(origin, options);
@@ -32,6 +36,7 @@ export class HostClients {
 
   /** Its request is over. */
   giveBack(client: Client): void {
+    this.#lent.delete(client);
     if (client.destroyed) return;
     this.#idle.add(client);
     const [oldest] = this.#idle;
@@ -41,10 +46,9 @@ export class HostClients {
     }
   }
 
-  /** Closes what nobody uses. */
   async close(): Promise<void> {
-    const idle = [...this.#idle];
+    const all = [...this.#idle, ...this.#lent];
     this.#idle.clear();
-    await Promise.all(idle.map((client) => client.destroy()));
+    await Promise.all(all.map((client) => client.destroy()));
   }
 }

@@ -37,10 +37,10 @@ async function createDriver(config: ChannelConfig, { clock, logger, write }: Cha
     case 'http':
       return httpDriver(config, clock, { logger });
     case 'whatsapp':
-      return whatsappDriver(config, clock);
+      return whatsappDriver(config, clock, { logger });
     case 'webhook': {
       const { webhookDriver } = await import('./webhook.ts');
-      return webhookDriver(config, clock);
+      return webhookDriver(config, clock, { logger });
     }
     case 'smtp': {
       // with libraries as large as a third of the worker

@@ -8,32 +8,25 @@ import { HostClients } from './hostClients.ts';
 import { HttpExchange } from './httpExchange.ts';
 import { httpAddress, refusal } from './httpHeaders.ts';
 import type { HttpProtocol } from './httpProtocol.ts';
-import { HttpTransport } from './httpTransport.ts';
+import { type HttpOptions, HttpTransport } from './httpTransport.ts';
 import { WebhookProtocol, type WebhookSettings, webhookSettings } from './webhookProtocol.ts';
+
+export interface WebhookOptions extends HttpOptions {
+  /** Instead of the system's DNS. */
+  resolve?: ResolveAll;
+}
 
 /** An exchange over a connection that is lent to it. */
 class LentExchange extends HttpExchange {
   readonly #handover: Handover;
   readonly #client: Client;
   readonly #giveBack: (client: Client) => void;
-  #isConnected = false;
 
   constructor(handover: Handover, protocol: HttpProtocol, clock: Clock, client: Client, giveBack: (c: Client) => void) {
     super(handover, protocol, clock);
     this.#handover = handover;
     this.#client = client;
     this.#giveBack = giveBack;
-  }
-
-  /** A host that does not take the connection keeps no socket once nobody waits for it. */
-  override cut(): void {
-    super.cut();
-    if (!this.#isConnected) void this.#client.destroy();
-  }
-
-  override onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#isConnected = true;
-    super.onRequestStart(controller);
   }
 
   override onResponseEnd(): void {
@@ -61,8 +54,8 @@ class RecipientWebhooks implements Driver {
   readonly #clients: HostClients;
   readonly #clock: Clock;
 
-  constructor(config: ChannelConfig, clock: Clock, resolve?: ResolveAll) {
-    const connect = guardedConnector(config.allowedHosts ?? [], config.timeoutMs, resolve);
+  constructor(config: ChannelConfig, clock: Clock, options: WebhookOptions) {
+    const connect = guardedConnector(config.allowedHosts ?? [], config.timeoutMs, options);
     this.#settings = webhookSettings(config, clock);
     this.#clients = new HostClients(connect, config.concurrency);
     this.#clock = clock;
@@ -90,10 +83,10 @@ class RecipientWebhooks implements Driver {
 
 /**
  * Driver `webhook`: to `url` where it is set, as the operator trusts it, else to the recipient's own. Throws ServiceError
- * `config_invalid`. `resolve`: instead of the system's DNS.
+ * `config_invalid`.
  */
-export function webhookDriver(config: ChannelConfig, clock: Clock, resolve?: ResolveAll): Driver {
-  if (config.url === undefined) return new RecipientWebhooks(config, clock, resolve);
+export function webhookDriver(config: ChannelConfig, clock: Clock, options: WebhookOptions = {}): Driver {
+  if (config.url === undefined) return new RecipientWebhooks(config, clock, options);
   const url = httpAddress(config, refusal(config));
-  return new HttpTransport(new WebhookProtocol(url, webhookSettings(config, clock), false), config, clock);
+  return new HttpTransport(new WebhookProtocol(url, webhookSettings(config, clock), false), config, clock, options);
 }

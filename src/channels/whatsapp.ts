@@ -5,7 +5,7 @@ import { verdictOf } from './answer.ts';
 import type { Driver } from './handover.ts';
 import { httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
 import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
-import { HttpTransport } from './httpTransport.ts';
+import { type HttpOptions, HttpTransport } from './httpTransport.ts';
 import { oneLine } from './text.ts';
 import { type GraphError, graphVerdict } from './whatsappErrors.ts';
 import { cloudApiBody, isNumber } from './whatsappMessage.ts';
@@ -94,5 +94,5 @@ export class CloudApiProtocol implements HttpProtocol {
 }
 
 /** Throws ServiceError `config_invalid`. */
-export const whatsappDriver = (config: ChannelConfig, clock: Clock): Driver =>
-  new HttpTransport(new CloudApiProtocol(config), config, clock);
+export const whatsappDriver = (config: ChannelConfig, clock: Clock, options: HttpOptions = {}): Driver =>
+  new HttpTransport(new CloudApiProtocol(config), config, clock, options);

@@ -4,6 +4,7 @@
  * is 400 for a limit as for a wrong message. What is not listed is final with a 4xx, and tried again with a 5xx.
  */
 import type { SendResult } from '../domain/channelPorts.ts';
+import { troubleMs } from './trouble.ts';
 
 const second = 1000;
 const minute = 60 * second;
@@ -17,9 +18,8 @@ const final = (code?: string, bounce?: true) => ({ kind: 'final', code, bounce }
 
 type Meaning = ReturnType<typeof waits> | typeof again | ReturnType<typeof final>;
 
-/** What an operator has to mend does not change within a second. */
-const login = waits('login_failed', minute);
-const account = waits('account_blocked', minute);
+const login = waits('login_failed', troubleMs);
+const account = waits('account_blocked', troubleMs);
 
 const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   // authorization: the token is missing, expired or lacks a permission (200 to 299 are permissions, too)
