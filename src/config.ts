@@ -33,11 +33,17 @@ export interface ChannelConfig {
   readonly url?: string;
   /**
    * http, whatsapp: sent as `Authorization: Bearer <token>`; smtp: the password of the URL's user; webhook: the secrets to sign
-   * with, separated by commas.
+   * with, separated by commas; twilio: the auth token, or an API key `SK…:secret`.
    */
   readonly token?: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** smtp: `Name <address>` or the address alone; whatsapp: the id of the number. Both always have it. */
+  /** twilio: the SID of the account; always there. */
+  readonly account?: string;
+  /** twilio: where it tells what becomes of a message. Absent: nowhere, or where the Messaging Service says. */
+  readonly statusCallback?: string;
+  /** twilio, and http where it is set: parts of a message, at most. */
+  readonly maxSegments?: number;
+  /** smtp: `Name <address>` or the address alone; whatsapp: the id of the number; twilio: the sender. All three always have it. */
   readonly from?: string;
   /** smtp: `host` or `host:port` that attachments may be fetched from by https. Absent: none. */
   readonly attachmentHosts?: readonly string[];

@@ -3,6 +3,7 @@ import type { ChannelConfig } from './config.ts';
 import { checkRecipientWebhooks, driverRules, unknownDriver } from './configDrivers.ts';
 import { checkLogin, hosts } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
+import { accountSid, statusCallback } from './configTwilio.ts';
 import { type AddressField, addressFields, type Driver, drivers, recipients } from './configValues.ts';
 import { allowedHosts } from './configWebhook.ts';
 
@@ -13,6 +14,9 @@ const settings = [
   'TOKEN',
   'HEADERS',
   'ATTACHMENT_HOSTS',
+  'ACCOUNT',
+  'STATUS_CALLBACK',
+  'MAX_SEGMENTS',
   'CONCURRENCY',
   'TIMEOUT_MS',
   'ATTEMPTS',
@@ -24,7 +28,6 @@ const settings = [
 ] as const;
 type Setting = (typeof settings)[number];
 const unsupportedSettings = ['RATE', 'BURST', 'FALLBACK'] as const;
-const unsupportedDrivers = ['twilio'];
 
 const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
 
@@ -40,8 +43,6 @@ const addressByName: Readonly<Record<string, AddressField>> = {
 const driver: Spec<Driver> = {
   allowed: drivers.join(', '),
   parse: (text) => oneOf(...drivers).parse(text),
-  show: (text) =>
-    `${JSON.stringify(text)}${unsupportedDrivers.includes(text.trim()) ? ', which is not supported by this release' : ''}`,
 };
 
 interface Found {
@@ -117,13 +118,18 @@ function given<T extends object>(values: { [K in keyof T]: T[K] | undefined }): 
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
+/** What a channel may have or not. */
+type Optional = {
+  [K in keyof ChannelConfig]-?: Record<string, never> extends Pick<ChannelConfig, K> ? K : never;
+}[keyof ChannelConfig];
+
 /** With an unknown driver nothing is missing: one fault for one slip. */
 function readDriver(at: (setting: Setting) => string, reader: Reader): Driver | undefined {
   if (!reader.isSet(at('DRIVER'))) reader.fault(`${at('DRIVER')} is not set; allowed: ${driver.allowed}`);
   const kind = reader.read(at('DRIVER'), driver);
   if (kind === undefined) return undefined;
   const rules = driverRules[kind];
-  const specs = { URL: rules.url, FROM: rules.from, TOKEN: rules.token };
+  const specs = { URL: rules.url, FROM: rules.from, TOKEN: rules.token, ACCOUNT: accountSid };
   for (const setting of rules.needs) {
     if (!reader.isSet(at(setting))) {
       reader.fault(`${at(setting)} is not set; driver ${kind} needs ${specs[setting].allowed}`);
@@ -141,17 +147,18 @@ function readChannel(name: string, hostsAllowed: readonly string[] | undefined, 
   const channel: ChannelConfig = {
     name,
     driver: kind ?? 'console',
-    ...given<Pick<ChannelConfig, 'url' | 'token' | 'from' | 'attachmentHosts' | 'allowedHosts' | 'allow' | 'redirect'>>(
-      {
-        url,
-        token: reader.read(at('TOKEN'), rules.token),
-        from: reader.read(at('FROM'), rules.from),
-        attachmentHosts: reader.read(at('ATTACHMENT_HOSTS'), hosts),
-        allowedHosts: kind === 'webhook' ? hostsAllowed : undefined,
-        allow: reader.read(at('ALLOW'), recipients),
-        redirect: reader.read(at('REDIRECT'), rules.redirect),
-      },
-    ),
+    ...given<Pick<ChannelConfig, Optional>>({
+      url,
+      token: reader.read(at('TOKEN'), rules.token),
+      from: reader.read(at('FROM'), rules.from),
+      attachmentHosts: reader.read(at('ATTACHMENT_HOSTS'), hosts),
+      account: reader.read(at('ACCOUNT'), accountSid),
+      statusCallback: reader.read(at('STATUS_CALLBACK'), statusCallback),
+      maxSegments: reader.read(at('MAX_SEGMENTS'), wholeNumber(1, 255)) ?? rules.maxSegments,
+      allowedHosts: kind === 'webhook' ? hostsAllowed : undefined,
+      allow: reader.read(at('ALLOW'), recipients),
+      redirect: reader.read(at('REDIRECT'), rules.redirect),
+    }),
     headers: reader.read(at('HEADERS'), rules.headers) ?? {},
     address: readAddress(name, kind, reader),
     concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? rules.concurrency,

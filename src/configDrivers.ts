@@ -1,6 +1,7 @@
 /** What drivers want their channel's settings to be: one entry a driver, read by configChannels.ts. */
 import { mailHeaders, mailRecipient, sender, smtpUrl } from './configMail.ts';
 import type { Reader, Spec } from './configSpec.ts';
+import { twilioApi, twilioSender, twilioToken, twilioUrl } from './configTwilio.ts';
 import {
   type AddressField,
   type Driver,
@@ -22,35 +23,45 @@ export interface DriverRules {
   headers: Spec<Record<string, string>>;
   redirect: Spec<string>;
   /** Settings it does not work without. */
-  needs: readonly ('URL' | 'FROM' | 'TOKEN')[];
+  needs: readonly ('URL' | 'FROM' | 'TOKEN' | 'ACCOUNT')[];
   defaultUrl?: string;
   /** The contact's field where the channel's name does not tell it; without it, it has to be set. */
   address?: AddressField;
   concurrency: number;
   timeoutMs: number;
+  /** Parts of an SMS at most, where nothing is set. */
+  maxSegments?: number;
   /** Settings that change nothing. */
-  idle: readonly ('URL' | 'FROM' | 'TOKEN' | 'HEADERS' | 'ATTACHMENT_HOSTS')[];
+  idle: readonly IdleSetting[];
 }
+type IdleSetting = 'URL' | 'TOKEN' | 'HEADERS' | 'ATTACHMENT_HOSTS' | 'ACCOUNT' | 'STATUS_CALLBACK' | 'MAX_SEGMENTS';
+
+const twilioOnly = ['ACCOUNT', 'STATUS_CALLBACK'] as const;
+const smsOnly = [...twilioOnly, 'MAX_SEGMENTS'] as const;
 
 const usual: DriverRules = {
   ...{ url: httpUrl, from: oneLine, token, headers, redirect: recipient, needs: ['URL'] },
-  ...{ concurrency: 64, timeoutMs: 10_000, idle: ['ATTACHMENT_HOSTS'] },
+  ...{ concurrency: 64, timeoutMs: 10_000, idle: ['ATTACHMENT_HOSTS', ...smsOnly] },
 };
 
 export const driverRules: Readonly<Record<Driver, DriverRules>> = {
   smtp: {
     ...{ ...usual, url: smtpUrl, from: sender, headers: mailHeaders, redirect: mailRecipient, needs: ['URL', 'FROM'] },
-    ...{ concurrency: 16, timeoutMs: 60_000, idle: [] },
+    ...{ concurrency: 16, timeoutMs: 60_000, idle: smsOnly },
   },
-  http: usual,
+  http: { ...usual, idle: ['ATTACHMENT_HOSTS', ...twilioOnly] },
+  twilio: {
+    ...{ ...usual, url: twilioUrl, defaultUrl: twilioApi, from: twilioSender, token: twilioToken },
+    ...{ needs: ['ACCOUNT', 'TOKEN', 'FROM'], address: 'phone', maxSegments: 10, idle: ['ATTACHMENT_HOSTS'] },
+  },
   whatsapp: {
     ...{ ...usual, url: graphUrl, defaultUrl: graphApi, from: phoneNumberId, needs: ['FROM', 'TOKEN'] },
     address: 'whatsapp',
   },
   // Standard Webhooks, "Request timeouts": 15 to 30 s
   webhook: { ...usual, token: webhookSecrets, needs: ['TOKEN'], address: 'url', timeoutMs: 15_000 },
-  console: { ...usual, needs: [], idle: ['URL', 'TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'] },
-  file: { ...usual, url: filePath, idle: ['TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'] },
+  console: { ...usual, needs: [], idle: ['URL', 'TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS', ...smsOnly] },
+  file: { ...usual, url: filePath, idle: ['TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS', ...smsOnly] },
 };
 
 /** What a channel has when its driver is not known: nothing is missing then. */

@@ -2,10 +2,11 @@
 import type { ChannelConfig } from '../config.ts';
 import type { Channel, ChannelFacts } from '../domain/channelPorts.ts';
 
-/** A subject alone says nothing, mail has no place for `body`, and WhatsApp none for `html`. */
+/** A subject alone says nothing, mail has no place for `body`, and SMS and WhatsApp none for `html`. */
 export const needsOf = ({ driver }: ChannelConfig): Channel['needs'] => needs[driver] ?? ['text', 'html', 'body'];
 const needs: Partial<Record<ChannelConfig['driver'], Channel['needs']>> = {
   smtp: ['text', 'html'],
+  twilio: ['text'],
   whatsapp: ['text', 'body'],
 };
 

@@ -8,6 +8,7 @@ import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
 import { httpDriver } from './http.ts';
+import { twilioDriver } from './twilio.ts';
 import { whatsappDriver } from './whatsapp.ts';
 
 export type { ChannelConfig } from '../config.ts';
@@ -36,6 +37,8 @@ async function createDriver(config: ChannelConfig, { clock, logger, write }: Cha
   switch (config.driver) {
     case 'http':
       return httpDriver(config, clock, { logger });
+    case 'twilio':
+      return twilioDriver(config, clock, { logger });
     case 'whatsapp':
       return whatsappDriver(config, clock, { logger });
     case 'webhook': {
