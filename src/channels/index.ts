@@ -4,6 +4,7 @@ import type { Channel } from '../domain/channelPorts.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { Clock, Logger } from '../domain/systemPorts.ts';
 import { BoundedChannel } from './bounded.ts';
+import { checked } from './checked.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
@@ -63,7 +64,8 @@ async function createDriver(config: ChannelConfig, { clock, logger, write }: Cha
 
 /** Opens nothing yet: connections and files come with the first message. Throws ServiceError `config_invalid`. */
 export async function createChannel(config: ChannelConfig, dependencies: ChannelDependencies): Promise<Channel> {
-  const channel = new BoundedChannel(config, await createDriver(config, dependencies), dependencies.clock);
+  const driver = await checked(await createDriver(config, dependencies), config);
+  const channel = new BoundedChannel(config, driver, dependencies.clock);
   if (config.redirect !== undefined || config.allow !== undefined) {
     dependencies.logger.warn('the channel is set up for a test stage: not every message reaches its recipient', {
       channel: config.name,
