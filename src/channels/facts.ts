@@ -10,15 +10,17 @@ const needs: Partial<Record<ChannelConfig['driver'], Channel['needs']>> = {
   whatsapp: ['text', 'body'],
 };
 
-/** What the rows of a channel that writes mail settle. */
-export const mailOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail'> =>
-  driver === 'smtp' && from !== undefined ? { mail: { from, headers } } : {};
+/** What the rows of a channel settle: of one that writes mail its sender and headers, of SMS the number of parts. */
+export const rowFactsOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail' | 'isSms'> => ({
+  ...(driver === 'smtp' && from !== undefined ? { mail: { from, headers } } : {}),
+  ...(driver === 'twilio' ? { isSms: true } : {}),
+});
 
 /** What the domain has to know of the channels, without opening any: for checks outside a worker. */
 export function channelFacts(configs: readonly ChannelConfig[]): ReadonlyMap<string, ChannelFacts> {
   const facts = (config: ChannelConfig): ChannelFacts => {
     const { name, address, delivery, attempts, giveUpMs } = config;
-    return { name, address, delivery, attempts, giveUpMs, needs: needsOf(config), ...mailOf(config) };
+    return { name, address, delivery, attempts, giveUpMs, needs: needsOf(config), ...rowFactsOf(config) };
   };
   return new Map(configs.map((config) => [config.name, facts(config)]));
 }

@@ -42,6 +42,8 @@ export interface Channel {
   readonly needs: readonly (keyof RenderedContent)[];
   /** What every mail of the channel says, settled in its rows. Absent where the channel does not write mail itself. */
   readonly mail?: { readonly from: string; readonly headers: Readonly<Record<string, string>> };
+  /** Present where a text goes out as SMS: its rows keep of how many parts. */
+  readonly isSms?: true;
   /**
    * Never throws: whatever happens is a result. `signal` aborts what is on the wire. `mayBegin` is asked just before the first
    * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt. With `last` false it is asked
@@ -52,4 +54,7 @@ export interface Channel {
 }
 
 /** What the domain has to know of a channel. */
-export type ChannelFacts = Pick<Channel, 'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs' | 'mail'>;
+export type ChannelFacts = Pick<
+  Channel,
+  'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs' | 'mail' | 'isSms'
+>;
