@@ -60,7 +60,7 @@ describe('driver webhook', () => {
     ],
     [{ CHANNEL_CRM_ADDRESS: 'phone' }, /^CHANNEL_CRM_ADDRESS is phone; driver webhook without CHANNEL_CRM_URL/],
     [{ CHANNEL_CRM_REDIRECT: 'me@example.com' }, /^CHANNEL_CRM_REDIRECT is no address of a webhook/],
-    [{ CHANNEL_CRM_URL: 'ftp://x' }, /^CHANNEL_CRM_URL is "ftp:\/\/x"; allowed: an http/],
+    [{ CHANNEL_CRM_URL: 'ftp://x' }, /^CHANNEL_CRM_URL is ftp:\/\/x; allowed: an http/],
   ])('refuses what would go wrong with every message: %j', (env, fault) => {
     expect(faultsOf({ ...hook, ...env })).toEqual([expect.stringMatching(fault)]);
   });
