@@ -36,6 +36,8 @@ export interface Traits {
   marks: (sent: OutboundMessage) => readonly string[];
   /** Messages that cannot be written down. */
   unwritable: readonly Partial<OutboundMessage>[];
+  /** A content that is easily written in more than one way, with "👩‍🚀" in it. */
+  odd: OutboundMessage['content'];
   /** An entry of an allow list, and a recipient it stands for. */
   alias: { allow: string; to: string };
   /** The n-th recipient, and the first one written in another way. */
@@ -52,6 +54,7 @@ const usual: Traits = {
   needs: ['text', 'html', 'body'],
   marks: ({ messageId, to, content, stage }) => [messageId, to, content.text ?? '', stage],
   unwritable: [{ content: { body: circular } }, { content: { body: { big: 1n } } }],
+  odd: { subject: 'Grüße 👩‍🚀', text: 'two\nlines 👩‍🚀 "quoted" \u2028 \ud800', body: { b: 1, a: [2] } },
   alias: { allow: '+49 (170) 123-45', to: '+4917012345' },
   to: (n) => `contact${n}@example.com`,
   written: 'Contact1@Example.com',
@@ -118,9 +121,7 @@ export function describeChannel(
     });
 
     it('hands the same bytes over at every try of a message', async () => {
-      const odd = message(1, {
-        content: { subject: 'Grüße 👩‍🚀', text: 'two\nlines 👩‍🚀 "quoted" \u2028 \ud800', body: { b: 1, a: [2] } },
-      });
+      const odd = message(1, { content: traits.odd });
       await rig.channel.send(odd, never());
       await rig.channel.send(structuredClone(odd), never());
       const [first, second] = await rig.arrived();

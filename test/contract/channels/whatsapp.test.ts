@@ -7,10 +7,48 @@ import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel, OutboundMessage, SendResult } from '../../../src/domain/channelPorts.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { type CloudApi, graphError, phoneNumberId, startCloudApi, token } from '../../support/cloudApi.ts';
-import { config, message, never } from './conformance.ts';
+import { startSink } from '../../support/sink.ts';
+import { config, describeChannel, message, never } from './conformance.ts';
 
 const ada = '+4915112345678';
+const fixed = { driver: 'whatsapp', name: 'whatsapp', address: 'whatsapp', from: phoneNumberId, token } as const;
 const open: Channel[] = [];
+
+describeChannel(
+  'whatsapp',
+  async (given = {}) => {
+    const sink = await startSink({ answer: () => ({ body: '{"messages":[{"id":"wamid.1"}]}' }) });
+    const settings = config({ ...fixed, url: `${sink.url}/v24.0`, ...given });
+    const clock = manualClock();
+    const channel = new BoundedChannel(settings, whatsappDriver(settings, clock), clock);
+    return {
+      channel,
+      arrived: () => sink.deliveries.map(({ raw }) => raw.toString('utf8')),
+      gather: (count) => {
+        sink.script(...Array.from({ length: count }, () => ({ hang: true })));
+        sink.took(count).then(sink.release, () => undefined);
+      },
+      peak: () => sink.peak,
+      breakMedium: () => sink.close(),
+      dispose: async () => {
+        await channel.close();
+        await sink.close();
+      },
+    };
+  },
+  {
+    needs: ['text', 'body'],
+    marks: ({ messageId, to, content }) => [messageId, to, content.text ?? ''],
+    odd: {
+      subject: 'Grüße',
+      text: 'not this',
+      body: { text: { preview_url: false, body: 'two\nlines 👩‍🚀 \u2028 \ud800' } },
+    },
+    to: (n) => `+49151123456${String(n).padStart(2, '0')}`,
+    written: '+49 (151) 123-456-01',
+    redirect: '+4915700000000',
+  },
+);
 
 describe('whatsapp', () => {
   let api: CloudApi;
@@ -26,8 +64,7 @@ describe('whatsapp', () => {
   });
 
   function channel(given: Partial<ChannelConfig> = {}): Channel {
-    const fixed = { driver: 'whatsapp', name: 'whatsapp', address: 'whatsapp', from: phoneNumberId } as const;
-    const settings = config({ ...fixed, url: api.url, token, ...given });
+    const settings = config({ ...fixed, url: api.url, ...given });
     const made = new BoundedChannel(settings, whatsappDriver(settings, clock), clock);
     open.push(made);
     return made;
