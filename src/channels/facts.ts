@@ -10,6 +10,9 @@ const needs: Partial<Record<ChannelConfig['driver'], Channel['needs']>> = {
   whatsapp: ['text', 'body'],
 };
 
+/** Webhooks go to their recipients' own hosts where no address is set. */
+export const hasManyHosts = ({ driver, url }: ChannelConfig): boolean => driver === 'webhook' && url === undefined;
+
 /** What the rows of a channel settle: of one that writes mail its sender and headers, of SMS the number of parts. */
 export const rowFactsOf = ({ driver, from, headers }: ChannelConfig): Pick<Channel, 'mail' | 'isSms'> => ({
   ...(driver === 'smtp' && from !== undefined ? { mail: { from, headers } } : {}),

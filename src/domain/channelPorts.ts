@@ -40,6 +40,8 @@ export interface Channel {
   readonly giveUpMs: number;
   /** Content fields of which at least one must be there. */
   readonly needs: readonly (keyof RenderedContent)[];
+  /** Each recipient has a host of its own: what one of them answers says nothing of the others. */
+  readonly manyHosts?: true;
   /** What every mail of the channel says, settled in its rows. Absent where the channel does not write mail itself. */
   readonly mail?: { readonly from: string; readonly headers: Readonly<Record<string, string>> };
   /** Present where a text goes out as SMS: its rows keep of how many parts. */

@@ -9,7 +9,7 @@ import type { ResolveAll } from '../../../src/channels/addressGuard.ts';
 import { BoundedChannel } from '../../../src/channels/bounded.ts';
 import { webhookDriver } from '../../../src/channels/webhook.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
-import type { Channel } from '../../../src/domain/channelPorts.ts';
+import type { Channel, SendResult } from '../../../src/domain/channelPorts.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
 import { type Sink, startSink } from '../../support/sink.ts';
 import { waitFor } from '../../support/waitFor.ts';
@@ -270,6 +270,46 @@ describe('webhook', () => {
       await hook.close();
       await waitFor(() => sockets.size === 0, { what: 'all connections to be closed' });
       server.close();
+    });
+
+    it('hold each other up no longer than one of them takes to be found out', async () => {
+      const hook = toEach({ allowedHosts: ['127.0.0.1'], timeoutMs: 5000 });
+      const down = await startSink();
+      const to = (url: string, n: number): Promise<SendResult> => hook.send(message(n, { to: url }), never());
+      down.script(...Array.from({ length: 9 }, () => ({ status: 500 })));
+      for (let n = 0; n < 9; n += 1) expect(await to(down.url, n)).toMatchObject({ code: 'http_500', counts: true });
+      down.script({ hang: true });
+      const hangs = to(down.url, 10);
+      await down.took(10);
+      clock.advance(5000);
+      expect(await hangs).toMatchObject({ kind: 'retry', code: 'timeout', counts: true });
+      const waits = { kind: 'retry', code: 'host_waits', counts: false, retryAfterMs: 1000 };
+      expect(await to(down.url, 16)).toEqual({ ...waits, message: expect.any(String) });
+      expect(down.requests).toBe(10);
+      expect(await to(sink.url, 7)).toMatchObject({ kind: 'sent' });
+      clock.advance(1000);
+      // what may not be sent says nothing of the host, and its probe is lost
+      expect(await hook.send(message(8, { to: down.url }), never(), () => false)).toMatchObject({ code: 'not_begun' });
+      clock.advance(5000);
+      expect(await to(down.url, 16)).toMatchObject({ kind: 'sent' });
+      expect(await to(down.url, 9)).toMatchObject({ kind: 'sent' });
+      down.release();
+      await down.close();
+    });
+
+    it('are left alone as they ask', async () => {
+      const hook = toEach();
+      sink.script({ status: 429, retryAfter: 30 });
+      const to = (n: number): Promise<SendResult> => hook.send(message(n, { to: sink.url }), never());
+      expect(await to(1)).toMatchObject({ code: 'http_429', retryAfterMs: 30_000 });
+      clock.advance(10_000);
+      expect(await to(2)).toMatchObject({ code: 'host_waits', retryAfterMs: 20_000, counts: false });
+      clock.advance(20_000);
+      expect(await to(2)).toMatchObject({ kind: 'sent' });
+    });
+
+    it('are known to those who judge the channel', () => {
+      expect([toEach().manyHosts, toOne().manyHosts]).toEqual([true, undefined]);
     });
 
     it('are no longer waited for than a message may take', async () => {

@@ -2,6 +2,7 @@
 import { BoundedChannel } from '../../../src/channels/bounded.ts';
 import { webhookDriver } from '../../../src/channels/webhook.ts';
 import type { Channel } from '../../../src/domain/channelPorts.ts';
+import type { ManualClock } from '../../support/clock.ts';
 import { config, message } from './conformance.ts';
 import { describeWire, type WireRig } from './wire.ts';
 
@@ -32,7 +33,14 @@ describeWire('webhook to each recipient', {
     const allowedHosts = ['127.0.0.1', 'localhost', 'provider.invalid'];
     const settings = config({ driver: 'webhook', token, address: 'url', allowedHosts, ...given });
     const channel = new BoundedChannel(settings, webhookDriver(settings, clock, options), clock);
-    const send: Channel['send'] = (sent, ...rest) => channel.send({ ...sent, to: `${origin}/hook` }, ...rest);
+    // a host that asked for a pause has it before anything goes there again, as from the pipelines
+    const send: Channel['send'] = async (sent, ...rest) => {
+      const message = { ...sent, to: `${origin}/hook` };
+      const result = await channel.send(message, ...rest);
+      if (result.kind !== 'retry' || result.code !== 'host_waits') return result;
+      (clock as ManualClock).advance(result.retryAfterMs ?? 0);
+      return channel.send(message, ...rest);
+    };
     return Object.assign(Object.create(channel) as Channel, { send, close: () => channel.close() });
   },
 });
