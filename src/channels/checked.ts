@@ -30,7 +30,8 @@ const segmentCheck =
   };
 
 async function checksOf({ driver, address, maxSegments }: ChannelConfig): Promise<Check[]> {
-  if (address !== 'phone' && driver !== 'twilio') return [];
+  // an address of WhatsApp is a number, whatever the field
+  if (address !== 'phone' && driver !== 'twilio' && driver !== 'whatsapp') return [];
   const checks: Check[] = [];
   if (checksNumbers.has(driver)) {
     // its metadata are two megabytes of memory

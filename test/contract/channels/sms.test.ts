@@ -51,6 +51,17 @@ describe('numbers', () => {
     },
   );
 
+  it('are looked at in the field of WhatsApp, too', async () => {
+    const whatsapp: Partial<ChannelConfig> = {
+      driver: 'whatsapp',
+      address: 'whatsapp',
+      from: '106540352242922',
+      token: 't',
+    };
+    expect(await send({}, whatsapp)).toMatchObject({ kind: 'sent' });
+    expect(await send({ to: '+12' }, whatsapp)).toMatchObject({ kind: 'rejected', code: 'address_invalid' });
+  });
+
   it.each<[string, Partial<ChannelConfig>]>([
     ['the address is none', { driver: 'http', address: 'url' }],
     ['anything may be behind it', { driver: 'http' }],
