@@ -58,8 +58,11 @@ describe('numbers', () => {
       from: '106540352242922',
       token: 't',
     };
-    expect(await send({}, whatsapp)).toMatchObject({ kind: 'sent' });
+    const before = sink.requests;
+    await send({}, whatsapp);
+    expect(sink.requests).toBe(before + 1);
     expect(await send({ to: '+12' }, whatsapp)).toMatchObject({ kind: 'rejected', code: 'address_invalid' });
+    expect(sink.requests).toBe(before + 1);
   });
 
   it.each<[string, Partial<ChannelConfig>]>([
