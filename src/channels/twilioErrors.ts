@@ -17,7 +17,7 @@ export type Meaning = ReturnType<typeof waits> | ReturnType<typeof final>;
 const login = waits('login_failed', minute);
 const account = waits('account_blocked', minute);
 const sender = waits('sender_refused', minute);
-/** The number itself is wrong, or our own: nothing is suppressed, for a fault of the account looks the same. */
+/** The number itself is wrong, or what sends to it: nothing is suppressed, for a fault of the account looks the same. */
 const invalid = final('address_invalid');
 /** There is no phone that could take it. */
 const dead = final('address_invalid', true);
@@ -57,7 +57,7 @@ export const twilioErrors: ReadonlyMap<number, readonly [Meaning, string]> = new
   [30001, [waits('rate_limited', minute), 'queue overflow']],
   [30002, [account, 'account suspended']],
   [30005, [dead, 'unknown destination handset']],
-  [30006, [dead, 'landline or unreachable carrier']],
+  [30006, [invalid, 'landline or unreachable carrier']],
   [63038, [waits('rate_limited', 15 * minute), 'daily limit of messages']],
 ]);
 
