@@ -26,15 +26,29 @@ export interface ChannelConfig {
   /** `<NAME>` in lower case, underscores kept: the word flows use. */
   readonly name: string;
   readonly driver: Driver;
-  /** smtp: the server, see configMail.ts; http: where to POST; file: path or `file:` URL of the file to append to. */
+  /**
+   * smtp: the server, see configMail.ts; http: where to POST; whatsapp: the Graph API with its version; webhook: where to POST,
+   * absent: to each recipient's own address; file: path or `file:` URL of the file to append to.
+   */
   readonly url?: string;
-  /** http: sent as `Authorization: Bearer <token>`; smtp: the password of the URL's user. */
+  /**
+   * http, whatsapp: sent as `Authorization: Bearer <token>`; smtp: the password of the URL's user; webhook: the secrets to sign
+   * with, separated by commas; twilio: the auth token, or an API key `SK…:secret`.
+   */
   readonly token?: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** smtp: `Name <address>` or the address alone; always there. */
+  /** twilio: the SID of the account; always there. */
+  readonly account?: string;
+  /** twilio: where it tells what becomes of a message. Absent: nowhere, or where the Messaging Service says. */
+  readonly statusCallback?: string;
+  /** twilio, and http where it is set: parts of a message, at most. */
+  readonly maxSegments?: number;
+  /** smtp: `Name <address>` or the address alone; whatsapp: the id of the number; twilio: the sender. All three always have it. */
   readonly from?: string;
   /** smtp: `host` or `host:port` that attachments may be fetched from by https. Absent: none. */
   readonly attachmentHosts?: readonly string[];
+  /** webhook: WEBHOOK_ALLOWED_HOSTS. Absent: none. */
+  readonly allowedHosts?: readonly string[];
   /** The contact's field that holds the address. */
   readonly address: AddressField;
   readonly concurrency: number;
@@ -63,6 +77,8 @@ export interface Config {
   readonly logLevel: LogLevel;
   readonly healthPort: number;
   readonly hashKey?: string;
+  /** Hosts that webhooks may go to although their addresses are not public. Absent: none. */
+  readonly webhookAllowedHosts?: readonly string[];
   /** By name, in alphabetical order. */
   readonly channels: readonly ChannelConfig[];
   /** Where each variable that is set came from. */
@@ -103,16 +119,10 @@ export const variables = {
   logLevel: 'LOG_LEVEL',
   healthPort: 'HEALTH_PORT',
   hashKey: 'HASH_KEY',
+  webhookAllowedHosts: 'WEBHOOK_ALLOWED_HOSTS',
 } as const;
 
-const unsupported = [
-  'ENCRYPTION_KEYS',
-  'ENCRYPTED_FIELDS',
-  'PLUGINS',
-  'WEBHOOK_ALLOWED_HOSTS',
-  'RETENTION_DAYS',
-  'EVENTS_RETENTION_DAYS',
-];
+const unsupported = ['ENCRYPTION_KEYS', 'ENCRYPTED_FIELDS', 'PLUGINS', 'RETENTION_DAYS', 'EVENTS_RETENTION_DAYS'];
 
 function readNumbers(reader: Reader): Record<NumberKey, number> {
   const read = ([key, [name, fallback, spec]]: [string, (typeof numbers)[NumberKey]]): [string, number] => [
@@ -165,14 +175,14 @@ export function readConfig(env: NodeJS.ProcessEnv, options: LoadOptions = {}): {
   }
   const uri = readUri(reader, options.requireUri ?? true);
   const key = reader.read('HASH_KEY', hashKey);
-  const { channels, warnings } = readChannels(env, reader);
+  const { warnings, ...channels } = readChannels(env, reader);
   const config: Config = {
     mongodbUri: uri,
     mongodbDatabase: reader.read('MONGODB_DATABASE', databaseName) ?? 'communication_base',
     ...readNumbers(reader),
     logLevel: reader.read('LOG_LEVEL', oneOf(...logLevels)) ?? 'info',
     ...(key === undefined ? {} : { hashKey: key }),
-    channels,
+    ...channels,
     sources: reader.sources,
     warnings: [...timeoutWarning(uri), ...warnings, ...misspelt(env)],
   };

@@ -1,20 +1,11 @@
 /** `CHANNEL_<NAME>_<SETTING>`: finds the channels, refuses what is unknown, reads each one's settings. */
 import type { ChannelConfig } from './config.ts';
-import { checkLogin, hosts, mailHeaders, mailRecipient, sender, smtpUrl } from './configMail.ts';
+import { checkRecipientWebhooks, driverRules, unknownDriver } from './configDrivers.ts';
+import { checkLogin, hosts } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
-import {
-  type AddressField,
-  addressFields,
-  type Driver,
-  drivers,
-  filePath,
-  headers,
-  httpUrl,
-  oneLine,
-  recipient,
-  recipients,
-  token,
-} from './configValues.ts';
+import { accountSid, statusCallback } from './configTwilio.ts';
+import { type AddressField, addressFields, type Driver, drivers, recipients } from './configValues.ts';
+import { allowedHosts } from './configWebhook.ts';
 
 const settings = [
   'DRIVER',
@@ -23,6 +14,9 @@ const settings = [
   'TOKEN',
   'HEADERS',
   'ATTACHMENT_HOSTS',
+  'ACCOUNT',
+  'STATUS_CALLBACK',
+  'MAX_SEGMENTS',
   'CONCURRENCY',
   'TIMEOUT_MS',
   'ATTEMPTS',
@@ -34,7 +28,6 @@ const settings = [
 ] as const;
 type Setting = (typeof settings)[number];
 const unsupportedSettings = ['RATE', 'BURST', 'FALLBACK'] as const;
-const unsupportedDrivers = ['twilio', 'whatsapp', 'webhook'];
 
 const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
 
@@ -50,8 +43,6 @@ const addressByName: Readonly<Record<string, AddressField>> = {
 const driver: Spec<Driver> = {
   allowed: drivers.join(', '),
   parse: (text) => oneOf(...drivers).parse(text),
-  show: (text) =>
-    `${JSON.stringify(text)}${unsupportedDrivers.includes(text.trim()) ? ', which is not supported by this release' : ''}`,
 };
 
 interface Found {
@@ -113,7 +104,7 @@ function readAddress(name: string, kind: Driver | undefined, reader: Reader): Ad
     const mail: Spec<'email'> = { ...oneOf('email'), allowed: 'email, or not set at all: driver smtp writes mail' };
     return reader.read(variable, mail) ?? 'email';
   }
-  const byName = addressByName[name];
+  const byName = addressByName[name] ?? (kind && driverRules[kind].address);
   if (byName === undefined && !reader.isSet(variable)) {
     reader.fault(
       `${variable} is not set, and the name "${name}" does not tell the address; allowed: ${addressFields.join(', ')}`,
@@ -122,68 +113,81 @@ function readAddress(name: string, kind: Driver | undefined, reader: Reader): Ad
   return reader.read(variable, oneOf(...addressFields)) ?? byName ?? 'email';
 }
 
-function readUrl(name: string, kind: Driver, reader: Reader): string | undefined {
-  const variable = channelVariable(name, 'URL');
-  const spec = kind === 'file' ? filePath : kind === 'smtp' ? smtpUrl : httpUrl;
-  if (kind !== 'console' && !reader.isSet(variable)) {
-    reader.fault(`${variable} is not set; driver ${kind} needs ${spec.allowed}`);
-  }
-  return reader.read(variable, spec);
-}
-
 /** Only those that are set: an absent property is not `undefined` (exactOptionalPropertyTypes). */
 function given<T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
-function readChannel(name: string, reader: Reader): ChannelConfig {
-  const at = (setting: Setting): string => channelVariable(name, setting);
+/** What a channel may have or not. */
+type Optional = {
+  [K in keyof ChannelConfig]-?: Record<string, never> extends Pick<ChannelConfig, K> ? K : never;
+}[keyof ChannelConfig];
+
+/** With an unknown driver nothing is missing: one fault for one slip. */
+function readDriver(at: (setting: Setting) => string, reader: Reader): Driver | undefined {
   if (!reader.isSet(at('DRIVER'))) reader.fault(`${at('DRIVER')} is not set; allowed: ${driver.allowed}`);
-  const readDriver = reader.read(at('DRIVER'), driver);
-  // With an unknown driver the URL is not judged: one fault for one slip.
-  const url = readDriver === undefined ? undefined : readUrl(name, readDriver, reader);
-  const mail = readDriver === 'smtp';
-  if (mail && !reader.isSet(at('FROM'))) reader.fault(`${at('FROM')} is not set; driver smtp needs ${sender.allowed}`);
+  const kind = reader.read(at('DRIVER'), driver);
+  if (kind === undefined) return undefined;
+  const rules = driverRules[kind];
+  const specs = { URL: rules.url, FROM: rules.from, TOKEN: rules.token, ACCOUNT: accountSid };
+  for (const setting of rules.needs) {
+    if (!reader.isSet(at(setting))) {
+      reader.fault(`${at(setting)} is not set; driver ${kind} needs ${specs[setting].allowed}`);
+    }
+  }
+  return kind;
+}
+
+function readChannel(name: string, hostsAllowed: readonly string[] | undefined, reader: Reader): ChannelConfig {
+  const at = (setting: Setting): string => channelVariable(name, setting);
+  const kind = readDriver(at, reader);
+  const rules = kind === undefined ? unknownDriver : driverRules[kind];
+  // The URL of an unknown driver is not judged.
+  const url = kind === undefined ? undefined : (reader.read(at('URL'), rules.url) ?? rules.defaultUrl);
   const channel: ChannelConfig = {
     name,
-    driver: readDriver ?? 'console',
-    ...given<Pick<ChannelConfig, 'url' | 'token' | 'from' | 'attachmentHosts' | 'allow' | 'redirect'>>({
+    driver: kind ?? 'console',
+    ...given<Pick<ChannelConfig, Optional>>({
       url,
-      token: reader.read(at('TOKEN'), token),
-      from: reader.read(at('FROM'), mail ? sender : oneLine),
+      token: reader.read(at('TOKEN'), rules.token),
+      from: reader.read(at('FROM'), rules.from),
       attachmentHosts: reader.read(at('ATTACHMENT_HOSTS'), hosts),
+      account: reader.read(at('ACCOUNT'), accountSid),
+      statusCallback: reader.read(at('STATUS_CALLBACK'), statusCallback),
+      maxSegments: reader.read(at('MAX_SEGMENTS'), wholeNumber(1, 255)) ?? rules.maxSegments,
+      allowedHosts: kind === 'webhook' ? hostsAllowed : undefined,
       allow: reader.read(at('ALLOW'), recipients),
-      redirect: reader.read(at('REDIRECT'), mail ? mailRecipient : recipient),
+      redirect: reader.read(at('REDIRECT'), rules.redirect),
     }),
-    headers: reader.read(at('HEADERS'), mail ? mailHeaders : headers) ?? {},
-    address: readAddress(name, readDriver, reader),
-    concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? (mail ? 16 : 64),
-    timeoutMs: reader.read(at('TIMEOUT_MS'), wholeNumber(1, 600_000)) ?? (mail ? 60_000 : 10_000),
+    headers: reader.read(at('HEADERS'), rules.headers) ?? {},
+    address: readAddress(name, kind, reader),
+    concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? rules.concurrency,
+    timeoutMs: reader.read(at('TIMEOUT_MS'), wholeNumber(1, 600_000)) ?? rules.timeoutMs,
     attempts: reader.read(at('ATTEMPTS'), wholeNumber(1, 1000)) ?? 8,
     giveUpMs:
       reader.read(at('GIVE_UP'), duration('an ISO 8601 duration such as PT24H, up to P365D', 365 * 86_400_000)) ??
       86_400_000,
     delivery: reader.read(at('DELIVERY'), oneOf('at-least-once', 'at-most-once')) ?? 'at-least-once',
   };
-  if (mail) checkLogin(at, { url, token: channel.token }, reader);
-  if (
-    channel.token !== undefined &&
-    Object.keys(channel.headers).some((key) => key.toLowerCase() === 'authorization')
-  ) {
+  checkChannel(at, channel, reader);
+  return channel;
+}
+
+/** What is wrong only together. */
+function checkChannel(at: (setting: Setting) => string, channel: ChannelConfig, reader: Reader): void {
+  const { driver: kind, url, token } = channel;
+  if (kind === 'smtp') checkLogin(at, { url, token }, reader);
+  if (kind === 'webhook') {
+    if (url === undefined && !reader.isSet(at('URL'))) checkRecipientWebhooks(at, channel, reader);
+    // its secrets sign, they are no login
+  } else if (token !== undefined && Object.keys(channel.headers).some((key) => key.toLowerCase() === 'authorization')) {
     reader.fault(`${at('TOKEN')} and an Authorization header in ${at('HEADERS')} are both set; allowed: one of them`);
   }
-  return channel;
 }
 
 /** Kept, so that a test stage can change the driver alone; told, so that nobody believes they work. */
 function withoutEffect(channel: ChannelConfig, reader: Reader): string[] {
-  const idle: Record<Driver, readonly Setting[]> = {
-    smtp: [],
-    http: ['ATTACHMENT_HOSTS'],
-    console: ['URL', 'TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'],
-    file: ['TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'],
-  };
-  return idle[channel.driver]
+  return driverRules[channel.driver].idle
     .map((setting) => channelVariable(channel.name, setting))
     .filter((variable) => reader.isSet(variable))
     .map((variable) => `${variable} has no effect with driver ${channel.driver}`);
@@ -192,9 +196,14 @@ function withoutEffect(channel: ChannelConfig, reader: Reader): string[] {
 export function readChannels(
   env: NodeJS.ProcessEnv,
   reader: Reader,
-): { channels: ChannelConfig[]; warnings: string[] } {
+): { channels: ChannelConfig[]; webhookAllowedHosts?: readonly string[]; warnings: string[] } {
+  const hostsAllowed = reader.read('WEBHOOK_ALLOWED_HOSTS', allowedHosts);
   const channels = channelNames(env, reader)
     .toSorted()
-    .map((name) => readChannel(name.toLowerCase(), reader));
-  return { channels, warnings: channels.flatMap((channel) => withoutEffect(channel, reader)) };
+    .map((name) => readChannel(name.toLowerCase(), hostsAllowed, reader));
+  return {
+    channels,
+    ...given<{ webhookAllowedHosts: readonly string[] }>({ webhookAllowedHosts: hostsAllowed }),
+    warnings: channels.flatMap((channel) => withoutEffect(channel, reader)),
+  };
 }

@@ -33,6 +33,9 @@ const channelRows = (channel: ChannelConfig): [string, string][] =>
     TOKEN: masked(channel.token),
     HEADERS: maskHeaders(channel.headers),
     ATTACHMENT_HOSTS: channel.attachmentHosts?.join(',') ?? '',
+    ACCOUNT: channel.account ?? '',
+    STATUS_CALLBACK: channel.statusCallback === undefined ? '' : maskUri(channel.statusCallback),
+    MAX_SEGMENTS: channel.maxSegments === undefined ? '' : String(channel.maxSegments),
     ADDRESS: channel.address,
     CONCURRENCY: String(channel.concurrency),
     TIMEOUT_MS: String(channel.timeoutMs),
@@ -58,6 +61,7 @@ export function describeConfig(config: Config): ConfigRow[] {
     ['LOG_LEVEL', config.logLevel],
     ['HEALTH_PORT', String(config.healthPort)],
     ['HASH_KEY', masked(config.hashKey)],
+    ['WEBHOOK_ALLOWED_HOSTS', config.webhookAllowedHosts?.join(',') ?? ''],
     ...config.channels.flatMap(channelRows),
   ];
   return rows.map(([variable, value]) => ({ variable, value, source: config.sources?.[variable] ?? 'default' }));

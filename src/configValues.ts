@@ -1,7 +1,7 @@
 /** The kinds of values that are more than a number or a word, and how secrets in them are masked. */
 import { hidden, type Spec, secretMatching, textMatching } from './configSpec.ts';
 
-export const drivers = ['smtp', 'http', 'console', 'file'] as const;
+export const drivers = ['smtp', 'http', 'twilio', 'whatsapp', 'webhook', 'console', 'file'] as const;
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
 export const addressFields = ['email', 'phone', 'whatsapp', 'url'] as const;
 export type Driver = (typeof drivers)[number];

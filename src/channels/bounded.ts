@@ -1,7 +1,7 @@
 import type { ChannelConfig } from '../config.ts';
 import type { Channel, ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
-import { mailOf, needsOf } from './facts.ts';
+import { hasManyHosts, needsOf, rowFactsOf } from './facts.ts';
 import { type Driver, Handover } from './handover.ts';
 import { describeError } from './text.ts';
 
@@ -30,7 +30,9 @@ export class BoundedChannel implements Channel {
   readonly attempts: number;
   readonly giveUpMs: number;
   readonly needs: Channel['needs'];
+  readonly manyHosts?: true;
   readonly mail?: NonNullable<Channel['mail']>;
+  readonly isSms?: true;
   readonly #timeoutMs: number;
   readonly #redirect: string | undefined;
   readonly #allow: ReadonlySet<string> | undefined;
@@ -52,8 +54,10 @@ export class BoundedChannel implements Channel {
     this.attempts = config.attempts;
     this.giveUpMs = config.giveUpMs;
     this.needs = needsOf(config);
-    const { mail } = mailOf(config);
+    if (hasManyHosts(config)) this.manyHosts = true;
+    const { mail, isSms } = rowFactsOf(config);
     if (mail !== undefined) this.mail = mail;
+    if (isSms !== undefined) this.isSms = isSms;
     this.#timeoutMs = config.timeoutMs;
     this.#redirect = config.redirect;
     this.#allow = config.allow && new Set(config.allow.map(normalForm));

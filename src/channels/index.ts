@@ -4,10 +4,13 @@ import type { Channel } from '../domain/channelPorts.ts';
 import { ServiceError } from '../domain/errors.ts';
 import type { Clock, Logger } from '../domain/systemPorts.ts';
 import { BoundedChannel } from './bounded.ts';
+import { checked } from './checked.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
-import { HttpDriver } from './http.ts';
+import { httpDriver } from './http.ts';
+import { twilioDriver } from './twilio.ts';
+import { whatsappDriver } from './whatsapp.ts';
 
 export type { ChannelConfig } from '../config.ts';
 
@@ -34,7 +37,15 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
 async function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Promise<Driver> {
   switch (config.driver) {
     case 'http':
-      return new HttpDriver(config, clock);
+      return httpDriver(config, clock, { logger });
+    case 'twilio':
+      return twilioDriver(config, clock, { logger });
+    case 'whatsapp':
+      return whatsappDriver(config, clock, { logger });
+    case 'webhook': {
+      const { webhookDriver } = await import('./webhook.ts');
+      return webhookDriver(config, clock, { logger });
+    }
     case 'smtp': {
       // with libraries as large as a third of the worker
       const { SmtpDriver } = await import('./smtp.ts');
@@ -53,7 +64,8 @@ async function createDriver(config: ChannelConfig, { clock, logger, write }: Cha
 
 /** Opens nothing yet: connections and files come with the first message. Throws ServiceError `config_invalid`. */
 export async function createChannel(config: ChannelConfig, dependencies: ChannelDependencies): Promise<Channel> {
-  const channel = new BoundedChannel(config, await createDriver(config, dependencies), dependencies.clock);
+  const driver = await checked(await createDriver(config, dependencies), config);
+  const channel = new BoundedChannel(config, driver, dependencies.clock);
   if (config.redirect !== undefined || config.allow !== undefined) {
     dependencies.logger.warn('the channel is set up for a test stage: not every message reaches its recipient', {
       channel: config.name,

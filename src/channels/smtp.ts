@@ -13,6 +13,7 @@ import { composeMail, MailFault } from './smtpMessage.ts';
 import { SmtpPool } from './smtpPool.ts';
 import type { SmtpServer } from './smtpSession.ts';
 import { describeError } from './text.ts';
+import { troubleLog } from './trouble.ts';
 
 /** A stray percent sign in user or password stands for itself. */
 function decoded(part: string): string {
@@ -36,23 +37,6 @@ function serverOf({ url: text = '', token }: ChannelConfig, ca: string | undefin
     ...(name === null ? {} : { name }),
     ...(username === '' ? {} : { login }),
     ...(ca === undefined ? {} : { ca }),
-  };
-}
-
-const troubleEveryMs = 60_000;
-
-/** Every message of the channel meets the same trouble: one line a minute says so. */
-function troubleLog(channel: string, clock: Clock, logger: Logger): Setup['onTrouble'] {
-  const told = new Map<string, number>();
-  return (code, message) => {
-    const now = clock.monotonic();
-    if (now - (told.get(code) ?? Number.NEGATIVE_INFINITY) < troubleEveryMs) return;
-    told.set(code, now);
-    logger.warn('the mail server refuses this channel, not the mail: what it refuses waits', {
-      channel,
-      code,
-      message,
-    });
   };
 }
 

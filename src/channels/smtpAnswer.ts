@@ -1,5 +1,6 @@
 import type { SendResult } from '../domain/channelPorts.ts';
 import { oneLine } from './text.ts';
+import { trouble, troubleMs } from './trouble.ts';
 
 /** What went wrong, as nodemailer's SMTPConnection tells it. */
 export interface SmtpError extends Error {
@@ -16,8 +17,6 @@ export interface SmtpError extends Error {
 
 /** A server that has too much to do says so with the connection: it is not asked again at once. */
 const busyMs = 10_000;
-/** What an operator has to change does not change within a second. */
-const troubleMs = 60_000;
 
 /** RFC 5321, 4.2.1 and RFC 3463: the reply's code, the enhanced one where there is one, and its text. */
 function parseReply(response: string): { code: number; enhanced: string | undefined; text: string } {
@@ -27,15 +26,6 @@ function parseReply(response: string): { code: number; enhanced: string | undefi
   const text = lines.map((line) => line.replace(pattern, '').trim()).join(' ');
   return { code: Number(/^\d{3}/.exec(response)?.[0] ?? 0), enhanced, text };
 }
-
-/** Nobody's message is at fault: it waits, and no attempt is counted. */
-export const trouble = (code: string, message: string, retryAfterMs = troubleMs): SendResult => ({
-  kind: 'retry',
-  code,
-  message,
-  retryAfterMs,
-  counts: false,
-});
 
 const certificate = /CERT|TLS|SSL|SIGNATURE|SELF_SIGNED/;
 

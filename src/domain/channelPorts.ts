@@ -23,8 +23,11 @@ export type SendResult =
   | { kind: 'retry'; code: string; message: string; retryAfterMs?: number; counts: boolean }
   /** May have left, nobody knows (time-out, connection lost after the request was written). */
   | { kind: 'unknown'; code: string; message: string }
-  /** Final. `code` `opted_out`: the provider has it that the recipient left, which suppresses the address. */
-  | { kind: 'rejected'; code: string; message: string };
+  /**
+   * Final. `code` `opted_out`: the provider has it that the recipient left, which suppresses the address. `bounce`: the address
+   * does not exist or takes nothing any more: what the flow does at a hard bounce.
+   */
+  | { kind: 'rejected'; code: string; message: string; bounce?: true };
 
 /**
  * What is wrong with the way to a provider: its name is not known (`dns`), nobody listens (`refused`), nothing comes back
@@ -52,8 +55,12 @@ export interface Channel {
   readonly giveUpMs: number;
   /** Content fields of which at least one must be there. */
   readonly needs: readonly (keyof RenderedContent)[];
+  /** Each recipient has a host of its own: what one of them answers says nothing of the others. */
+  readonly manyHosts?: true;
   /** What every mail of the channel says, settled in its rows. Absent where the channel does not write mail itself. */
   readonly mail?: { readonly from: string; readonly headers: Readonly<Record<string, string>> };
+  /** Present where a text goes out as SMS: its rows keep of how many parts. */
+  readonly isSms?: true;
   /**
    * Never throws: whatever happens is a result. `signal` aborts what is on the wire. `mayBegin` is asked just before the first
    * byte can leave; when it says no, nothing leaves, and it is a retry that counts as no attempt. With `last` false it is asked
@@ -66,4 +73,7 @@ export interface Channel {
 }
 
 /** What the domain has to know of a channel. */
-export type ChannelFacts = Pick<Channel, 'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs' | 'mail'>;
+export type ChannelFacts = Pick<
+  Channel,
+  'name' | 'address' | 'delivery' | 'attempts' | 'giveUpMs' | 'needs' | 'mail' | 'isSms'
+>;

@@ -37,6 +37,7 @@ const rejections: ReadonlyMap<string, SkipReason> = new Map([
   ['not_allowed', 'not_allowed'],
   ['address_invalid', 'address_invalid'],
   ['opted_out', 'provider_opted_out'],
+  ['session_closed', 'session_closed'],
 ]);
 
 /** Why a row fails that its channel rejected. */

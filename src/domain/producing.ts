@@ -12,6 +12,7 @@ import { counted, isLimited, isLimitedAgain } from './limiting.ts';
 import { renderMessage, renderText } from './mail.ts';
 import type { Message, SkipReason } from './model.ts';
 import { absent } from './shape.ts';
+import { segmentsOf } from './smsSegments.ts';
 import { addressIn, afterMessage, messageOf, placeAt, silenceStep } from './stages.ts';
 import { endIfUnreachable, noRefusals, type Refusals, refusalOf } from './suppression.ts';
 import { addDuration } from './timing.ts';
@@ -120,7 +121,7 @@ export function produce(
   }
   const { content } = rendered;
   const sending: Message = { ...row, to: to.text, content, status: 'sending', attempts: 1, pending: true };
-  Object.assign(sending, counted(draft, row));
+  Object.assign(sending, counted(draft, row), segmentsOf(channel, content));
   draft.insert(sending);
   draft.count('pending');
   draft.moveTo(afterMessage(context.flow, stage, step, now, draft.scope), true);

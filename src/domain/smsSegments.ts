@@ -35,6 +35,10 @@ export function smsLength(text: string): SmsLength {
   return { encoding, units, segments, foreign: [...foreign].slice(0, mostForeign) };
 }
 
+/** What a row keeps of the length of its text. */
+export const segmentsOf = (channel: { isSms?: true }, { text }: { text?: string }): { segments?: number } =>
+  channel.isSms === undefined || text === undefined ? {} : { segments: smsLength(text).segments };
+
 /** An escape and its septet, and the halves of a surrogate pair, are never in two parts. */
 function parts(sizes: readonly number[], limit: number): number {
   let count = 1;

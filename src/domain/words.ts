@@ -8,7 +8,7 @@ const reasonWords: Readonly<Record<SkipReason, string>> = {
   provider_opted_out: 'the provider says that the contact opted out',
   address_missing: 'the contact has no address on that channel',
   address_invalid: 'the address is none of that channel',
-  not_allowed: 'the channel is limited to other recipients (_ALLOW)',
+  not_allowed: 'the channel is limited to other recipients (_ALLOW, WEBHOOK_ALLOWED_HOSTS)',
   contact_invalid: 'the contact cannot be used',
   duplicate_contact: 'the contact is in the campaign already',
   duplicate_address: 'the address is in the campaign already',

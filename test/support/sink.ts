@@ -1,5 +1,6 @@
 /** A message provider for tests: real HTTP on loopback, answers as scripted, and counts what it took by its key. */
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { waitFor } from './waitFor.ts';
@@ -22,6 +23,8 @@ export interface Answer {
   hang?: boolean;
   /** Sends status and headers, the rest after `release()`; `'reset'` cuts the connection in the middle of the body. */
   slowBody?: boolean | 'reset';
+  /** Instead of an answer made of all that: these bytes, and the end of the connection. */
+  bytes?: string;
 }
 
 export interface Delivery {
@@ -47,6 +50,10 @@ export interface SinkOptions {
   answer?: (delivery: Delivery, n: number) => Answer | undefined;
   /** How many deliveries are kept, the newest; keys are all counted. Default 10,000. */
   keep?: number;
+  /** What tells tries of one message from another one. Default: `Idempotency-Key`. */
+  key?: (delivery: Omit<Delivery, 'key'>) => string;
+  /** HTTPS by this certificate. */
+  tls?: { key: string; cert: string };
 }
 
 export interface Sink {
@@ -54,6 +61,8 @@ export interface Sink {
   readonly port: number;
   /** How often each key was taken. */
   readonly keys: ReadonlyMap<string, number>;
+  /** How often each key was answered with 2xx, or was to be: whether or not the answer got through. */
+  readonly accepted: ReadonlyMap<string, number>;
   /** What was taken, oldest first. */
   readonly deliveries: readonly Delivery[];
   /** Requests taken so far; those reset before they were read are not counted. */
@@ -80,6 +89,8 @@ export interface Sink {
 
 interface State {
   keys: Map<string, number>;
+  accepted: Map<string, number>;
+  keyOf: (delivery: Omit<Delivery, 'key'>) => string;
   deliveries: Delivery[];
   scripts: Answer[];
   answer: (delivery: Delivery, n: number) => Answer | undefined;
@@ -110,9 +121,10 @@ const held = (state: State): Promise<void> =>
     state.held.add(letGo);
   });
 
+const count = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1);
+
 function take(state: State, request: IncomingMessage, raw: Buffer): Delivery {
-  const delivery: Delivery = {
-    key: String(request.headers['idempotency-key'] ?? ''),
+  const came = {
     headers: request.headers,
     raw,
     json: parsed(raw),
@@ -121,8 +133,9 @@ function take(state: State, request: IncomingMessage, raw: Buffer): Delivery {
     connection: state.connections.get(request.socket) ?? 0,
     at: Date.now(),
   };
+  const delivery: Delivery = { key: state.keyOf(came), ...came };
   state.taken += 1;
-  state.keys.set(delivery.key, (state.keys.get(delivery.key) ?? 0) + 1);
+  count(state.keys, delivery.key);
   state.deliveries.push(delivery);
   if (state.deliveries.length > state.keep) state.deliveries.shift();
   return delivery;
@@ -154,9 +167,11 @@ async function serve(state: State, request: IncomingMessage, response: ServerRes
   for await (const chunk of request) chunks.push(chunk as Buffer);
   const delivery = take(state, request, Buffer.concat(chunks));
   const answer = scripted ?? state.answer(delivery, state.taken) ?? {};
+  if (Math.floor((answer.status ?? 200) / 100) === 2) count(state.accepted, delivery.key);
   if (answer.reset !== undefined) return void request.socket.resetAndDestroy();
   if (answer.delayMs !== undefined) await pause(answer.delayMs);
   if (answer.hang === true) await held(state);
+  if (answer.bytes !== undefined) return void request.socket.end(answer.bytes);
   await reply(state, response, answer);
 }
 
@@ -174,6 +189,8 @@ function receive(state: State, request: IncomingMessage, response: ServerRespons
 export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   const state: State = {
     keys: new Map(),
+    accepted: new Map(),
+    keyOf: options.key ?? (({ headers }) => String(headers['idempotency-key'] ?? '')),
     deliveries: [],
     scripts: [],
     answer: options.answer ?? (() => undefined),
@@ -186,9 +203,11 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
     peak: 0,
     keep: options.keep ?? 10_000,
   };
-  const server = createServer((request, response) => receive(state, request, response));
+  const { tls } = options;
+  const handle = (request: IncomingMessage, response: ServerResponse): void => receive(state, request, response);
+  const server = tls === undefined ? createServer(handle) : createTlsServer(tls, handle);
   server.keepAliveTimeout = 60_000;
-  server.on('connection', (socket: Socket) => {
+  server.on(tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
     state.made += 1;
     state.connections.set(socket, state.made);
     socket.once('close', () => state.connections.delete(socket));
@@ -198,9 +217,10 @@ export async function startSink(options: SinkOptions = {}): Promise<Sink> {
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: tls === undefined ? `http://127.0.0.1:${port}` : `https://localhost:${port}`,
     port,
     keys: state.keys,
+    accepted: state.accepted,
     deliveries: state.deliveries,
     get taken() {
       return state.taken;

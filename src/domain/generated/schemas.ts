@@ -2471,6 +2471,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "bson": "date",
           "tsType": "Date"
         },
+        "segments": {
+          "description": "Parts that the text is as SMS, counted before it left. Only on channels that send SMS themselves (driver twilio).",
+          "type": "integer",
+          "minimum": 1
+        },
         "providerMessageId": {
           "type": "string"
         },

@@ -1140,6 +1140,10 @@ export interface Message {
    * Begin of the period of its campaign's ramp that counts it. Absent: there is no ramp, or it never left.
    */
   ramp?: Date;
+  /**
+   * Parts that the text is as SMS, counted before it left. Only on channels that send SMS themselves (driver twilio).
+   */
+  segments?: number;
   providerMessageId?: string;
   error?: {
     code: string;

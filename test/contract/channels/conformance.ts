@@ -36,8 +36,15 @@ export interface Traits {
   marks: (sent: OutboundMessage) => readonly string[];
   /** Messages that cannot be written down. */
   unwritable: readonly Partial<OutboundMessage>[];
+  /** A content that is easily written in more than one way, with "👩‍🚀" in it. */
+  odd: OutboundMessage['content'];
   /** An entry of an allow list, and a recipient it stands for. */
   alias: { allow: string; to: string };
+  /** The n-th recipient, and the first one written in another way. */
+  to: (n: number) => string;
+  written: string;
+  /** Where a redirection leads; its last part is in no other address. */
+  redirect: string;
 }
 
 const circular: Record<string, unknown> = {};
@@ -47,10 +54,14 @@ const usual: Traits = {
   needs: ['text', 'html', 'body'],
   marks: ({ messageId, to, content, stage }) => [messageId, to, content.text ?? '', stage],
   unwritable: [{ content: { body: circular } }, { content: { body: { big: 1n } } }],
+  odd: { subject: 'Grüße 👩‍🚀', text: 'two\nlines 👩‍🚀 "quoted" \u2028 \ud800', body: { b: 1, a: [2] } },
   alias: { allow: '+49 (170) 123-45', to: '+4917012345' },
+  to: (n) => `contact${n}@example.com`,
+  written: 'Contact1@Example.com',
+  redirect: 'stage@example.com',
 };
 
-export const message = (n: number, given: Partial<OutboundMessage> = {}): OutboundMessage => ({
+const messageOf = (n: number, given: Partial<OutboundMessage> = {}): OutboundMessage => ({
   messageId: `spring:${n}/1`,
   campaignId: 'spring',
   conversationId: `spring:${n}`,
@@ -63,6 +74,8 @@ export const message = (n: number, given: Partial<OutboundMessage> = {}): Outbou
   ...given,
 });
 
+export const message = messageOf;
+
 export const never = (): AbortSignal => new AbortController().signal;
 
 /** What every channel promises, whatever its driver. */
@@ -72,6 +85,8 @@ export function describeChannel(
   own: Partial<Traits> = {},
 ): void {
   const traits = { ...usual, ...own };
+  const message = (n: number, given: Partial<OutboundMessage> = {}): OutboundMessage =>
+    messageOf(n, { to: traits.to(n), ...given });
   describe(`every channel: ${driver}`, () => {
     let rig: Rig;
     const remake = async (given: Partial<ChannelConfig>): Promise<void> => {
@@ -106,9 +121,7 @@ export function describeChannel(
     });
 
     it('hands the same bytes over at every try of a message', async () => {
-      const odd = message(1, {
-        content: { subject: 'Grüße 👩‍🚀', text: 'two\nlines "quoted" \u2028 \ud800', body: { b: 1, a: [2] } },
-      });
+      const odd = message(1, { content: traits.odd });
       await rig.channel.send(odd, never());
       await rig.channel.send(structuredClone(odd), never());
       const [first, second] = await rig.arrived();
@@ -197,15 +210,15 @@ export function describeChannel(
     });
 
     it('sends everything to the one recipient of a redirection', async () => {
-      await remake({ redirect: 'stage@example.com' });
+      await remake({ redirect: traits.redirect });
       await rig.channel.send(message(1), never());
       const [arrived] = await rig.arrived();
-      expect(arrived).toContain('stage@example.com');
-      expect(arrived).not.toContain('contact1@');
+      expect(arrived).toContain(traits.redirect);
+      expect(arrived).not.toContain(traits.to(1));
     });
 
     it('rejects recipients that are not in the allow list, which is compared in the normal form', async () => {
-      await remake({ allow: ['Contact1@Example.com', traits.alias.allow] });
+      await remake({ allow: [traits.written, traits.alias.allow] });
       expect(await rig.channel.send(message(1), never())).toMatchObject({ kind: 'sent' });
       expect(await rig.channel.send(message(2, { to: traits.alias.to }), never())).toMatchObject({ kind: 'sent' });
       expect(await rig.channel.send(message(3), never())).toMatchObject({ kind: 'rejected', code: 'not_allowed' });
@@ -213,7 +226,7 @@ export function describeChannel(
     });
 
     it('never reaches an address outside the allow list by a redirection', async () => {
-      await remake({ allow: ['contact1@example.com'], redirect: 'stage@example.com' });
+      await remake({ allow: [traits.to(1)], redirect: traits.redirect });
       expect(await rig.channel.send(message(1), never())).toMatchObject({ kind: 'rejected', code: 'not_allowed' });
     });
   });

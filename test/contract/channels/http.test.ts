@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BoundedChannel } from '../../../src/channels/bounded.ts';
-import { HttpDriver } from '../../../src/channels/http.ts';
+import { httpDriver } from '../../../src/channels/http.ts';
 import { createChannels } from '../../../src/channels/index.ts';
 import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel, SendResult } from '../../../src/domain/channelPorts.ts';
@@ -19,7 +19,7 @@ import { config, describeChannel, message, never, type Rig } from './conformance
 
 function openChannel(url: string, clock: Clock, given: Partial<ChannelConfig> = {}): Channel {
   const settings = config({ driver: 'http', url, ...given });
-  return new BoundedChannel(settings, new HttpDriver(settings, clock), clock);
+  return new BoundedChannel(settings, httpDriver(settings, clock), clock);
 }
 
 /** Holds the next requests until `count` of them are there at once. */

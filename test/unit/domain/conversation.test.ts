@@ -406,7 +406,7 @@ describe('answers of channels', () => {
       .due(0)
       .answer(1, rejected);
     expect(led.conversation).toMatchObject({ status: 'active', stage: 'thanks' });
-    for (const code of ['not_allowed', 'address_invalid']) {
+    for (const code of ['not_allowed', 'address_invalid', 'session_closed']) {
       const story = given([intro])
         .due(0)
         .answer(1, { ...rejected, code });

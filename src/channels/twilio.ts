@@ -1,0 +1,136 @@
+import type { ChannelConfig } from '../config.ts';
+import { plainAddress } from '../domain/addresses.ts';
+import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
+import { verdictOf } from './answer.ts';
+import type { Driver } from './handover.ts';
+import { basic, httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
+import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
+import { type HttpOptions, HttpTransport } from './httpTransport.ts';
+import { oneLine } from './text.ts';
+import { trouble } from './trouble.ts';
+import { type TwilioError, twilioVerdict } from './twilioErrors.ts';
+
+/** `Body`: characters, as Twilio counts them. */
+const maxCharacters = 1600;
+const maxIdLength = 512;
+/** Where the message's id stands in the address of the status callback. */
+const idParameter = 'messageId';
+
+function objectIn(body: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function sidIn(body: string): string | undefined {
+  const sid = objectIn(body)?.['sid'];
+  return typeof sid === 'string' && sid !== '' && sid.length <= maxIdLength ? sid : undefined;
+}
+
+/** User and password: an API key `SK…:secret`, or the account and its auth token. */
+function credentials(account: string, token: string): [string, string] {
+  const colon = token.indexOf(':');
+  return colon < 0 ? [account, token] : [token.slice(0, colon), token.slice(colon + 1)];
+}
+
+type Refusal = Extract<SendResult, { kind: 'retry' | 'rejected' }>;
+
+/** By its status, with Twilio's code where it is about the message. */
+function unlisted(verdict: Refusal, { code, said }: TwilioError): SendResult {
+  const isMessage = verdict.kind === 'rejected' || verdict.counts;
+  return { ...verdict, message: said, ...(isMessage ? { code: `twilio_${code}` } : {}) };
+}
+
+/** Twilio's Messages API: `POST /2010-04-01/Accounts/<SID>/Messages.json`, a form. It knows no idempotency key. */
+export class TwilioProtocol implements HttpProtocol {
+  readonly origin: string;
+  readonly #path: string;
+  readonly #headers: readonly string[];
+  readonly #sender: readonly [string, string];
+  readonly #statusCallback: string | undefined;
+  readonly #secret: string;
+  readonly #atMostOnce: boolean;
+
+  /** Throws ServiceError `config_invalid`. */
+  constructor(config: ChannelConfig) {
+    const refuse = refusal(config);
+    const { account, token, from, statusCallback } = config;
+    if (account === undefined || token === undefined || from === undefined) {
+      throw refuse('driver twilio needs an account, its token and a sender');
+    }
+    const [user, password] = credentials(account, token);
+    this.origin = httpAddress(config, refuse).origin;
+    this.#path = `/2010-04-01/Accounts/${account}/Messages.json`;
+    this.#headers = staticHeaders(
+      config,
+      { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(user, password) },
+      refuse,
+    );
+    this.#sender = [/^MG[\da-f]{32}$/i.test(from) ? 'MessagingServiceSid' : 'From', from];
+    this.#statusCallback = statusCallback;
+    this.#secret = password;
+    this.#atMostOnce = config.delivery === 'at-most-once';
+  }
+
+  request(message: OutboundMessage): HttpRequest | SendResult {
+    const { text } = message.content;
+    if (text === undefined) return { kind: 'rejected', code: 'message_invalid', message: 'an SMS needs a text' };
+    if (text.length > maxCharacters) {
+      const said = `${text.length} characters, and Twilio takes ${maxCharacters}`;
+      return { kind: 'rejected', code: 'content_too_long', message: said };
+    }
+    const form = new URLSearchParams([['To', plainAddress(message.to)], [...this.#sender], ['Body', text]]);
+    if (this.#statusCallback !== undefined) {
+      const callback = new URL(this.#statusCallback);
+      callback.searchParams.set(idParameter, message.messageId);
+      form.set('StatusCallback', callback.href);
+    }
+    const headers = [...this.#headers, ...messageHeaders(message)];
+    return { method: 'POST', path: this.#path, headers, body: form.toString() };
+  }
+
+  /**
+   * Only 201 says that a message was made; any other 2xx may be of something in between. 401, 403 and 404 are about the account in
+   * the path and its credentials.
+   */
+  verdict({ status, retryAfterMs }: HttpHead): SendResult {
+    const message = `HTTP ${status}`;
+    if (status === 401 || status === 403) return trouble('login_failed', message);
+    if (status === 404) return trouble('account_blocked', message);
+    const verdict = verdictOf(status, retryAfterMs, this.#atMostOnce);
+    if (verdict.kind !== 'sent' || status === 201) return verdict;
+    const code = 'answer_invalid';
+    return this.#atMostOnce ? { kind: 'unknown', code, message } : { kind: 'retry', code, message, counts: true };
+  }
+
+  result(verdict: SendResult, body: string, { status, retryAfterMs }: HttpHead): SendResult {
+    if (status < 300) {
+      const sid = sidIn(body);
+      return sid === undefined ? verdict : { kind: 'sent', providerMessageId: sid };
+    }
+    if (verdict.kind === 'sent' || verdict.kind === 'unknown') return verdict;
+    const error = this.#errorIn(body);
+    if (error !== undefined) return twilioVerdict(error, retryAfterMs) ?? unlisted(verdict, error);
+    const said = oneLine(this.#hide(body), 200);
+    return said === '' ? verdict : { ...verdict, message: `${verdict.message}: ${said}` };
+  }
+
+  /** `{ code, message, more_info, status }`. */
+  #errorIn(body: string): TwilioError | undefined {
+    const { code, message } = objectIn(body) ?? {};
+    if (typeof code !== 'number') return undefined;
+    return { code, said: oneLine(this.#hide(`Twilio ${code}: ${String(message ?? '')}`), 200) };
+  }
+
+  #hide(text: string): string {
+    return text.replaceAll(this.#secret, '***');
+  }
+}
+
+/** Throws ServiceError `config_invalid`. */
+export const twilioDriver = (config: ChannelConfig, clock: Clock, options: HttpOptions = {}): Driver =>
+  new HttpTransport(new TwilioProtocol(config), config, clock, options);

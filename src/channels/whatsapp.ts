@@ -1,0 +1,98 @@
+import type { ChannelConfig } from '../config.ts';
+import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { Clock } from '../domain/systemPorts.ts';
+import { verdictOf } from './answer.ts';
+import type { Driver } from './handover.ts';
+import { httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
+import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
+import { type HttpOptions, HttpTransport } from './httpTransport.ts';
+import { oneLine } from './text.ts';
+import { type GraphError, graphVerdict } from './whatsappErrors.ts';
+import { cloudApiBody, isNumber } from './whatsappMessage.ts';
+
+const maxIdLength = 512;
+
+type Plain = Record<string, unknown>;
+
+function objectIn(body: string): Plain | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? (value as Plain) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `messages[0].id` of an answer: the wamid that statuses name. */
+function wamidIn(body: string): string | undefined {
+  const messages = objectIn(body)?.['messages'];
+  const id = Array.isArray(messages) ? (messages[0] as { id?: unknown } | null | undefined)?.id : undefined;
+  return typeof id === 'string' && id !== '' && id.length <= maxIdLength ? id : undefined;
+}
+
+/** `error` of an answer; undefined where there is none that can be read. */
+function errorIn(body: string, hide: (text: string) => string): GraphError | undefined {
+  const error = objectIn(body)?.['error'] as Plain | null | undefined;
+  const { code, error_subcode: subcode, is_transient: transient, message, error_data: data } = error ?? {};
+  if (typeof code !== 'number') return undefined;
+  const details = (data as { details?: unknown } | null | undefined)?.details;
+  const parts = [message, details].filter((part) => typeof part === 'string' && part !== '');
+  return {
+    code,
+    ...(typeof subcode === 'number' ? { subcode } : {}),
+    isTransient: transient === true,
+    // the code stands in Meta's own message, as a rule
+    said: oneLine(hide(parts.join(': ') || `error ${code}`), 200),
+  };
+}
+
+/** WhatsApp Business Platform, Cloud API: `POST /<version>/<phone number id>/messages`. It knows no idempotency key. */
+export class CloudApiProtocol implements HttpProtocol {
+  readonly origin: string;
+  readonly #path: string;
+  readonly #headers: readonly string[];
+  readonly #secret: string | undefined;
+  readonly #atMostOnce: boolean;
+
+  /** Throws ServiceError `config_invalid`. */
+  constructor(config: ChannelConfig) {
+    const refuse = refusal(config);
+    const url = httpAddress(config, refuse);
+    if (config.from === undefined) throw refuse('driver whatsapp needs the id of a phone number');
+    const authorization = config.token === undefined ? {} : { authorization: `Bearer ${config.token}` };
+    this.origin = url.origin;
+    this.#path = `${url.pathname.replace(/\/+$/, '')}/${config.from}/messages`;
+    this.#headers = staticHeaders(config, { 'content-type': 'application/json', ...authorization }, refuse);
+    this.#secret = config.token;
+    this.#atMostOnce = config.delivery === 'at-most-once';
+  }
+
+  request(message: OutboundMessage): HttpRequest | SendResult {
+    if (!isNumber(message.to)) {
+      return { kind: 'rejected', code: 'address_invalid', message: 'the recipient is no telephone number' };
+    }
+    const headers = [...this.#headers, ...messageHeaders(message)];
+    return { method: 'POST', path: this.#path, headers, body: cloudApiBody(message) };
+  }
+
+  /** A 4xx whose error never came may be a limit: it says nothing yet. */
+  verdict({ status, retryAfterMs }: HttpHead): SendResult {
+    const verdict = verdictOf(status, retryAfterMs, this.#atMostOnce);
+    if (verdict.kind !== 'rejected' || status < 400) return verdict;
+    return { kind: 'retry', code: verdict.code, message: `${verdict.message} without an error`, counts: true };
+  }
+
+  result(verdict: SendResult, body: string, { status, retryAfterMs }: HttpHead): SendResult {
+    if (verdict.kind === 'sent') {
+      const wamid = wamidIn(body);
+      return wamid === undefined ? verdict : { kind: 'sent', providerMessageId: wamid };
+    }
+    const secret = this.#secret;
+    const error = errorIn(body, (text) => (secret === undefined ? text : text.replaceAll(secret, '***')));
+    return error === undefined || verdict.kind === 'unknown' ? verdict : graphVerdict(error, status, retryAfterMs);
+  }
+}
+
+/** Throws ServiceError `config_invalid`. */
+export const whatsappDriver = (config: ChannelConfig, clock: Clock, options: HttpOptions = {}): Driver =>
+  new HttpTransport(new CloudApiProtocol(config), config, clock, options);
