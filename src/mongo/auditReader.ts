@@ -56,7 +56,7 @@ const conversationFields: Document = {
 
 const rowFields: Document = {
   ...{ campaignId: 1, conversationId: 1, partition: 1, status: 1, stage: 1, step: 1, reason: 1, pending: 1 },
-  ...{ attempts: 1, queuedAt: 1, handedAt: 1, sentAt: 1, worker: 1, expireAt: 1 },
+  ...{ attempts: 1, queuedAt: 1, handedAt: 1, sentAt: 1, worker: 1, expireAt: 1, replay: 1 },
 };
 
 const runFields: Document = {
