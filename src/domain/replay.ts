@@ -107,9 +107,12 @@ function refusalOf(
 function leadsOn(draft: Draft, row: Message): boolean {
   const { state, context } = draft;
   if (context.isOver === true || state.status !== 'failed' || row.status !== 'failed') return false;
-  if (state.reason !== row.reason) return false;
+  // whoever came in again is in it by another conversation
+  if (state.reason !== row.reason || mayBeInAgain(state)) return false;
   return stageAfter({ ...standing(draft), state: { ...state, status: 'active' } }, row) !== undefined;
 }
+
+const mayBeInAgain = ({ _id, entries = 1 }: Conversation): boolean => entries > 1 || _id.split(':').length > 2;
 
 const standing = ({ context, now, scope }: Draft) => ({ context, now, scope });
 
