@@ -88,13 +88,11 @@ function endOf({ endAt, endTakenInAt }: Subject['context']): End | undefined {
 }
 
 /** Nothing leaves after the end of its conversation or of its campaign: one finding a message. */
-export function handedInTime({ rows, conversation: { status, endedAt }, context }: Subject): Claim[] {
+export function handedInTime({ rows, conversation: { endedAt }, context }: Subject): Claim[] {
   const end = endOf(context);
-  // one that was brought back had ended before
-  const barrier = status === 'active' ? undefined : time(endedAt);
   return rows.flatMap((row) => {
     // another member than the one that handed it over may have ended the conversation, by its own clock
-    if (row.replay === undefined && crossed(row, barrier, clocksMs))
+    if (row.replay === undefined && crossed(row, time(endedAt), clocksMs))
       return [late(row, clocksMs, 'the conversation ended', endedAt)];
     return end && crossed(row, end.at, end.toleranceMs) ? [late(row, end.toleranceMs, end.what, new Date(end.at))] : [];
   });

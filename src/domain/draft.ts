@@ -138,11 +138,14 @@ export class Draft {
       this.rows.set(_id, { channel, from: this.answered.includes(_id) ? 'sending' : from, set, unset });
       return;
     }
+    const before = { ...change.set };
+    for (const field of unset) delete before[field];
     this.rows.set(_id, {
       channel,
       from: change.from,
-      set: { ...change.set, ...set },
-      unset: [...change.unset, ...unset],
+      set: { ...before, ...set },
+      // the server takes no change that sets a field and unsets it
+      unset: [...change.unset.filter((field) => !(field in set) && !unset.includes(field)), ...unset],
     });
   }
 

@@ -69,9 +69,10 @@ export function takeReplay(draft: Draft, event: InboxEvent, rows: readonly Messa
     return;
   }
   const found = rows.find(({ _id }) => _id === asked.messageId);
-  const row = found && draft.rowAs(found);
-  // done before, or no longer needed
-  if (found === undefined || row === undefined || countOf(row) + 1 !== asked.count || !gaveUp(row)) return;
+  if (found === undefined || !gaveUp(found)) return;
+  const row = draft.rowAs(found);
+  // it arrived after all, or this was done before
+  if (!gaveUp(row) || countOf(row) + 1 !== asked.count) return;
   const replay = { at: new Date(draft.now), count: asked.count };
   const refused = refusalOf(draft, row, asked, inFlight);
   if (refused !== undefined) {

@@ -73,7 +73,8 @@ type StoredConversation = Omit<AuditedConversation, 'endedAt' | 'firstEvent'> & 
 };
 
 function audited({ first, ended = [], ...conversation }: StoredConversation): AuditedConversation {
-  const endedAt = ended.at(-1)?.at;
+  // one that was brought back had ended before
+  const endedAt = conversation.status === 'active' ? undefined : ended.at(-1)?.at;
   return {
     ...conversation,
     ...(endedAt === undefined ? {} : { endedAt }),
