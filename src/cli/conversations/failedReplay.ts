@@ -5,6 +5,7 @@
 import { ServiceError } from '../../domain/errors.ts';
 import type { Id } from '../../domain/model.ts';
 import { gaveUp, type ReplayOptions } from '../../domain/replay.ts';
+import { replayWord } from '../../domain/words.ts';
 import { serverTime } from '../../mongo/client.ts';
 import { type FailedGroup, FailedReader, type FailedRow } from '../../mongo/failedReader.ts';
 import type { Context, ExitCode } from '../context.ts';
@@ -95,18 +96,14 @@ async function isMeant(question: string, { yes }: FailedReplayParams, out: Outpu
   return out.confirm(question);
 }
 
-const refusals: Readonly<Record<string, string>> = {
-  campaign_cancelled: 'their campaign was cancelled, or is gone',
-  campaign_ended: 'their campaign came to its end (endAt)',
-  moved_on: 'their conversation goes on without them; they can be tried again when it has ended',
-  busy: 'another message of their conversation is on its way; ask again when it has arrived',
-  sent_anew: 'they were sent anew before',
-  never_written: 'they were never written (a template, or an address): there is nothing to send again',
-  may_have_left: 'they may have arrived; --uncertain or --new-key takes that risk',
-  conversation_missing: 'their conversation is gone',
-  message_missing: 'they are gone',
-  not_needed: 'they arrived meanwhile',
+const others: Readonly<Record<string, string>> = {
+  conversation_missing: 'its conversation is gone',
+  message_missing: 'it is gone',
+  not_needed: 'it arrived meanwhile',
 };
+const takesRisk = '; --uncertain or --new-key takes that risk';
+const refusalOf = (why: string): string =>
+  `${others[why] ?? safe(replayWord(why))}${why === 'may_have_left' ? takesRisk : ''}`;
 
 function say(
   groups: readonly FailedGroup[],
@@ -143,7 +140,7 @@ function tell(outcome: Outcome, isCut: boolean, out: Output): ExitCode {
   const { queued, refused, waiting } = outcome;
   out.value({ asked: queued + waiting + Object.values(refused).reduce((sum, one) => sum + one, 0), ...outcome, isCut });
   out.line(`${plural(queued, 'message')} queued`);
-  for (const [why, many] of Object.entries(refused)) out.line(`${count(many)} refused: ${refusals[why] ?? safe(why)}`);
+  for (const [why, many] of Object.entries(refused)) out.line(`${count(many)} refused: ${refusalOf(why)}`);
   if (waiting > 0)
     out.line(
       out.color.yellow(

@@ -4,7 +4,11 @@ import type { DecideInput } from '../../../src/domain/conversation.ts';
 import { compileExit } from '../../../src/domain/exit.ts';
 import type { ContactPressure, Message } from '../../../src/domain/model.ts';
 import { isAnswered, type ReplayOptions, replayEvent, replayedRows, replayType } from '../../../src/domain/replay.ts';
+import { story as storyOf } from '../../../src/domain/story.ts';
+import { nextOf, type StoryContext } from '../../../src/domain/storyNext.ts';
+import { whyOf } from '../../../src/domain/storyWhy.ts';
 import { type Duration, parseDuration } from '../../../src/domain/timing.ts';
+import { replayWord } from '../../../src/domain/words.ts';
 import { channels, contextOf, facts, given, Story, seconds } from './given.ts';
 import { timed } from './timed.ts';
 
@@ -368,5 +372,45 @@ describe('rows that an inbox asks for', () => {
     const inbox = [event, event, other, { type: 'reply' }, { type: replayType }, null] as never[];
     expect(replayedRows({ _id: 'spring:anna', inbox })).toEqual([first]);
     expect(replayedRows({ _id: 'spring:anna', inbox: 'none' as never })).toEqual([]);
+  });
+});
+
+describe('told', () => {
+  const told = (story: Story): string[] =>
+    storyOf(story.conversation, [...story.rows.values()]).map(({ what, text }) => `${what}: ${text}`);
+  const context = (story: Story, more: Partial<StoryContext> = {}): StoryContext => ({
+    ...{ conversation: story.conversation, rows: [...story.rows.values()], campaign: { status: 'completed' } },
+    ...{ run: { status: 'completed', settled: true, flow: { stages: [] } } as never, sending: 'on', members: [] },
+    ...{ owner: undefined, ownerAlive: undefined, now: seconds(20) },
+    ...more,
+  });
+  const asked = 'replayed: message 1 is to be tried again: somebody asked for it';
+
+  test('that somebody asked, and what comes next', () => {
+    const story = replay(settled(), 10);
+    expect(told(story)).toContain(asked);
+    const next = nextOf(context(story));
+    expect(next).toMatchObject({ what: 'retry', text: 'another try of message 1: somebody asked for it' });
+    expect(whyOf(context(story), next).map(({ code }) => code)).toEqual(['ended', 'replayed']);
+    const stopped = context(story, { sending: 'stopped' });
+    expect(whyOf(stopped, next).map(({ code }) => code)).toEqual(['ended', 'sending_stopped', 'replayed']);
+    story.conversation = { ...story.conversation, delayed: 'window' };
+    expect(whyOf(context(story), next).map(({ code }) => code)).toEqual(['ended', 'window']);
+  });
+
+  test('why it is refused', () => {
+    const story = replay(settled(), 10, {}, { stopsReplays: 'campaign_ended' });
+    const why = 'its campaign came to its end (endAt)';
+    expect(told(story)).toContain(
+      `message_refused: message 1 is not tried again, though somebody asked for it: ${why}`,
+    );
+    expect(replayWord('of a newer release')).toBe('of a newer release');
+  });
+
+  test('an event of an author that has the same name is an event', () => {
+    const story = failed();
+    const entry = { at: new Date(0), stage: 'ask', event: 'replayed' };
+    story.conversation = { ...story.conversation, history: [entry] };
+    expect(told(story)).toContain('event: event replayed consumed');
   });
 });
