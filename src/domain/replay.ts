@@ -34,11 +34,15 @@ export const replayEvent = (row: Pick<Message, '_id' | 'replay'>, options: Repla
 
 const countOf = ({ replay }: Pick<Message, 'replay'>): number => replay?.count ?? 0;
 
-/** It gave up, and may be given another try. */
-export const gaveUp = ({ status }: Pick<Message, 'status'>): boolean => status === 'failed' || status === 'uncertain';
+/** It gave up, as far as anybody knows, and may be given another try. */
+export const gaveUp = (row: Pick<Message, 'status'> & Partial<Message>): boolean =>
+  (row.status === 'failed' || row.status === 'uncertain') &&
+  row.deliveredAt === undefined &&
+  row.openedAt === undefined &&
+  row.clickedAt === undefined;
 
 /** Whether the row has answered: it was queued again, refused, or needs no other try any more. */
-export const isAnswered = (row: Pick<Message, 'status' | 'replay'>, count: number): boolean =>
+export const isAnswered = (row: Pick<Message, 'status' | 'replay'> & Partial<Message>, count: number): boolean =>
   countOf(row) >= count || !gaveUp(row);
 
 /** Ids of the rows that an inbox asks to try again: they are read whole. */

@@ -74,7 +74,7 @@ export class Replay {
   }
 
   private async look(open: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-    const projection = { status: 1, replay: 1 };
+    const projection = { status: 1, replay: 1, deliveredAt: 1, openedAt: 1, clickedAt: 1 };
     const found = await this.database.in.messages.find({ _id: { $in: [...open.keys()] } }, { projection }).toArray();
     const left = new Map(open);
     const gone = new Set(open.keys());

@@ -355,6 +355,8 @@ describe('asked for in vain', () => {
     const row = rowOf(story);
     replay(story, 10, {}, { rows: [{ ...row, status: 'sent' }] });
     replay(story, 11, {}, { rows: [] });
+    for (const stamp of ['deliveredAt', 'openedAt', 'clickedAt'])
+      replay(story, 12, {}, { rows: [{ ...row, [stamp]: new Date(0) }] });
     expect(rowOf(story)).not.toHaveProperty('replay');
     expect(story.conversation.inbox).toEqual([]);
   });
