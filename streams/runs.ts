@@ -23,6 +23,8 @@ export interface KnownRun {
   state: 'running' | 'paused' | 'stopped';
   /** `campaigns` showed `paused`, `cancelled` or nothing at all, and the run may not know yet. */
   held: boolean;
+  /** `campaigns` showed `cancelled`, or nothing at all. */
+  isCutShort?: boolean;
   /** The `endAt` that `campaigns` showed, ms: it holds at once when it is the earlier one. */
   seenEnd: number | undefined;
   /** Messages of it that gave up may wait for another try although their conversations, or all of it, have ended. */
@@ -132,7 +134,8 @@ export class Runs {
     if (known === undefined || askedAt < known.askedAt) return;
     known.askedAt = askedAt;
     const status = head?.status;
-    known.held = status === undefined || status === 'paused' || status === 'cancelled';
+    known.isCutShort = status === undefined || status === 'cancelled';
+    known.held = known.isCutShort || status === 'paused';
     const seenEnd = head?.endAt?.getTime();
     if (seenEnd !== known.seenEnd) {
       known.seenEnd = seenEnd;
@@ -163,10 +166,10 @@ export class Runs {
 
   /** Why no message of a campaign that gave up is tried again: it was cut short, or its document is gone. Undefined: nothing speaks against it. */
   stopsReplays(known: KnownRun): 'campaign_cancelled' | 'campaign_ended' | undefined {
-    const { run, held } = known;
+    const { run, isCutShort } = known;
     if (run.status === 'cancelled') return run.endReason ?? 'campaign_cancelled';
     if (run.endReason !== undefined) return run.endReason;
-    if (run.settled && held) return 'campaign_cancelled';
+    if (run.settled && isCutShort) return 'campaign_cancelled';
     return this.isPastEnd(known) ? 'campaign_ended' : undefined;
   }
 
