@@ -4,7 +4,6 @@ import { sequenceOf } from './ids.ts';
 import type { Conversation, InboxEvent, Message } from './model.ts';
 import { isPlain, own } from './plain.ts';
 import { newRow } from './producing.ts';
-import { absent } from './shape.ts';
 import { stageAfter } from './standing.ts';
 
 /** Of the event: none of the words of authors, for no flow can ask for it. */
@@ -140,7 +139,7 @@ const mayHaveLeft = { code: senderLost, message: 'it may have arrived before it 
 
 /** A row of its own says the same; the other one stays what it is. */
 function sendAnew(draft: Draft, row: Message, from: Message['status'], replay: Mark): void {
-  const { _id: replayOf, stage, step, channel, to = absent, content = absent, variant = absent } = row;
+  const { _id: replayOf, stage, step, channel, to, content, variant } = row as Required<Message>;
   const fresh: Message = {
     ...newRow(draft, stage, channel, new Date(draft.now)),
     ...{ step, variant, to, content, status: 'queued', pending: true, replayOf, replay: { ...replay, count: 0 } },
