@@ -69,12 +69,16 @@ export interface FailedGroup {
   example: unknown;
 }
 
-/** Groups of a kind, and keys counted in one of them. */
 export interface FailedBounds {
+  /** Of a kind. */
   groups: number;
+  /** Keys that are counted in a group, at most. */
   counted: number;
 }
 export const usualBounds: FailedBounds = { groups: 100, counted: 100_000 };
+/** Keys that are counted of a kind, about; after that no group is counted further than `leastCounted`. */
+const mostCounted = 500_000;
+const leastCounted = 1_000;
 
 export type FailedRow = Pick<Message, '_id' | 'conversationId' | 'campaignId' | 'status' | 'queuedAt'> &
   Partial<Pick<Message, 'replay' | 'replayedAs' | 'reason' | 'error' | 'channel'>>;
@@ -105,14 +109,17 @@ export class FailedReader {
     const groups: FailedGroup[] = [];
     if (filter.campaignId !== undefined && !isOfCampaigns(kind)) return { groups, more: false };
     let after: Keys | undefined;
+    let left = mostCounted;
     for (let looks = 0; looks < mostLooks; looks++) {
       const keys = await this.nextKeys(kind, filter.campaignId, after);
       if (keys === undefined) return { groups, more: false };
       after = keys;
       if (filter.code !== undefined && keys[1] !== filter.code) continue;
       if (groups.length >= bounds.groups) return { groups, more: true };
-      const group = await this.group(kind, keys, filter.since, bounds.counted);
-      if (group !== undefined) groups.push(group);
+      const group = await this.group(kind, keys, filter.since, Math.min(bounds.counted, Math.max(leastCounted, left)));
+      if (group === undefined) continue;
+      groups.push(group);
+      left -= group.count;
     }
     return { groups, more: true };
   }

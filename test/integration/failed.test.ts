@@ -33,13 +33,13 @@ describe('messages of a campaign that is over', () => {
 
   const of = (name: string) => database.db.collection<Loose>(name);
   const cli = (...argv: string[]): Promise<Ran> =>
-    run(argv, { MONGODB_URI: database.uri, MONGODB_DATABASE: database.name, LEASE_TTL_MS: '2000' });
+    run(argv, { MONGODB_URI: database.uri, MONGODB_DATABASE: database.name, LEASE_TTL_MS: '1000' });
   const until = (what: string, condition: () => Promise<unknown>) =>
     waitFor(condition, { what, timeoutMs: 60_000, intervalMs: 50 });
   function start(): WorkerProcess {
     const worker = startWorker(database, {
       ...{ CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: sink.url, CHANNEL_PHONE_CONCURRENCY: '8' },
-      ...{ PARTITIONS: '8', SEND_CONCURRENCY: String(inDoubt) },
+      ...{ PARTITIONS: '8', LEASE_TTL_MS: '1000', SEND_CONCURRENCY: String(inDoubt) },
     });
     workers.push(worker);
     return worker;

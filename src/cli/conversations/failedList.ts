@@ -3,7 +3,7 @@ import { serverTime } from '../../mongo/client.ts';
 import { type FailedGroup, FailedReader, failedKinds, usualBounds } from '../../mongo/failedReader.ts';
 import type { Context, ExitCode } from '../context.ts';
 import { showId, withDatabase } from '../database.ts';
-import { count, type Output, plural, safe } from '../output.ts';
+import { count, type Output, safe } from '../output.ts';
 import { type FailedParams, filterOf, kindWords } from './failedScope.ts';
 
 /** Prints each group with its count, its newest and one id; 0 also when there is none. */
@@ -42,5 +42,7 @@ function show(groups: readonly FailedGroup[], out: Output): void {
     ['left', 'left', 'left', 'right', 'left', 'left'],
   );
   if (groups.some(({ isCut }) => isCut))
-    out.line(`+ of each group ${plural(usualBounds.counted, 'is', 'are')} counted, no more`);
+    out.line(
+      `+ there are more: ${count(usualBounds.counted)} of a group are counted at most, fewer where there is much else`,
+    );
 }
