@@ -23,7 +23,7 @@ import { pause } from './waker.ts';
 
 export interface AttentionParams {
   campaignStore: CampaignStore;
-  conversations: Pick<ConversationStore, 'withInbox' | 'activeOf'>;
+  conversations: Pick<ConversationStore, 'withInbox' | 'activeOf' | 'pendingMessages'>;
   campaigns: Campaigns;
   enrollments: Enrollments;
   runs: Runs;
@@ -186,7 +186,7 @@ export class Attention {
   }
 
   /** A campaign that ended: its waiting conversations in these partitions end too. */
-  private sweepStopped({ run, key, state }: KnownRun, partitions: readonly number[]): void {
+  private sweepStopped({ run, key, state, replays }: KnownRun, partitions: readonly number[]): void {
     const { conversations, hints, signal } = this.params;
     if (state !== 'stopped' || run.settled || partitions.length === 0) return;
     const id = `${key}|${partitions.join()}`;
@@ -195,7 +195,22 @@ export class Attention {
     const page = (after: string | undefined) => conversations.activeOf(run._id, partitions, after, pageSize);
     void this.untilDone('conversations of an ended campaign are ended', async () => {
       await sweep(page, hints, signal);
+      if (replays) await this.sweepReplays(key, partitions);
     }).finally(() => this.sweeping.delete(id));
+  }
+
+  /** What waits for another try in conversations that had ended before their campaign did: it is not sent any more. */
+  private async sweepReplays(key: string, partitions: readonly number[]): Promise<void> {
+    const { conversations, hints, signal } = this.params;
+    for (let after: string | undefined; !signal.aborted; ) {
+      const rows = await conversations.pendingMessages(partitions, after, pageSize, true);
+      after = rows.at(-1)?._id;
+      if (after === undefined) return;
+      const waiting = rows.filter(
+        ({ replay, campaignId }) => replay?.alone === true && campaignKey(campaignId) === key,
+      );
+      await hints.offer(waiting.map(({ conversationId }) => conversationId));
+    }
   }
 
   // ---------------------------------------------------------------- gains and gaps

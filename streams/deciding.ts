@@ -65,9 +65,16 @@ export class Deciding {
         continue;
       }
       try {
-        const isRunning = run.state === 'running';
+        const isRunning = run.state === 'running' || (run.replays && run.state === 'stopped');
         const counted = limits?.factsOf(candidate.conversation, context, run, now);
-        const facts = { rows: named.get(id), refusals: refusals?.refused.get(id), hasRoom, limits: counted };
+        const stopsReplays = runs.stopsReplays(run);
+        const facts = {
+          stopsReplays,
+          rows: named.get(id),
+          refusals: refusals?.refused.get(id),
+          hasRoom,
+          limits: counted,
+        };
         const decision = this.decide(candidate, context, isRunning, facts, awaited, now);
         decisions.set(id, decision);
         if (decision.unit?.limits) limits?.decided(decision.unit);
@@ -92,7 +99,7 @@ export class Deciding {
     { conversation, results, slot, fresh }: Candidate,
     context: FlowContext,
     running: boolean,
-    facts: Pick<DecideInput, 'rows' | 'refusals' | 'hasRoom' | 'limits'>,
+    facts: Pick<DecideInput, 'rows' | 'refusals' | 'hasRoom' | 'limits' | 'stopsReplays'>,
     awaited: ReadonlyMap<string, Message>,
     now: number,
   ): Decision {

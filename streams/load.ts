@@ -2,6 +2,7 @@ import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import type { Contact, Conversation, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import { namedRows } from '../src/domain/receipts.ts';
+import { replayedRows } from '../src/domain/replay.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
 import { countByLane } from './lanes.ts';
@@ -72,12 +73,22 @@ export class Loader {
 
   /** The rows that events of the candidates may name, by conversation. */
   async namedRows(candidates: Candidates): Promise<Map<string, Message[]>> {
+    const { store } = this.params;
     const ids: string[] = [];
-    for (const { conversation } of candidates.values()) ids.push(...namedRows(conversation));
+    const whole: string[] = [];
+    for (const { conversation } of candidates.values()) {
+      ids.push(...namedRows(conversation));
+      whole.push(...replayedRows(conversation));
+    }
     const found = new Map<string, Message[]>();
-    if (ids.length === 0) return found;
-    for (const row of await this.params.store.messages(ids, true))
-      found.set(row.conversationId, [...(found.get(row.conversationId) ?? []), row]);
+    if (ids.length === 0 && whole.length === 0) return found;
+    const isWhole = new Set(whole);
+    const heads = ids.filter((id) => !isWhole.has(id));
+    const read = await Promise.all([
+      heads.length > 0 ? store.messages(heads, true) : [],
+      whole.length > 0 ? store.messages(whole) : [],
+    ]);
+    for (const row of read.flat()) found.set(row.conversationId, [...(found.get(row.conversationId) ?? []), row]);
     return found;
   }
 

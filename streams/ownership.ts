@@ -1,5 +1,6 @@
 import type { ConversationStore } from '../src/domain/conversationPorts.ts';
-import type { Partition } from '../src/domain/model.ts';
+import { campaignKey } from '../src/domain/ids.ts';
+import type { Id, Partition } from '../src/domain/model.ts';
 import type { Logger } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
 
@@ -9,6 +10,8 @@ export interface OwnershipParams {
   logger: Logger;
   /** Partitions became workable: whatever waits in them is to be looked at. */
   onActive: (partitions: readonly number[]) => void;
+  /** In these campaigns conversations that have ended wait for another try of a message. */
+  onReplays?: (campaignIds: readonly Id[]) => Promise<void>;
 }
 
 const page = 500;
@@ -65,6 +68,7 @@ export class Ownership {
   /** Rows in status sending that are not in doubt here: their sender is lost. */
   private async adoptPending(partitions: readonly number[], signal: AbortSignal): Promise<void> {
     const { store, dispatch, logger } = this.params;
+    const replays = new Map<string, Id>();
     let adopted = 0;
     for (let after: string | undefined; !signal.aborted; ) {
       const rows = await store.pendingMessages(partitions, after, page);
@@ -76,8 +80,11 @@ export class Ownership {
       );
       dispatch.adopt(sending, 'lost');
       adopted += sending.length;
+      for (const { campaignId, replay } of rows)
+        if (replay?.alone === true) replays.set(campaignKey(campaignId), campaignId);
       after = last._id;
     }
+    if (replays.size > 0) await this.params.onReplays?.([...replays.values()]);
     if (adopted > 0) logger.info('pending messages were adopted', { count: adopted });
   }
 

@@ -41,7 +41,12 @@ export class Quarantine {
     const { store, dispatch, logger, instruments } = this.params;
     const { _id, campaignId } = conversation;
     const awaited = await this.awaited(conversation);
-    const { poisoned, missed } = await store.commit([quarantineUnit(conversation, awaited, results, error)]);
+    const unit = quarantineUnit(conversation, awaited, results, error);
+    let { poisoned, missed } = await store.commit([unit]);
+    if (poisoned.size > 0 && unit.deadLetters.length > 1) {
+      logger.error('the events of a quarantined conversation cannot be kept', { campaignId, conversationId: _id });
+      ({ poisoned, missed } = await store.commit([{ ...unit, deadLetters: unit.deadLetters.slice(0, 1) }]));
+    }
     if (missed.size > 0) return false;
     instruments.event('poisoned');
     logger.error('a conversation cannot be written and is quarantined', {
@@ -59,8 +64,8 @@ export class Quarantine {
   }
 
   /** The row that waits for another try; whatever else was written in its place names none. */
-  private async awaited({ awaiting, status }: Conversation): Promise<Message | undefined> {
-    if (status !== 'active' || typeof awaiting !== 'string') return undefined;
+  private async awaited({ awaiting }: Conversation): Promise<Message | undefined> {
+    if (typeof awaiting !== 'string') return undefined;
     const [row] = await this.params.store.messages([awaiting]);
     return row?.pending === true ? row : undefined;
   }
@@ -156,7 +161,7 @@ function orphanUnit(result: RowResult): Unit {
   return { conversationId, campaignId, inserts: [], deadLetters: [], ...record([result]) };
 }
 
-/** The smallest write that takes a poisonous conversation out of the way: it fails with the reason, its inbox is emptied, a row of it that waits is skipped. */
+/** The smallest write that takes a poisonous conversation out of the way: it fails with the reason, what is in its inbox is kept as dead letters, a row of it that waits is skipped. */
 function quarantineUnit(
   conversation: Conversation,
   awaited: Message | undefined,
@@ -185,7 +190,8 @@ function quarantineUnit(
     add(counters, `reasons.${set.reason}`);
   }
   // of one that somebody deleted, too: nobody would count it down later
-  if (active && conversation.awaiting !== undefined) counters['pending'] = (counters['pending'] ?? 0) - 1;
+  if ((active || awaited !== undefined) && conversation.awaiting !== undefined)
+    counters['pending'] = (counters['pending'] ?? 0) - 1;
   return {
     conversationId: conversation._id,
     campaignId: conversation.campaignId,
@@ -194,7 +200,10 @@ function quarantineUnit(
       version: conversation.version,
       inboxSize: Array.isArray(conversation.inbox) ? conversation.inbox.length : -1,
       set: { inbox: [], ...(active ? { status: 'failed', outcome: 'failed', error: reason } : {}) },
-      unset: active ? ['nextActionAt', 'nextChannel', 'opening', 'delayed', 'awaiting'] : [],
+      unset:
+        active || conversation.awaiting !== undefined
+          ? ['nextActionAt', 'nextChannel', 'opening', 'delayed', 'awaiting']
+          : [],
       history: [],
     },
     inserts: [],
@@ -202,6 +211,12 @@ function quarantineUnit(
     limits,
     inbound,
     counters,
-    deadLetters: [{ reason: 'poisoned', error: reason }],
+    deadLetters: [{ reason: 'poisoned', error: reason }, ...lettersOf(conversation.inbox, reason)],
   };
+}
+
+/** Nobody will read these events any more: they are kept as they are. */
+function lettersOf(inbox: unknown, error: { code: string; message: string }): Unit['deadLetters'] {
+  const events: unknown[] = Array.isArray(inbox) ? inbox : inbox === undefined || inbox === null ? [] : [inbox];
+  return events.map((document) => ({ reason: 'event_of_poisoned', error: { ...error, path: 'inbox' }, document }));
 }

@@ -223,6 +223,9 @@ export class Round {
     const { conversation, send, unit, until } = decision;
     if (send) sends.push({ row: send, decidedAt: now, until, conversation, clearAt });
     else dispatch.rewritten(conversation);
+    // an ended one waits for another try of a message: it may be all that is left of its campaign
+    const isReplayed = conversation.status !== 'active' && conversation.awaiting !== undefined;
+    if (isReplayed && !runs.replays(conversation.campaignId)) this.params.hint([conversation._id]);
     const waiting = laneOf(conversation);
     if (waiting) schedule.notice(waiting.lane, waiting.at);
     if (unit === undefined) return;

@@ -23,8 +23,12 @@ export interface KnownRun {
   state: 'running' | 'paused' | 'stopped';
   /** `campaigns` showed `paused`, `cancelled` or nothing at all, and the run may not know yet. */
   held: boolean;
+  /** `campaigns` showed `cancelled`, or nothing at all. */
+  isCutShort?: boolean;
   /** The `endAt` that `campaigns` showed, ms: it holds at once when it is the earlier one. */
   seenEnd: number | undefined;
+  /** Messages of it that gave up may wait for another try although their conversations, or all of it, have ended. */
+  replays: boolean;
   /** Monotonic ms of the question whose answers these are: an older one that comes later counts for nothing. */
   askedAt: number;
 }
@@ -51,6 +55,8 @@ export class Runs {
   private readonly known = new Map<string, KnownRun>();
   /** By key: what waits for the end of a run. */
   private readonly ends = new Map<string, () => void>();
+  /** Keys of runs in which messages that gave up are tried again: those are not forgotten. */
+  private readonly replaying = new Set<string>();
   private stopped = false;
 
   constructor(params: RunsParams) {
@@ -107,7 +113,7 @@ export class Runs {
     if (before !== undefined && isAhead({ migration: before.run.migration?.number }, run)) return before;
     const known: KnownRun = before ?? {
       ...{ key, run, context: undefined, contexts: this.contextsOf(run), state: 'paused' },
-      ...{ held: false, seenEnd: undefined, askedAt: Number.NEGATIVE_INFINITY },
+      ...{ held: false, replays: this.replaying.has(key), seenEnd: undefined, askedAt: Number.NEGATIVE_INFINITY },
     };
     if (known.run !== run && !this.isPinned(run)) known.contexts = this.contextsOf(run);
     else known.contexts = withLimits(known.contexts, known.run, run);
@@ -128,7 +134,8 @@ export class Runs {
     if (known === undefined || askedAt < known.askedAt) return;
     known.askedAt = askedAt;
     const status = head?.status;
-    known.held = status === undefined || status === 'paused' || status === 'cancelled';
+    known.isCutShort = status === undefined || status === 'cancelled';
+    known.held = known.isCutShort || status === 'paused';
     const seenEnd = head?.endAt?.getTime();
     if (seenEnd !== known.seenEnd) {
       known.seenEnd = seenEnd;
@@ -140,7 +147,30 @@ export class Runs {
   /** May a message of this campaign leave, right now? */
   maySend(campaignId: Id): boolean {
     const known = this.get(campaignId);
+    if (known?.replays && known.run.settled) return this.stopsReplays(known) === undefined;
     return known?.state === 'running' && !this.isPastEnd(known);
+  }
+
+  /** Conversations of it that have ended wait for another try of a message: it has lanes although it may be over. False: it is not known here. */
+  replays(campaignId: Id): boolean {
+    const key = campaignKey(campaignId);
+    const known = this.known.get(key);
+    const isNews = !this.replaying.has(key);
+    this.replaying.add(key);
+    if (known !== undefined && isNews) {
+      known.replays = true;
+      this.params.onChanged(known);
+    }
+    return known !== undefined;
+  }
+
+  /** Why no message of a campaign that gave up is tried again: it was cut short, or its document is gone. Undefined: nothing speaks against it. */
+  stopsReplays(known: KnownRun): 'campaign_cancelled' | 'campaign_ended' | undefined {
+    const { run, isCutShort } = known;
+    if (run.status === 'cancelled') return run.endReason ?? 'campaign_cancelled';
+    if (run.endReason !== undefined) return run.endReason;
+    if (run.settled && isCutShort) return 'campaign_cancelled';
+    return this.isPastEnd(known) ? 'campaign_ended' : undefined;
   }
 
   /** No end of a run is waited for any more. */
@@ -238,7 +268,7 @@ export class Runs {
   }
 
   private forgetSettled(): void {
-    const settled = [...this.known.values()].filter(({ run }) => run.settled);
+    const settled = [...this.known.values()].filter(({ run, replays }) => run.settled && !replays);
     for (const { key } of settled.slice(0, Math.max(0, settled.length - settledLimit))) this.known.delete(key);
   }
 }

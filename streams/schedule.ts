@@ -77,10 +77,10 @@ export class Schedule {
     this.params = params;
   }
 
-  /** A run became known or changed: its lanes are those of its flow while it runs, none otherwise. */
-  setRun({ key, run, contexts, state }: KnownRun): void {
+  /** A run became known or changed: its lanes are those of its flow while it runs or something of it is tried again, none otherwise. */
+  setRun({ key, run, contexts, state, replays }: KnownRun): void {
     const wanted =
-      state === 'running' && contexts.size > 0 && !run.settled
+      (replays ? state !== 'paused' : state === 'running' && !run.settled) && contexts.size > 0
         ? lanesOf(
             run._id,
             [...contexts.values()].map(({ flow }) => flow),

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { addCampaigns, addExport } from './campaignCommands.ts';
 import type { Action, Run } from './commandLine.ts';
 import { addControl, addResume } from './controlCommands.ts';
+import { addFailed } from './failedCommands.ts';
 import { describeFailure } from './failure.ts';
 import { addEvents, addQuestions, addService, addSuppress } from './otherCommands.ts';
 import { createOutput, type Environment, type Sink } from './output.ts';
@@ -76,6 +77,7 @@ function build(host: Host, run: Run): Command {
   addEvents(program, run);
   addSuppress(program, run);
   addQuestions(program, run);
+  addFailed(program, run);
   return program;
 }
 

@@ -1,6 +1,6 @@
 /** What must hold of a conversation and its messages, proved from the stored documents alone. Whatever they hold, nothing throws. */
 import { belongs, consumedOnce, endedIsOver, endIsTold, inPartition, settledIsOver } from './auditPlace.ts';
-import { isPendingStatus, type ProofContext, type Subject, time } from './auditSubject.ts';
+import { isPendingStatus, isReplayedAlone, type ProofContext, type Subject, time } from './auditSubject.ts';
 import { clockGap, handedInTime, handedUnproved, inOrder, sentInOrder } from './auditTimes.ts';
 import type { AuditedConversation, AuditedRow, Claim } from './findings.ts';
 import { messageId, sequenceOf } from './ids.ts';
@@ -84,7 +84,7 @@ function pendingFits({ rows, conversation: { sequence } }: Subject): Claim[] {
         found: `${status}, ${pending ? 'pending' : 'not pending'}`,
         expected: 'pending exactly while queued or sending',
       });
-    if ((pending || isPendingStatus(row)) && sequenceOf(message) !== sequence)
+    if ((pending || isPendingStatus(row)) && sequenceOf(message) !== sequence && !isReplayedAlone(row))
       claims.push({
         kind: 'pending_old',
         message,
@@ -100,7 +100,7 @@ function queuedIsAwaited({ rows, conversation }: Subject): Claim[] {
   return rows.flatMap((row): Claim[] => {
     if (row.status !== 'queued') return [];
     const wrong = [
-      ...(status === 'active' ? [] : [`conversation ${status}`]),
+      ...(status === 'active' || isReplayedAlone(row) ? [] : [`conversation ${status}`]),
       ...(awaiting === row._id ? [] : [`awaiting ${awaiting ?? 'nothing'}`]),
       ...(time(nextActionAt) === undefined ? ['no nextActionAt'] : []),
       ...(nextChannel === undefined ? ['no nextChannel'] : []),

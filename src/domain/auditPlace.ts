@@ -1,5 +1,12 @@
 /** What must hold of where documents belong, and of a conversation and a run that are over. */
-import { conversationOf, instant, isPendingStatus, type Subject } from './auditSubject.ts';
+import {
+  awaitsReplay,
+  conversationOf,
+  instant,
+  isPendingStatus,
+  isReplayedAlone,
+  type Subject,
+} from './auditSubject.ts';
 import type { Claim } from './findings.ts';
 import { campaignKey, partitionOfConversation } from './ids.ts';
 import { isId } from './normalise.ts';
@@ -58,10 +65,12 @@ export const consumedOnce = ({ conversation: { repeated } }: Subject): Claim[] =
     ? []
     : [{ kind: 'consumed_twice', found: `${repeated} ids in consumed again`, expected: 'each of them once' }];
 
-export const endedIsOver = ({ conversation: { status, nextActionAt } }: Subject): Claim[] =>
-  status === 'active' || nextActionAt === undefined
+export const endedIsOver = (subject: Subject): Claim[] => {
+  const { status, nextActionAt } = subject.conversation;
+  return status === 'active' || nextActionAt === undefined || awaitsReplay(subject)
     ? []
     : [{ kind: 'ended_wrong', found: `${status}, due at ${instant(nextActionAt)}`, expected: 'nothing is due' }];
+};
 
 /** The history keeps the newest entries only. */
 const historyLimit = 100;
@@ -82,7 +91,7 @@ export const endIsTold = ({ conversation: { status, endedAt, told, error } }: Su
 export function settledIsOver({ rows, conversation: { status }, context: { settled } }: Subject): Claim[] {
   if (!settled) return [];
   const expected = 'nothing is left when a run is settled';
-  const pending = rows.filter((row) => row.pending === true || isPendingStatus(row));
+  const pending = rows.filter((row) => (row.pending === true || isPendingStatus(row)) && !isReplayedAlone(row));
   return [
     ...(status === 'active' ? [{ kind: 'settled_wrong' as const, found: 'an active conversation', expected }] : []),
     ...pending.map(

@@ -85,7 +85,23 @@ export function suspicions(
   const motion = motionOf(state);
   const sending = state.run.settled ? [] : sendingStuck(conversation, newest, state, answerMs);
   const events = conversation.waiting > 0 ? [inboxStuck(conversation, state)] : [];
-  return [...sending, ...stuck(motion, conversation, newest, state, overdueMs), ...events];
+  const replayed = replayOverdue(conversation, state, overdueMs);
+  return [...sending, ...stuck(motion, conversation, newest, state, overdueMs), ...replayed, ...events];
+}
+
+/** It has ended, and a message of it is to be tried again: that goes on when its campaign is over, too. */
+function replayOverdue(conversation: AuditedConversation, state: CampaignState, overdueMs: number): Claim[] {
+  const { status, awaiting } = conversation;
+  if (status === 'active' || awaiting === undefined || state.sending === 'stopped') return [];
+  return state.run.settled || motionOf(state) === 'running' ? dueSince(conversation, state, overdueMs) : [];
+}
+
+function dueSince({ nextActionAt }: AuditedConversation, { now }: CampaignState, overdueMs: number): Claim[] {
+  const at = time(nextActionAt);
+  if (at === undefined || now - at <= overdueMs) return [];
+  return [
+    { kind: 'overdue', found: `due at ${instant(nextActionAt)}`, expected: `taken up within ${overdueMs / 1000} s` },
+  ];
 }
 
 function stuck(
@@ -120,19 +136,15 @@ function sendingStuck(
 }
 
 function due(
-  { status, stage, nextActionAt, nextChannel }: AuditedConversation,
+  conversation: AuditedConversation,
   newest: AuditedRow | undefined,
   state: CampaignState,
   overdueMs: number,
 ): Claim[] {
+  const { status, stage, nextActionAt, nextChannel } = conversation;
   if (status !== 'active') return [];
   const at = time(nextActionAt);
-  if (at !== undefined && nextChannel !== undefined) {
-    if (state.now - at <= overdueMs) return [];
-    return [
-      { kind: 'overdue', found: `due at ${instant(nextActionAt)}`, expected: `taken up within ${overdueMs / 1000} s` },
-    ];
-  }
+  if (at !== undefined && nextChannel !== undefined) return dueSince(conversation, state, overdueMs);
   if (newest?.pending === true || (at === undefined && mayStandStill(state, stage))) return [];
   const found = at === undefined ? 'no nextActionAt' : 'no nextChannel';
   return [{ kind: 'stranded', found, expected: 'an action that is due, or a pending row' }];

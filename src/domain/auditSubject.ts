@@ -31,5 +31,12 @@ export const instant = (value: unknown): string => {
 
 export const isPendingStatus = ({ status }: AuditedRow): boolean => status === 'queued' || status === 'sending';
 
+/** It is tried again by itself, whatever became of its conversation. */
+export const isReplayedAlone = ({ replay }: AuditedRow): boolean => replay?.alone === true;
+
+/** What an ended conversation waits for: another try of such a row. */
+export const awaitsReplay = ({ rows, conversation: { status, awaiting } }: Subject): boolean =>
+  status !== 'active' && rows.some((row) => row._id === awaiting && row.status === 'queued' && isReplayedAlone(row));
+
 /** The conversation that a row's id names. */
 export const conversationOf = (message: string): string => message.slice(0, Math.max(0, message.lastIndexOf('/')));

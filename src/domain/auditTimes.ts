@@ -92,7 +92,8 @@ export function handedInTime({ rows, conversation: { endedAt }, context }: Subje
   const end = endOf(context);
   return rows.flatMap((row) => {
     // another member than the one that handed it over may have ended the conversation, by its own clock
-    if (crossed(row, time(endedAt), clocksMs)) return [late(row, clocksMs, 'the conversation ended', endedAt)];
+    if (row.replay === undefined && crossed(row, time(endedAt), clocksMs))
+      return [late(row, clocksMs, 'the conversation ended', endedAt)];
     return end && crossed(row, end.at, end.toleranceMs) ? [late(row, end.toleranceMs, end.what, new Date(end.at))] : [];
   });
 }

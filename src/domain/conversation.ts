@@ -13,6 +13,7 @@ import type { Contact, Conversation, CounterDelta, Message, Run } from './model.
 import { type RowResult, recordResult } from './outbox.ts';
 import { passThrough } from './passing.ts';
 import { handOver, needsChannel, produce, resend } from './producing.ts';
+import { stoppedFor } from './replay.ts';
 import { inShape } from './shape.ts';
 import { arriveAt, type Place } from './stages.ts';
 import type { Refusals } from './suppression.ts';
@@ -36,6 +37,8 @@ export interface DecideInput {
   rows?: readonly Message[] | undefined;
   /** Channels on which its contact must not be written to. */
   refusals?: Refusals | undefined;
+  /** Why nothing of an ended conversation is tried again any more: its campaign was cut short, or is gone. */
+  stopsReplays?: 'campaign_cancelled' | 'campaign_ended' | undefined;
   /** What the limits of its campaign ask for. Absent: nothing, or it is not known and no message leaves. */
   limits?: LimitFacts | undefined;
 }
@@ -98,11 +101,14 @@ export function decide(context: FlowContext, input: DecideInput, now: number, ra
   const draft = new Draft(context, input.conversation, answered, now, random, input.awaited);
   draft.fresh = input.fresh;
   draft.limits = input.limits;
+  draft.stopsReplays = input.stopsReplays;
   for (const result of input.results) recordResult(draft, result);
   const migrated = context.asking !== undefined && askToMigrate(draft, input);
-  for (const event of input.conversation.inbox) takeEvent(draft, event, input.rows ?? []);
+  for (const event of input.conversation.inbox) takeEvent(draft, event, input.rows ?? [], input.inFlight);
   if (context.stopped !== undefined && draft.state.status === 'active')
     draft.end({ status: 'cancelled', outcome: 'cancelled', reason: context.stopped }, context.stopped);
+  const stopped = stoppedFor(draft);
+  if (stopped !== undefined && draft.state.status !== 'active') draft.skipAwaited(stopped);
   act(draft, migrated ? { ...input, slot: false } : input);
   return draft.decision();
 }
@@ -117,10 +123,14 @@ function act(draft: Draft, input: DecideInput): void {
   for (let places = 0; places < placesPerDecision && draft.send === undefined; places++) {
     const { state } = draft;
     const { nextActionAt, nextChannel } = state;
-    if (state.status !== 'active' || nextActionAt === undefined || nextChannel === undefined) return;
+    const isActive = state.status === 'active';
+    if (!isActive && state.awaiting === undefined) return;
+    if (nextActionAt === undefined || nextChannel === undefined) return;
     if (nextActionAt.getTime() > draft.now) return;
     const stage = flow.stages.get(state.stage);
-    if (stage === undefined) {
+    if (stage === undefined && !isActive) {
+      draft.skipAwaited('stopped');
+    } else if (stage === undefined) {
       const message = `the flow has no stage ${state.stage}`;
       draft.end({ status: 'failed', outcome: 'failed', error: { code: 'stage_missing', message } }, 'stopped');
     } else if (!actAt(draft, stage, { dueAt: nextActionAt, channel: nextChannel }, input)) return;

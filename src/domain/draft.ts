@@ -42,6 +42,8 @@ export class Draft {
   until: number | undefined;
   /** The contact as its source has it now, where that was asked for. */
   fresh: Contact | undefined;
+  /** Why no message that gave up is tried again any more. */
+  stopsReplays: 'campaign_cancelled' | 'campaign_ended' | undefined;
   /** What is known for the limits of its campaign. */
   limits: LimitFacts | undefined;
   /** Messages that count no more for the cap of their contact. */
@@ -136,11 +138,14 @@ export class Draft {
       this.rows.set(_id, { channel, from: this.answered.includes(_id) ? 'sending' : from, set, unset });
       return;
     }
+    const before = { ...change.set };
+    for (const field of unset) delete before[field];
     this.rows.set(_id, {
       channel,
       from: change.from,
-      set: { ...change.set, ...set },
-      unset: [...change.unset, ...unset],
+      set: { ...before, ...set },
+      // the server takes no change that sets a field and unsets it
+      unset: [...change.unset.filter((field) => !(field in set) && !unset.includes(field)), ...unset],
     });
   }
 
@@ -192,10 +197,10 @@ export class Draft {
     this.count(`outcomes.${fact.outcome}`);
   }
 
-  /** It had ended with a person, and goes on: only while its campaign is not over, which the store sees to. */
+  /** It had ended, and goes on: only while its campaign is not over, which the store sees to. */
   reopen(): void {
     this.count(`outcomes.${this.state.outcome}`, -1);
-    this.count('escalated', -1);
+    this.count(this.state.status, -1);
     this.count('active');
     this.apply({ type: 'reopened' });
     this.reopened = true;

@@ -9,6 +9,7 @@ import type { InboxEvent, Message } from './model.ts';
 import { isPlain, own } from './plain.ts';
 import { printable } from './printable.ts';
 import { failedAfterAll, isOnlyStamp, type Receipt, receiptTarget, recordReceipt } from './receipts.ts';
+import { isReplay, takeReplay } from './replay.ts';
 import { arriveAt } from './stages.ts';
 import { type Heeded, heed, isSoft, standsOn, suppressOn } from './suppression.ts';
 import { learnWhereabouts } from './whereabouts.ts';
@@ -21,7 +22,7 @@ function eventKey(event: InboxEvent): string | undefined {
 }
 
 /** The first of the inbox, whatever is there. `rows`: those it may name. */
-export function takeEvent(draft: Draft, raw: unknown, rows: readonly Message[]): void {
+export function takeEvent(draft: Draft, raw: unknown, rows: readonly Message[], inFlight = false): void {
   if (typeof raw !== 'object' || raw === null || typeof (raw as InboxEvent).type !== 'string') {
     draft.deadLetter('event_invalid', 'an event of `inbox` is an object with a string `type`', raw);
     draft.apply({ type: 'unreadable' });
@@ -32,6 +33,11 @@ export function takeEvent(draft: Draft, raw: unknown, rows: readonly Message[]):
   const repeated = key !== undefined && draft.state.consumed.includes(key);
   if (repeated) {
     draft.apply({ type: 'repeated' });
+    return;
+  }
+  if (isReplay(event)) {
+    draft.apply({ type: 'consumed', key, event, isQuiet: true });
+    takeReplay(draft, event, rows, inFlight);
     return;
   }
   const receipt = recordReceipt(draft, event, rows);

@@ -23,6 +23,8 @@ export type Fact =
       cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
     }
   | { type: 'resumed' }
+  /** A row that gave up waits for another try, although its conversation may have ended. */
+  | { type: 'replayed'; messageId: string; at: number; channel: string }
   /** An event led somewhere: conditions and templates can read it. */
   | { type: 'heard'; event: InboxEvent }
   | { type: 'drawn'; stage: string; variant: string }
@@ -76,8 +78,13 @@ export function evolve(state: Conversation, fact: Fact): Conversation {
       const delayed = fact.cause === 'held' ? absent : fact.cause;
       return { ...state, awaiting: fact.messageId, delayed, ...due(fact.at, fact.channel) };
     }
-    case 'resumed':
-      return { ...state, awaiting: absent, delayed: absent };
+    case 'resumed': {
+      const rested = { ...state, awaiting: absent, delayed: absent };
+      // in one that has ended nothing else is due
+      return state.status === 'active' ? rested : { ...rested, ...due(undefined, undefined) };
+    }
+    case 'replayed':
+      return { ...state, awaiting: fact.messageId, delayed: absent, ...due(fact.at, fact.channel) };
     case 'heard':
       return { ...state, event: keptEvent(fact.event), ledAfter: state.sequence };
     case 'drawn':
@@ -190,6 +197,8 @@ export function historyOf(before: Conversation, after: Conversation, fact: Fact,
       return { at: now, stage: before.stage, event: 'escalated', detail: { escalation: fact.id, to: fact.to } };
     case 'reopened':
       return { at: now, stage: before.stage, event: 'reopened' };
+    case 'replayed':
+      return { at: now, stage: before.stage, event: 'replayed', detail: { messageId: fact.messageId } };
     case 'migrated': {
       const { number, version } = fact;
       const detail = { migration: number, ...(version === undefined ? {} : { version }) };

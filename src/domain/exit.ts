@@ -18,7 +18,8 @@ export function exits(draft: Draft): boolean {
   if (exitWhen === undefined) return false;
   const { state, fresh = state.contact } = draft;
   if (!exitWhen.matches({ contact: fresh, conversation: conversationScope(state) })) return false;
-  draft.end({ status: 'completed', outcome: 'exit_condition', reason: 'exit_condition' }, 'exit_condition');
+  if (state.status !== 'active') draft.skipAwaited('exit_condition');
+  else draft.end({ status: 'completed', outcome: 'exit_condition', reason: 'exit_condition' }, 'exit_condition');
   return true;
 }
 

@@ -80,5 +80,8 @@ export type AuditedRow = Pick<
   '_id' | 'campaignId' | 'conversationId' | 'partition' | 'status' | 'stage' | 'step'
 > &
   Partial<
-    Pick<Message, 'reason' | 'attempts' | 'pending' | 'queuedAt' | 'handedAt' | 'sentAt' | 'worker' | 'expireAt'>
+    Pick<
+      Message,
+      'reason' | 'attempts' | 'pending' | 'queuedAt' | 'handedAt' | 'sentAt' | 'worker' | 'expireAt' | 'replay'
+    >
   >;

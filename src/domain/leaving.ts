@@ -75,6 +75,7 @@ export function isHeldBackAgain(draft: Draft, stage: CompiledStage, row: Message
     failed(draft, row.stage, error);
   } else {
     draft.skipAwaited(verdict.reason);
+    if (draft.state.status !== 'active') return true;
     if (verdict.expires) expire(draft);
     else {
       draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now, draft.scope) });
@@ -87,7 +88,7 @@ export function isHeldBackAgain(draft: Draft, stage: CompiledStage, row: Message
 function failed(draft: Draft, stageId: string, error: { code: string; message: string }): void {
   draft.count('messages.failed');
   draft.count('reasons.contact_invalid');
-  fail(draft, stageId, 'contact_invalid', error);
+  if (draft.state.status === 'active') fail(draft, stageId, 'contact_invalid', error);
 }
 
 function expire(draft: Draft): true {

@@ -74,6 +74,7 @@ export function isLimitedAgain(draft: Draft, stage: CompiledStage, row: Message,
     return true;
   }
   draft.skipAwaited('frequency_cap');
+  if (draft.state.status !== 'active') return true;
   draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now, draft.scope) });
   unanswered(draft, stage, draft.now);
   return true;

@@ -7,6 +7,7 @@ import { fail } from './goingOn.ts';
 import type { InboundEvent, Message, MessageChange, SkipReason } from './model.ts';
 import { unanswered } from './producing.ts';
 import { receivedStatus } from './receipts.ts';
+import { isAlone, stoppedFor } from './replay.ts';
 import { movedInto, type SendWindow } from './sendWindow.ts';
 import { placeAt } from './stages.ts';
 import { stageAfter } from './standing.ts';
@@ -128,7 +129,8 @@ function uncertain(draft: Draft, result: RowResult, error: { code: string; messa
 function lost(draft: Draft, result: RowResult): void {
   const { row } = result;
   const again =
-    draft.context.channels.get(row.channel)?.delivery !== 'at-most-once' && stageAfter(draft, row) !== undefined;
+    draft.context.channels.get(row.channel)?.delivery !== 'at-most-once' &&
+    (isAlone(draft, row) || stageAfter(draft, row) !== undefined);
   const error = { code: senderLost, message: 'its sender was lost before an answer was recorded' };
   if (again) requeue(draft, row, { error }, draft.now, 'held');
   else uncertain(draft, result, error);
@@ -195,12 +197,16 @@ function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { k
 
 function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, cause: 'retry' | 'held'): void {
   const { state, context } = draft;
-  if (state.status !== 'active') {
+  const isReplayed = isAlone(draft, row);
+  const stopped = isReplayed ? stoppedFor(draft) : undefined;
+  if (stopped !== undefined) {
+    draft.skipRow(row, stopped);
+  } else if (state.status !== 'active' && !isReplayed) {
     draft.skipRow(
       row,
       state.status === 'cancelled' ? (context.stopped ?? 'campaign_cancelled') : skipReason(state.outcome),
     );
-  } else if (stageAfter(draft, row) !== undefined) {
+  } else if (isReplayed || stageAfter(draft, row) !== undefined) {
     const { at: opensAt, why } = movedInto(windowOf(draft, row), state.contact, at);
     const moved = why === undefined ? {} : { dueAt: new Date(opensAt) };
     draft.changeRow(row, { ...set, ...moved, status: 'queued' });

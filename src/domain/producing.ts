@@ -25,19 +25,20 @@ export function resend(
   refusals: Refusals = noRefusals,
 ): void {
   const { worker } = draft.context;
+  const isActive = draft.state.status === 'active';
   if (row?.status === 'queued' && (exits(draft) || isLimitedAgain(draft, stage, row, refusals))) return;
   draft.apply({ type: 'resumed' });
-  draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now, draft.scope) });
+  if (isActive) draft.apply({ type: 'moved', place: placeAt(stage, draft.state.step, draft.now, draft.scope) });
   if (row?.status !== 'queued') {
     // somebody else deleted or changed it: no answer is waited for, and what is pending no longer will not be counted down later
     if (row?.pending !== true) draft.count('pending', -1);
-    unanswered(draft, stage, draft.now);
+    if (isActive) unanswered(draft, stage, draft.now);
     return;
   }
   const refused = refusalOf(draft, refusals, row.channel, row);
   if (refused !== undefined) {
     draft.skipRow(row, refused);
-    if (endIfUnreachable(draft, refused, refusals)) return;
+    if (!isActive || endIfUnreachable(draft, refused, refusals)) return;
     unanswered(draft, stage, draft.now);
     return;
   }

@@ -3,7 +3,7 @@ import { time } from './audit.ts';
 import { sequenceOf } from './ids.ts';
 import type { Conversation, HistoryEntry, InboxEvent, Message } from './model.ts';
 import { isPlain, own } from './plain.ts';
-import { endWords, errorWords, messageWords, reasonWord } from './words.ts';
+import { endWords, errorWords, messageWords, reasonWord, replayWord } from './words.ts';
 
 export type StoryWhat =
   | 'created'
@@ -14,6 +14,7 @@ export type StoryWhat =
   | 'answered'
   | 'escalated'
   | 'reopened'
+  | 'replayed'
   | 'migrated'
   | 'stayed'
   | 'message_queued'
@@ -28,6 +29,7 @@ export type StoryWhat =
   | 'message_bounced'
   | 'message_complained'
   | 'message_missing'
+  | 'message_refused'
   | 'retry'
   | 'held'
   | 'ended'
@@ -122,6 +124,17 @@ function ofHistory(entry: HistoryEntry, index: number, told: Told): StoryEvent[]
   if (event === 'stayed' && has('migration'))
     return [{ ...base, what: 'stayed', text: 'stays with the version it follows: the new one has no place for it' }];
   if (event === 'reopened') return [{ ...base, what: 'reopened', text: 'given back: it goes on' }];
+  if (event === 'replayed' && has('messageId')) {
+    const message = String(detail['messageId']);
+    return [
+      {
+        ...base,
+        what: 'replayed',
+        message,
+        text: `message ${sequenceOf(message)} is to be tried again: somebody asked for it`,
+      },
+    ];
+  }
   if (event === 'unreadable_event')
     return [{ ...base, what: 'unreadable_event', text: 'an event that cannot be read; it is in dead_letters' }];
   const id = has('id') ? ` ${quote(detail['id'])}` : '';
@@ -199,12 +212,20 @@ function ofRow(row: Message, history: readonly HistoryEntry[]): StoryEvent[] {
             text: `${name} handed over to ${channel}${tries}`,
           },
         ]),
+    ...ofReplay(row).map((event) => ({ ...base, ...event })),
     ...[...ofAnswer(row, history), ...ofReceipts(row)].map((event) => ({
       ...base,
       ...event,
       text: `${name} ${event.text}`,
     })),
   ];
+}
+
+/** That it is tried again the history tells; that it is not, its row alone. */
+function ofReplay({ _id, replay }: Message): StoryEvent[] {
+  if (replay?.refused === undefined) return [];
+  const text = `message ${sequenceOf(_id)} is not tried again, though somebody asked for it: ${replayWord(replay.refused)}`;
+  return [{ ...date(replay.at), what: 'message_refused', text }];
 }
 
 function ofAnswer(row: Message, history: readonly HistoryEntry[]): StoryEvent[] {

@@ -76,6 +76,8 @@ function placed({ conversation, rows, run }: StoryContext): Pick<Next, 'what' | 
   const stages = run ? stagesFor(run, conversation) : [];
   const index = stages.findIndex(({ id }) => id === stage);
   const current = stages[index];
+  if (status !== 'active' && awaiting !== undefined)
+    return { what: 'retry', text: `another try of message ${sequenceOf(awaiting)}: somebody asked for it` };
   if (status === 'escalated')
     return { what: 'nothing', text: 'nothing by itself: it is with a person, and goes on with an event "resume"' };
   if (status !== 'active') return { what: 'nothing', text: 'nothing: it has ended' };

@@ -26,6 +26,7 @@ const whyWords = {
   channel_elsewhere: 'the member that owns its partition does not have that channel',
   stage_missing: 'its stage is not in the flow: it fails when it is due',
   retry: 'its message waits for another try',
+  replayed: 'a message of it that gave up is tried again',
   window: 'its send window is closed',
   holiday: 'it is a holiday in its send window',
   zone: 'the time zone of its contact is not known, and its send window asks for one; an event "contact" with data.timezone tells it',
@@ -59,7 +60,8 @@ export function whyOf(context: StoryContext, next: Next): Why[] {
   const { conversation } = context;
   const events = byInbox(context);
   if (conversation.status !== 'active') {
-    const left = [...inDoubt(context), ...events];
+    const replayed = conversation.awaiting === undefined ? [] : byReplay(context);
+    const left = [...inDoubt(context), ...replayed, ...events];
     const over = because('ended', `: ${endWords(conversation)}`);
     return [over, ...left, ...(left.length > 0 ? byMembers(context, next) : [])];
   }
@@ -67,6 +69,15 @@ export function whyOf(context: StoryContext, next: Next): Why[] {
   if (reasons.length > 0) return reasons;
   if (next.lateMs !== undefined) return [because('due', lateBy(next.lateMs))];
   return [because('stranded')];
+}
+
+/** A message of it is tried again although it has ended. */
+function byReplay({ sending, stop = {}, conversation: { delayed, nextActionAt } }: StoryContext): Why[] {
+  const why = byDelay.find((code) => code === delayed);
+  return [
+    ...(sending === 'stopped' ? [because('sending_stopped', stopWords(stop))] : []),
+    why === undefined ? because('replayed', ` at ${iso(nextActionAt)}`) : because(why, untilWords(why, nextActionAt)),
+  ];
 }
 
 const lateBy = (ms: number): string => ` (${Math.floor(ms / 1000)} s late)`;

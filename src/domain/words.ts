@@ -1,5 +1,5 @@
 /** The closed lists of the contract, as an operator reads them at night. */
-import type { Conversation, SkipReason } from './model.ts';
+import type { Conversation, Message, SkipReason } from './model.ts';
 
 /** Why a message did not go out, or failed. */
 const reasonWords: Readonly<Record<SkipReason, string>> = {
@@ -39,6 +39,19 @@ const everyReason: Readonly<Record<string, string>> = {
 
 export const reasonWord = (reason: string): string =>
   Object.hasOwn(everyReason, reason) ? String(everyReason[reason]) : reason;
+
+/** Why a message that gave up gets no other try. */
+export const replayWords: Readonly<Record<NonNullable<NonNullable<Message['replay']>['refused']>, string>> = {
+  campaign_cancelled: 'its campaign was cancelled, or is gone',
+  campaign_ended: 'its campaign came to its end (endAt)',
+  moved_on: 'its conversation goes on without it; it can be tried again when that has ended',
+  busy: 'another message of its conversation is on its way; ask again when that has arrived',
+  sent_anew: 'it was sent anew before',
+  never_written: 'it was never written (a template, or an address): there is nothing to send again',
+  may_have_left: 'it may have arrived, on a channel that delivers at most once',
+};
+export const replayWord = (refused: string): string =>
+  Object.hasOwn(replayWords, refused) ? replayWords[refused as keyof typeof replayWords] : refused;
 
 const outcomeWords: Readonly<Record<string, string>> = {
   finished: 'the last stage went by',

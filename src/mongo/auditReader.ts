@@ -56,7 +56,7 @@ const conversationFields: Document = {
 
 const rowFields: Document = {
   ...{ campaignId: 1, conversationId: 1, partition: 1, status: 1, stage: 1, step: 1, reason: 1, pending: 1 },
-  ...{ attempts: 1, queuedAt: 1, handedAt: 1, sentAt: 1, worker: 1, expireAt: 1 },
+  ...{ attempts: 1, queuedAt: 1, handedAt: 1, sentAt: 1, worker: 1, expireAt: 1, replay: 1 },
 };
 
 const runFields: Document = {
@@ -73,7 +73,8 @@ type StoredConversation = Omit<AuditedConversation, 'endedAt' | 'firstEvent'> & 
 };
 
 function audited({ first, ended = [], ...conversation }: StoredConversation): AuditedConversation {
-  const endedAt = ended.at(-1)?.at;
+  // one that was brought back had ended before
+  const endedAt = conversation.status === 'active' ? undefined : ended.at(-1)?.at;
   return {
     ...conversation,
     ...(endedAt === undefined ? {} : { endedAt }),

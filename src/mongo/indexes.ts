@@ -51,6 +51,48 @@ export const indexes: readonly IndexEntry[] = [
     reason: 'the message that a receipt names; only those whose provider gave an id are in it',
   },
   {
+    collection: 'messages',
+    name: 'failed',
+    // `_id` last: the pages of a replay come in its order, and go on behind it
+    key: { campaignId: 1, 'error.code': 1, queuedAt: 1, _id: 1 },
+    partialFilterExpression: { status: 'failed' },
+    reason: 'messages that failed, by campaign and code: they are counted, and tried again',
+  },
+  {
+    collection: 'messages',
+    name: 'uncertain',
+    key: { campaignId: 1, 'error.code': 1, queuedAt: 1, _id: 1 },
+    partialFilterExpression: { status: 'uncertain' },
+    reason: 'messages of which nobody knows whether they arrived, as `failed`',
+  },
+  {
+    collection: 'conversation_states',
+    name: 'failed',
+    key: { campaignId: 1, 'error.code': 1, updatedAt: 1, _id: 1 },
+    partialFilterExpression: { status: 'failed' },
+    reason: 'conversations that failed, by campaign and code',
+  },
+  {
+    collection: 'dead_letters',
+    name: 'groups',
+    key: { campaignId: 1, reason: 1, at: 1, _id: 1 },
+    reason: 'what could not be used, by campaign and reason',
+  },
+  {
+    collection: 'inbound_events',
+    name: 'unmatched',
+    key: { channel: 1, type: 1, handledAt: 1, _id: 1 },
+    partialFilterExpression: { unmatched: true },
+    reason: "events that were found to be nobody's",
+  },
+  {
+    collection: 'inbound_events',
+    name: 'failed',
+    key: { channel: 1, 'error.code': 1, handledAt: 1, _id: 1 },
+    partialFilterExpression: { status: 'failed' },
+    reason: 'events that cannot be used',
+  },
+  {
     collection: 'inbound_events',
     name: 'unhandled',
     // `_id` last: the pages of a sweep come in its order without a sort in memory.

@@ -110,6 +110,10 @@ export class Generation {
     this.ownership = new Ownership({
       ...{ store: conversations, dispatch: this.dispatch, logger },
       onActive: (gained) => this.attention.activated(gained),
+      onReplays: async (ids) => {
+        await this.runs.load(ids);
+        for (const id of ids) this.runs.replays(id);
+      },
     });
     this.schedule = new Schedule({
       ...{ store: conversations, clock },

@@ -140,7 +140,7 @@ class Lookout {
   private before: PassLimits | undefined;
 
   constructor(run: Run, contexts: RunContexts, db: Database['db'], now: number) {
-    const isRead = { state: 'running', held: false, seenEnd: undefined, askedAt: 0 } as const;
+    const isRead = { state: 'running', held: false, replays: false, seenEnd: undefined, askedAt: 0 } as const;
     this.known = { key: campaignKey(run._id), run, context: contexts.get(versionOf(run)), contexts, ...isRead };
     this.contexts = contexts;
     this.limits = new MongoLimits({ db });

@@ -25,19 +25,39 @@ export const explain = ({ conversation: _id }: ExplainParams, context: Context):
     const { out } = context;
     const conversation = await database.in.conversations.findOne({ _id });
     if (conversation === null) return explainMissing(_id, database, out);
-    const known = await read(database, conversation);
-    const told = await watched(database, known);
-    const events = story(conversation, told.rows);
-    const next = nextOf(told);
-    const why = whyOf(told, next);
-    const suppressed = await suppressionsOf(database, told);
-    out.value({ conversation: headOf(told), suppressed, events, next, why });
-    showHead(told, out);
-    for (const { _id, reason, at } of suppressed) out.line(out.color.yellow(suppressedText(_id, reason, at)));
-    showStory(events, out);
-    showNext(next, why, told.now, out);
+    const tale = await taleOf(database, conversation);
+    out.value(tale.document);
+    showTale(tale, out);
     return 0;
   });
+
+/** The whole story of a conversation, as it is printed. */
+export interface Tale {
+  document: Record<string, unknown>;
+  told: StoryContext;
+  suppressed: readonly Suppression[];
+  events: readonly StoryEvent[];
+  next: Next;
+  why: readonly Why[];
+}
+
+export async function taleOf(database: Database, conversation: Conversation): Promise<Tale> {
+  const known = await read(database, conversation);
+  const told = await watched(database, known);
+  const events = story(conversation, told.rows);
+  const next = nextOf(told);
+  const why = whyOf(told, next);
+  const suppressed = await suppressionsOf(database, told);
+  const document = { conversation: headOf(told), suppressed, events, next, why };
+  return { document, told, suppressed, events, next, why };
+}
+
+export function showTale({ told, suppressed, events, next, why }: Tale, out: Output): void {
+  showHead(told, out);
+  for (const { _id, reason, at } of suppressed) out.line(out.color.yellow(suppressedText(_id, reason, at)));
+  showStory(events, out);
+  showNext(next, why, told.now, out);
+}
 
 async function read({ db, in: stored }: Database, conversation: Conversation): Promise<StoryContext> {
   const { _id, campaignId, partition } = conversation;

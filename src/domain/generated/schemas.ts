@@ -2533,6 +2533,51 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "bson": "date",
           "tsType": "Date"
         },
+        "replay": {
+          "description": "Somebody asked for another try after it had failed or become uncertain.",
+          "type": "object",
+          "properties": {
+            "at": {
+              "description": "When that was last decided.",
+              "bson": "date",
+              "tsType": "Date"
+            },
+            "count": {
+              "description": "How often it was asked for.",
+              "type": "integer",
+              "minimum": 0
+            },
+            "alone": {
+              "description": "Its conversation has ended, and stays so: only the row changes, and what it counts.",
+              "const": true
+            },
+            "refused": {
+              "description": "Why it got no other try.",
+              "enum": [
+                "campaign_cancelled",
+                "campaign_ended",
+                "moved_on",
+                "busy",
+                "sent_anew",
+                "never_written",
+                "may_have_left"
+              ]
+            }
+          },
+          "required": [
+            "at",
+            "count"
+          ],
+          "additionalProperties": false
+        },
+        "replayOf": {
+          "description": "The message that is sent anew by this one, with a key of its own.",
+          "type": "string"
+        },
+        "replayedAs": {
+          "description": "The message by which this one was sent anew.",
+          "type": "string"
+        },
         "worker": {
           "type": "string"
         },

@@ -1168,6 +1168,36 @@ export interface Message {
    * Somebody complained about it.
    */
   complainedAt?: Date;
+  /**
+   * Somebody asked for another try after it had failed or become uncertain.
+   */
+  replay?: {
+    /**
+     * When that was last decided.
+     */
+    at: Date;
+    /**
+     * How often it was asked for.
+     */
+    count: number;
+    /**
+     * Its conversation has ended, and stays so: only the row changes, and what it counts.
+     */
+    alone?: true;
+    /**
+     * Why it got no other try.
+     */
+    refused?:
+      'campaign_cancelled' | 'campaign_ended' | 'moved_on' | 'busy' | 'sent_anew' | 'never_written' | 'may_have_left';
+  };
+  /**
+   * The message that is sent anew by this one, with a key of its own.
+   */
+  replayOf?: string;
+  /**
+   * The message by which this one was sent anew.
+   */
+  replayedAs?: string;
   worker?: string;
   trace?: {
     traceparent?: string;

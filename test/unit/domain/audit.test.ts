@@ -71,6 +71,64 @@ function found(subject: AuditedConversation, rows: readonly AuditedRow[] = [row(
   return claims.map(({ kind, message, found }) => [kind, message?.slice(id.length), found].filter(Boolean).join(' '));
 }
 
+describe('a message that is tried again', () => {
+  const replay = { at: at(20), count: 1, alone: true } as const;
+  const over = conversation({ status: 'failed', endedAt: at(5), awaiting: `${id}/1`, sequence: 2 });
+  const waits = [row(1, { ...queued, handedAt: at(1), replay }), row(2)];
+  const left = [row(1, { handedAt: at(21), sentAt: at(21), replay }), row(2)];
+  const { awaiting: _, nextActionAt: __, nextChannel: ___, ...rested } = over;
+
+  test('in a conversation that has ended: nothing is found, also when its run is settled', () => {
+    expect(found(over, waits)).toEqual([]);
+    expect(found(over, waits, { settled: true })).toEqual([]);
+    expect(found(rested as AuditedConversation, left, { settled: true })).toEqual([]);
+    const leaving = [row(1, { status: 'sending', pending: true, sentAt: none, replay }), row(2)];
+    expect(found(rested as AuditedConversation, leaving, { settled: true })).toEqual([]);
+  });
+
+  test('that nobody asked for, or that its conversation does not wait for, is a finding', () => {
+    const unasked = [row(1, { ...queued, handedAt: at(1) }), row(2)];
+    expect(found(over, unasked).map((one) => one.split(' ')[0])).toEqual([
+      'pending_old',
+      'queued_wrong',
+      'ended_wrong',
+    ]);
+    expect(found({ ...over, awaiting: `${id}/2` }, waits).map((one) => one.split(' ')[0])).toEqual([
+      ...['queued_wrong', 'awaiting_wrong', 'ended_wrong'],
+    ]);
+  });
+
+  test('after the end of its campaign is too late all the same', () => {
+    expect(found(rested as AuditedConversation, left, { endAt: seconds(10) })).toHaveLength(1);
+  });
+
+  test('is taken up, whatever became of its campaign', () => {
+    const state = (more: Partial<CampaignState> = {}): CampaignState => ({
+      run: {
+        status: 'completed',
+        settled: true,
+        expansion: { expanded: 1, skipped: {}, done: true },
+        updatedAt: at(0),
+      },
+      ...{ campaign: { status: 'completed' }, sending: 'on', now: seconds(200) },
+      ...more,
+    });
+    const kinds = (subject: AuditedConversation, more?: Partial<CampaignState>) =>
+      suspicions(subject, row(2), state(more), { overdueMs: 60_000, answerMs: 60_000 }).map(({ kind }) => kind);
+    expect(kinds(over)).toEqual(['overdue']);
+    expect(kinds({ ...over, nextActionAt: at(190) })).toEqual([]);
+    expect(kinds({ ...over, nextActionAt: none })).toEqual([]);
+    expect(kinds(over, { sending: 'stopped' })).toEqual([]);
+    const { run } = state();
+    expect(
+      kinds(over, { run: { ...run, status: 'running', settled: false }, campaign: { status: 'running' } }),
+    ).toEqual(['overdue']);
+    expect(kinds(over, { run: { ...run, status: 'paused', settled: false }, campaign: { status: 'paused' } })).toEqual(
+      [],
+    );
+  });
+});
+
 describe('what must hold of a conversation', () => {
   test('one as it should be: nothing is found', () => {
     expect(found(conversation())).toEqual([]);

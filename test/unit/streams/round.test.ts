@@ -466,7 +466,8 @@ describe('a round', () => {
       schedule.lookAtAll();
       await turn(id);
     }
-    expect([refused, instruments.events('poisoned'), dispatch.inDoubt]).toEqual([1, 1, 0]);
+    // once with what was in its inbox, once without
+    expect([refused, instruments.events('poisoned'), dispatch.inDoubt]).toEqual([2, 1, 0]);
     expect(conversation(id)).toMatchObject({ status: 'active', inbox: 'hello' });
     expect(wire).toEqual([]);
   });
@@ -540,8 +541,29 @@ describe('a round', () => {
       expect(instruments.events('poisoned')).toBe(1);
       expect((await counters()).metrics.failed).toBe(1);
       expect((await turn()).units).toBe(0);
+      const kept = database.deadLetters.find().map(({ reason, document }) => [reason, document]);
+      const events = inbox === 'hello' ? [['event_of_poisoned', 'hello']] : [];
+      expect(kept).toEqual([['poisoned', undefined], ...events]);
     },
   );
+
+  test('the events of a conversation that is quarantined are kept, each by itself', async () => {
+    const { turn, database, conversation, logger } = await member([intro]);
+    database.conversations.update(id, { consumed: null as never });
+    const events = [
+      { id: 'e1', type: 'reply', text: 'yes' },
+      { id: 'e2', type: 'custom' },
+    ];
+    for (const event of events) database.push(id, event);
+    await turn(id);
+    expect(conversation(id)).toMatchObject({ status: 'failed', error: { code: 'poisoned' }, inbox: [] });
+    const kept = database.deadLetters.find(({ reason }) => reason === 'event_of_poisoned');
+    expect(kept.map(({ document }) => document)).toEqual(events);
+    expect(kept[0]).toMatchObject({ conversationId: id, campaignId: 'spring', error: { path: 'inbox' } });
+    expect(logger.of('error').map(({ message }) => message)).toEqual([
+      'a conversation cannot be written and is quarantined',
+    ]);
+  });
 
   test('the answer to a row whose conversation was deleted ends the row and its counters', async () => {
     const { turn, answer, database, row, dispatch, counters } = await member([intro]);

@@ -22,6 +22,7 @@ function known(id: string): KnownRun {
     contexts: new Map([[undefined, context]]),
     state: 'running',
     held: false,
+    replays: false,
     seenEnd: undefined,
     askedAt: 0,
   };

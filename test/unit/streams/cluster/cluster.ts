@@ -1,6 +1,7 @@
 /** Several members over one database in memory, each put together as the worker does it, and whatever may befall them. */
 
 import { type Config, loadConfig } from '../../../../src/config.ts';
+import { gaveUp, replayEvent } from '../../../../src/domain/replay.ts';
 import { Generation } from '../../../../src/worker/generation.ts';
 import { Member } from '../../../../src/worker/member.ts';
 import type { Stores, StoresParams } from '../../../../src/worker/stores.ts';
@@ -46,6 +47,8 @@ export class Cluster {
   readonly watch: Watch;
   /** Pushed events by conversation: the ids. */
   readonly events = new Map<string, Set<string>>();
+  /** Messages that were to be tried again, with how often that was asked for. */
+  readonly replays = new Map<string, number>();
   nodes: Node[] = [];
   isAway = false;
   private readonly chance: () => number;
@@ -226,6 +229,15 @@ export class Cluster {
     const id = all[conversation % Math.max(1, all.length)]?._id;
     if (id === undefined || !this.database.push(id, event)) return;
     this.events.set(id, (this.events.get(id) ?? new Set()).add(event.id));
+  }
+
+  /** Of those that gave up one is to be tried again. */
+  replay(message: number, { newKey, uncertain }: { newKey: boolean; uncertain: boolean }): void {
+    const all = this.database.messages.find(gaveUp);
+    const row = all[message % Math.max(1, all.length)];
+    if (row === undefined) return;
+    const event = replayEvent(row, { newKey, uncertain }, new Date(this.clock.now()));
+    if (this.database.push(row.conversationId, event)) this.replays.set(row._id, (row.replay?.count ?? 0) + 1);
   }
 
   /** Somebody removed every stored position. */

@@ -20,6 +20,7 @@ export type Command = { /** Ms that pass afterwards. */ then: number } & (
   | { kind: 'status'; campaign: number; status: 'paused' | 'running' | 'cancelled' }
   | { kind: 'migrate'; campaign: number; toVersion: number }
   | { kind: 'event'; conversation: number; id: string; type: string }
+  | { kind: 'replay'; message: number; newKey: boolean; uncertain: boolean }
   | { kind: 'forget' }
   | { kind: 'break'; who: number; isLost: boolean }
   | { kind: 'roll' }
@@ -71,6 +72,7 @@ const command = fc.oneof(
     id: fc.nat(5).map((n) => `e${n}`),
     type: fc.constantFrom('reply', 'custom', 'custom', 'bounce', 'unsubscribe'),
   }),
+  is(6, { kind: kind('replay'), message: fc.nat(15), newKey: fc.boolean(), uncertain: fc.boolean() }),
   is(1, { kind: kind('forget') }),
   is(2, { kind: kind('break'), who, isLost: fc.boolean() }),
   is(1, { kind: kind('roll') }),
@@ -139,6 +141,9 @@ export function apply(cluster: Cluster, command: Command): void {
       return;
     case 'event':
       cluster.push(command.conversation, { id: command.id, type: command.type });
+      return;
+    case 'replay':
+      cluster.replay(command.message, command);
       return;
     case 'forget':
       cluster.forgetPositions();

@@ -2,6 +2,7 @@
 
 import { foldCounters } from '../../../../src/domain/metrics.ts';
 import type { Conversation, Message } from '../../../../src/domain/model.ts';
+import { isAnswered } from '../../../../src/domain/replay.ts';
 import type { Cluster } from './cluster.ts';
 import { partitions } from './cluster.ts';
 import type { Taken } from './provider.ts';
@@ -63,7 +64,9 @@ function repeated(cluster: Cluster, tries: readonly Taken[]): string[] {
     const last = tries[index];
     const isOver = last !== undefined && last.memberId !== taken.memberId && cluster.watch.isOver(last.memberId);
     const mayRepeat = taken.channel === 'push' ? last?.refused : last?.told === 'retry' || isOver;
-    return mayRepeat ? [] : [`${taken.key} left again: ${JSON.stringify([last, taken])}`];
+    // a person asked for it, who knew that it had failed, or took the risk
+    const isAskedFor = cluster.replays.has(taken.key) && (last?.told !== 'sent' || isOver);
+    return mayRepeat || isAskedFor ? [] : [`${taken.key} left again: ${JSON.stringify([last, taken])}`];
   });
 }
 
@@ -83,7 +86,8 @@ function conversationFaults(cluster: Cluster, conversation: Conversation): strin
   const faults: string[] = [];
   if (rows.length !== sequence || !expected.every((id) => rows.some((row) => row._id === id)))
     faults.push(`${_id} has ${rows.length} rows of ${sequence}`);
-  for (const [step, count] of Object.entries(countBy(rows, (row) => `${row.stage}/${row.step}`)))
+  const own = rows.filter(({ replayOf }) => replayOf === undefined);
+  for (const [step, count] of Object.entries(countBy(own, (row) => `${row.stage}/${row.step}`)))
     if (count > 1) faults.push(`${_id} has ${count} rows for ${step}`);
   if (inbox.length > 0) faults.push(`${_id} has events left`);
   for (const id of cluster.events.get(_id) ?? []) {
@@ -220,6 +224,14 @@ function differences(wanted: Record<string, unknown>, found: Record<string, unkn
   });
 }
 
+/** Who asked for another try is told what became of that. */
+function replayFaults({ database, replays }: Cluster): string[] {
+  return [...replays].flatMap(([id, count]) => {
+    const row = database.messages.get(id);
+    return row !== undefined && isAnswered(row, count) ? [] : [`nobody answers for another try of ${id}`];
+  });
+}
+
 export function faultsOf(cluster: Cluster): string[] {
   const { database, provider } = cluster;
   return [
@@ -232,6 +244,7 @@ export function faultsOf(cluster: Cluster): string[] {
     ...counterFaults(cluster),
     ...migrationFaults(cluster),
     ...enrollmentFaults(cluster),
+    ...replayFaults(cluster),
     ...database.deadLetters.find().map((letter) => `dead letter ${JSON.stringify(letter)}`),
   ];
 }
