@@ -86,7 +86,13 @@ export class Generation {
     setMaxListeners(200, signal);
     const position = () => this.tracker.done;
     const common = { clock, random, logger, instruments };
-    this.stores = params.openStores({ memberId, position, onClaim: (from) => this.changes.rewind(from), ...common });
+    this.stores = params.openStores({
+      memberId,
+      position,
+      onClaim: (from) => this.changes.rewind(from),
+      channelStates: () => this.dispatch.channelStates,
+      ...common,
+    });
     const { ledger, conversations, campaigns, enrollments, membership, source } = this.stores;
     const book = addressBook(config.hashKey);
     this.runs = new Runs({
@@ -105,7 +111,7 @@ export class Generation {
       maySend: (id) => this.runs.maySend(id),
       onFresh: () => this.schedule.arm(),
       suppressions: this.suppressions,
-      ...{ clock, logger, instruments },
+      ...common,
     });
     this.ownership = new Ownership({
       ...{ store: conversations, dispatch: this.dispatch, logger },

@@ -5,7 +5,7 @@ import type { EnrollmentStore } from '../domain/enrollmentPorts.ts';
 import type { InboundStore, ReceiptStore, SuppressionStore } from '../domain/inboundPorts.ts';
 import type { LimitStore } from '../domain/limitPorts.ts';
 import type { Ledger, MembershipStore } from '../domain/memberPorts.ts';
-import type { StreamPosition } from '../domain/model.ts';
+import type { ChannelState, StreamPosition } from '../domain/model.ts';
 import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { MongoChangeSource } from '../mongo/changeSource.ts';
@@ -49,6 +49,8 @@ export interface StoresParams {
   instruments: Instruments;
   /** Stored with every fence. */
   position: () => StreamPosition | undefined;
+  /** Stored with the next fence where it is another object than before. */
+  channelStates: () => Readonly<Record<string, ChannelState>>;
   /** Told inside a claim from where the stream has to be read again. */
   onClaim: (from: StreamPosition | undefined) => void;
 }
@@ -65,8 +67,8 @@ export interface MongoStoresParams {
 /** The stores on MongoDB. */
 export const mongoStores =
   ({ client, db, replicaSet, leaseTtlMs, partitions }: MongoStoresParams): OpenStores =>
-  ({ position, onClaim, ...common }) => {
-    const ledger = new MongoLedger({ client, db, leaseTtlMs, position, ...common });
+  ({ position, channelStates, onClaim, ...common }) => {
+    const ledger = new MongoLedger({ client, db, leaseTtlMs, position, channelStates, ...common });
     return {
       ledger,
       sessionId: ledger.sessionId,

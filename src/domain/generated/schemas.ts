@@ -2288,6 +2288,43 @@ export const bundle: { definitions: Record<string, unknown> } = {
       ],
       "additionalProperties": true
     },
+    "ChannelState": {
+      "title": "ChannelState",
+      "type": "object",
+      "properties": {
+        "state": {
+          "description": "`open`: nothing is handed over. `half_open`: one message is tried.",
+          "enum": [
+            "open",
+            "half_open"
+          ]
+        },
+        "since": {
+          "description": "When it opened.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "until": {
+          "description": "When one message is tried next.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "code": {
+          "description": "Of the last answer that opened it.",
+          "type": "string"
+        },
+        "message": {
+          "type": "string"
+        }
+      },
+      "required": [
+        "state",
+        "since",
+        "code",
+        "message"
+      ],
+      "additionalProperties": false
+    },
     "StreamPosition": {
       "title": "StreamPosition",
       "type": "object",
@@ -2347,6 +2384,13 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "array",
           "items": {
             "type": "string"
+          }
+        },
+        "channelStates": {
+          "description": "By name, channels that are left alone for a while because their provider fails or asks for it. One that works is not in it.",
+          "type": "object",
+          "additionalProperties": {
+            "$ref": "#/definitions/ChannelState"
           }
         },
         "version": {

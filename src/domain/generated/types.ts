@@ -1053,6 +1053,25 @@ export interface InboundEvent {
   };
   [k: string]: unknown;
 }
+export interface ChannelState {
+  /**
+   * `open`: nothing is handed over. `half_open`: one message is tried.
+   */
+  state: 'open' | 'half_open';
+  /**
+   * When it opened.
+   */
+  since: Date;
+  /**
+   * When one message is tried next.
+   */
+  until?: Date;
+  /**
+   * Of the last answer that opened it.
+   */
+  code: string;
+  message: string;
+}
 export interface StreamPosition {
   /**
    * Resume token (`_data`); compares as a string.
@@ -1080,6 +1099,12 @@ export interface Member {
   position?: StreamPosition;
   filterVersion: number;
   channels: string[];
+  /**
+   * By name, channels that are left alone for a while because their provider fails or asks for it. One that works is not in it.
+   */
+  channelStates?: {
+    [k: string]: ChannelState;
+  };
   version: string;
   startedAt: Date;
 }
