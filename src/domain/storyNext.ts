@@ -23,7 +23,7 @@ export interface StoryContext {
   sending: 'on' | 'stopped';
   /** What is known of it beside that. */
   stop?: Partial<StopSwitch>;
-  members: readonly Pick<Member, '_id' | 'channels'>[];
+  members: readonly Pick<Member, '_id' | 'channels' | 'channelStates'>[];
   /** Of the partition of the conversation. */
   owner: string | undefined;
   /** Whether the owner's beat moved; undefined: nobody watched it. */

@@ -1,6 +1,7 @@
 /** Why the next thing has not happened yet in a conversation. */
 import { time } from './audit.ts';
 import { stagesFor } from './flowVersions.ts';
+import type { ChannelState } from './model.ts';
 import { stopWords } from './stopSwitch.ts';
 import { isWithoutCollection, type Next, type StoryContext } from './storyNext.ts';
 import { endWords, errorWords } from './words.ts';
@@ -24,6 +25,7 @@ const whyWords = {
   owner_silent: 'the member that owns its partition is silent; it is taken over when its lease is over',
   channel_nowhere: 'no member has that channel',
   channel_elsewhere: 'the member that owns its partition does not have that channel',
+  circuit_open: 'its channel is left alone for a while, since its provider fails or asks for it',
   stage_missing: 'its stage is not in the flow: it fails when it is due',
   retry: 'its message waits for another try',
   window: 'its send window is closed',
@@ -106,7 +108,7 @@ export function pausedBy({ pausedReason }: { pausedReason?: string }, campaign: 
   return ` by its author or an operator${error === undefined ? '' : `; its error is ${errorWords(error)}`}`;
 }
 
-function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel }: Next): Why[] {
+function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel, lateMs }: Next): Why[] {
   if (run?.settled) return [];
   if (members.length === 0) return [because('no_worker')];
   const owning = members.find(({ _id }) => _id === owner);
@@ -115,9 +117,16 @@ function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel 
   if (channel === undefined) return ownership;
   if (!members.some(({ channels }) => channels.includes(channel)))
     return [...ownership, because('channel_nowhere', `: ${channel}`)];
-  return owning === undefined || owning.channels.includes(channel)
-    ? ownership
-    : [...ownership, because('channel_elsewhere', `: ${channel}`)];
+  if (owning === undefined) return ownership;
+  if (!owning.channels.includes(channel)) return [...ownership, because('channel_elsewhere', `: ${channel}`)];
+  const state = owning.channelStates?.[channel];
+  return state === undefined || lateMs === undefined ? ownership : [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
+}
+
+/** What is known of a channel that is left alone. */
+export function circuitWords(channel: string, { state, since, until, code, message }: ChannelState): string {
+  const next = state === 'open' ? `tried again at ${iso(until)}` : 'one message is tried';
+  return `${channel}, since ${iso(since)}, ${next}; ${errorWords({ code, message })}`;
 }
 
 function byInbox({ conversation: { inbox } }: StoryContext): Why[] {

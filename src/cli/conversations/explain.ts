@@ -61,7 +61,9 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
   const campaign = await stored.campaigns.findOne({ _id: campaignId }, { projection: { status: 1, error: 1 } });
   const dropped = campaign === null && run !== null && isDropped(run, (await uuidOf(db, 'campaigns')) ?? 'missing');
   const stop = await readStopSwitch(stored);
-  const members = await stored.members.find({}, { projection: { channels: 1 }, sort: { _id: 1 } }).toArray();
+  const members = await stored.members
+    .find({}, { projection: { channels: 1, channelStates: 1 }, sort: { _id: 1 } })
+    .toArray();
   const owned = await stored.partitions.findOne({ _id: partition });
   return {
     conversation,
