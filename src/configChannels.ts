@@ -11,10 +11,12 @@ import {
   headers,
   httpUrl,
   oneLine,
+  perSecond,
   recipient,
   recipients,
   token,
 } from './configValues.ts';
+import { rateLimit } from './domain/rates.ts';
 
 const settings = [
   'DRIVER',
@@ -25,6 +27,8 @@ const settings = [
   'ATTACHMENT_HOSTS',
   'CONCURRENCY',
   'TIMEOUT_MS',
+  'RATE',
+  'BURST',
   'ATTEMPTS',
   'GIVE_UP',
   'DELIVERY',
@@ -33,7 +37,7 @@ const settings = [
   'REDIRECT',
 ] as const;
 type Setting = (typeof settings)[number];
-const unsupportedSettings = ['RATE', 'BURST', 'FALLBACK'] as const;
+const unsupportedSettings = ['FALLBACK'] as const;
 const unsupportedDrivers = ['twilio', 'whatsapp', 'webhook'];
 
 const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
@@ -136,6 +140,14 @@ function given<T extends object>(values: { [K in keyof T]: T[K] | undefined }): 
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
+function readRate(at: (setting: Setting) => string, reader: Reader): Pick<ChannelConfig, 'rate'> {
+  const rate = reader.read(at('RATE'), perSecond);
+  const burst = reader.read(at('BURST'), wholeNumber(1, 1_000_000));
+  if (reader.isSet(at('BURST')) && !reader.isSet(at('RATE')))
+    reader.fault(`${at('BURST')} is set without ${at('RATE')}; set both, or neither`);
+  return rate === undefined ? {} : { rate: rateLimit(rate, burst) };
+}
+
 function readChannel(name: string, reader: Reader): ChannelConfig {
   const at = (setting: Setting): string => channelVariable(name, setting);
   if (!reader.isSet(at('DRIVER'))) reader.fault(`${at('DRIVER')} is not set; allowed: ${driver.allowed}`);
@@ -158,6 +170,7 @@ function readChannel(name: string, reader: Reader): ChannelConfig {
     headers: reader.read(at('HEADERS'), mail ? mailHeaders : headers) ?? {},
     address: readAddress(name, readDriver, reader),
     concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? (mail ? 16 : 64),
+    ...readRate(at, reader),
     timeoutMs: reader.read(at('TIMEOUT_MS'), wholeNumber(1, 600_000)) ?? (mail ? 60_000 : 10_000),
     attempts: reader.read(at('ATTEMPTS'), wholeNumber(1, 1000)) ?? 8,
     giveUpMs:

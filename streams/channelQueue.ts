@@ -1,4 +1,5 @@
 import type { Channel } from '../src/domain/channelPorts.ts';
+import type { Allowance } from './allowance.ts';
 import { Circuit, type CircuitParams } from './circuit.ts';
 import type { InDoubt } from './inDoubt.ts';
 
@@ -6,6 +7,8 @@ import type { InDoubt } from './inDoubt.ts';
 export class ChannelQueue {
   readonly channel: Channel;
   readonly circuit: Circuit;
+  /** What its rate allows; absent: everything. */
+  readonly allowance: Allowance | undefined;
   /** Rows handed over and not answered. */
   active = 0;
   private entries: InDoubt[] = [];
@@ -14,8 +17,9 @@ export class ChannelQueue {
   private answered = 0;
   private mostInDoubt: number;
 
-  constructor(channel: Channel, circuit: Omit<CircuitParams, 'concurrency'>) {
+  constructor(channel: Channel, circuit: Omit<CircuitParams, 'concurrency'>, allowance?: Allowance) {
     this.channel = channel;
+    this.allowance = allowance;
     this.circuit = new Circuit({ ...circuit, concurrency: channel.concurrency });
     this.mostInDoubt = 2 * channel.concurrency;
   }
@@ -37,6 +41,13 @@ export class ChannelQueue {
   get next(): InDoubt | undefined {
     const slots = Math.min(this.channel.concurrency, this.circuit.limit);
     return this.active < slots ? this.entries[this.head] : undefined;
+  }
+
+  /** Rows that may be decided beside those that wait and the `planned`, as far as the rate goes. */
+  allowed(planned: number): number {
+    const { allowance, entries, head } = this;
+    if (allowance === undefined) return Number.POSITIVE_INFINITY;
+    return allowance.room - (entries.length - head) - Math.max(0, planned);
   }
 
   waiting(): readonly InDoubt[] {

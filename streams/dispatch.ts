@@ -10,6 +10,7 @@ import { ChannelQueue } from './channelQueue.ts';
 import { Clearance } from './clearance.ts';
 import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
+import type { Rates } from './rates.ts';
 import type { Suppressions } from './suppressions.ts';
 
 export interface DispatchParams {
@@ -25,6 +26,8 @@ export interface DispatchParams {
   onFresh: () => void;
   /** Who must not be written to. Absent: nobody is asked for. */
   suppressions?: Pick<Suppressions, 'isClear' | 'isFresh' | 'refused'>;
+  /** What may be handed over a second. Absent: no limits. */
+  rates?: Pick<Rates, 'open'>;
   clock: Clock;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -67,7 +70,11 @@ export class Dispatch {
     this.params = params;
     for (const channel of params.channels.values()) {
       const onChange = (state: ChannelState | undefined): void => this.circuitChanged(channel.name, state);
-      this.queues.set(channel.name, new ChannelQueue(channel, { ...params, onChange }));
+      const allowance = params.rates?.open(channel.name, {
+        onSlot: () => this.pumpChannel(channel.name),
+        onNews: () => params.onFresh(),
+      });
+      this.queues.set(channel.name, new ChannelQueue(channel, { ...params, onChange }, allowance));
     }
     this.clearance = new Clearance(params);
     this.gate = new Gate({
@@ -111,7 +118,12 @@ export class Dispatch {
     const share = Math.floor(this.params.concurrency / (2 * this.queues.size));
     for (const other of this.queues.values())
       if (other !== queue) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
-    return Math.max(0, Math.min(queue.bound - used(channel), total));
+    return Math.max(0, Math.min(queue.bound - used(channel), queue.allowed(planned.get(channel) ?? 0), total));
+  }
+
+  /** Something is due on the channel: where a rate holds it back, more of it is asked for. */
+  wanted(channel: string): void {
+    this.queues.get(channel)?.allowance?.ask();
   }
 
   /** Takes in rows whose round was committed. */
@@ -177,7 +189,10 @@ export class Dispatch {
   stop(): void {
     this.stopped = true;
     this.gate.close();
-    for (const { circuit } of this.queues.values()) circuit.stop();
+    for (const { circuit, allowance } of this.queues.values()) {
+      circuit.stop();
+      allowance?.stop();
+    }
   }
 
   /** The lease is lost: nothing is handed over any more, and what is on the wire is aborted. */
@@ -200,6 +215,11 @@ export class Dispatch {
     return [...this.unbegun.values(), ...[...this.queues.values()].flatMap((queue) => queue.waiting())];
   }
 
+  private pumpChannel(name: string): void {
+    const queue = this.queues.get(name);
+    if (queue) this.pump(queue);
+  }
+
   private pump(queue: ChannelQueue): void {
     for (let entry = queue.next; entry !== undefined && !this.stopped; entry = queue.next) {
       if (!this.gate.isOpen(entry.row.campaignId)) return;
@@ -207,12 +227,11 @@ export class Dispatch {
         this.gate.demand(entry.row.campaignId);
         return;
       }
+      const leaves = !this.gate.sendingStopped && this.mayLeave(entry);
+      if (leaves && queue.allowance?.take() === false) return;
       queue.shift();
-      if (this.gate.sendingStopped || !this.mayLeave(entry)) {
-        this.hold(entry);
-      } else {
-        void this.hand(queue, entry);
-      }
+      if (leaves) void this.hand(queue, entry);
+      else this.hold(entry);
     }
   }
 

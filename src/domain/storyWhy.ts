@@ -120,7 +120,9 @@ function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel,
   if (owning === undefined) return ownership;
   if (!owning.channels.includes(channel)) return [...ownership, because('channel_elsewhere', `: ${channel}`)];
   const state = owning.channelStates?.[channel];
-  return state === undefined || lateMs === undefined ? ownership : [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
+  return state === undefined || lateMs === undefined
+    ? ownership
+    : [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
 }
 
 /** What is known of a channel that is left alone. */

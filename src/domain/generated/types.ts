@@ -1204,6 +1204,40 @@ export interface Partition {
   owner?: string;
   position?: StreamPosition;
 }
+/**
+ * Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.
+ *
+ */
+export interface RateLimitDocument {
+  _id: string;
+  /**
+   * Messages a second as a number, or as text: `100/s`, `30/m`, `5/h`, `1/d`.
+   */
+  rate?: string | number;
+  /**
+   * Over any span T at most rate * T + burst messages leave. Default: what a second allows.
+   */
+  burst?: number;
+  /**
+   * Theoretical arrival time (GCRA), ms since the epoch by the server's clock: when the next slot would be if none could come early.
+   */
+  tat?: number;
+  /**
+   * The limit by which slots were last given out.
+   */
+  inForce?: {
+    perSecond: number;
+    burst: number;
+  };
+  /**
+   * The slots that were last given out: how many, and when (ms since the epoch).
+   */
+  taken?: {
+    at: number;
+    count: number;
+    first: number;
+  };
+}
 export interface ControlSetting {
   _id: 'control';
   sending: 'on' | 'stopped';
