@@ -118,7 +118,8 @@ export class Circuit {
 
   private open(result: SendResult): void {
     const { clock, random } = this.params;
-    this.pauseMs = Math.min(longestPauseMs, firstPauseMs + random() * (3 * this.pauseMs - firstPauseMs));
+    const pauseMs = Math.floor(firstPauseMs + random() * (3 * this.pauseMs - firstPauseMs));
+    this.pauseMs = Math.min(longestPauseMs, pauseMs);
     this.state = 'open';
     this.most = 0;
     this.epoch += 1;

@@ -115,7 +115,7 @@ test('while it comes back one failure is enough; once it is back it takes as man
   answer(one, sent, sent, down);
   expect(one.isOpen).toBe(true);
   clock.advance(1_000);
-  answer(one, ...times(8, sent), ...times(9, down));
+  answer(one, ...times(8, sent), ...times(8, down));
   expect(one.isOpen).toBe(false);
 });
 
