@@ -26,6 +26,7 @@ const whyWords = {
   channel_nowhere: 'no member has that channel',
   channel_elsewhere: 'the member that owns its partition does not have that channel',
   circuit_open: 'its channel is left alone for a while, since its provider fails or asks for it',
+  rate_limited: 'its channel has more to send than its rate allows',
   stage_missing: 'its stage is not in the flow: it fails when it is due',
   retry: 'its message waits for another try',
   window: 'its send window is closed',
@@ -108,7 +109,8 @@ export function pausedBy({ pausedReason }: { pausedReason?: string }, campaign: 
   return ` by its author or an operator${error === undefined ? '' : `; its error is ${errorWords(error)}`}`;
 }
 
-function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel, lateMs }: Next): Why[] {
+function byMembers(context: StoryContext, { channel, lateMs }: Next): Why[] {
+  const { members, owner, ownerAlive, run } = context;
   if (run?.settled) return [];
   if (members.length === 0) return [because('no_worker')];
   const owning = members.find(({ _id }) => _id === owner);
@@ -119,10 +121,19 @@ function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel,
     return [...ownership, because('channel_nowhere', `: ${channel}`)];
   if (owning === undefined) return ownership;
   if (!owning.channels.includes(channel)) return [...ownership, because('channel_elsewhere', `: ${channel}`)];
+  if (lateMs === undefined) return ownership;
   const state = owning.channelStates?.[channel];
-  return state === undefined || lateMs === undefined
-    ? ownership
-    : [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
+  if (state === undefined) return [...ownership, ...rateWhy(context, channel)];
+  return [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
+}
+
+/** Slots are given out ahead of their time only where there is work for all of them. */
+function rateWhy({ rates, now }: StoryContext, channel: string): Why[] {
+  const { inForce, tat = 0 } = rates?.get(channel) ?? {};
+  if (inForce === undefined || tat <= now) return [];
+  return [
+    because('rate_limited', `: ${channel}, ${Number(inForce.perSecond.toPrecision(6))} a second over all workers`),
+  ];
 }
 
 /** What is known of a channel that is left alone. */

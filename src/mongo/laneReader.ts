@@ -66,6 +66,12 @@ export class LaneReader {
     return new Map(found.map(({ _id, channelStates = {} }) => [_id, channelStates]));
   }
 
+  /** By channel: messages a second, where its rate is used up. @param now ms since the epoch. */
+  async usedUp(now: number): Promise<Map<string, number>> {
+    const found = await this.of.rates.find({ tat: { $gt: now } }, { projection: { inForce: 1 } }).toArray();
+    return new Map(found.map(({ _id, inForce }) => [_id.replace(/^channel:/, ''), inForce?.perSecond ?? 0]));
+  }
+
   /** Whether a message of these partitions is on its way on the channel, and it or its conversation was written since then: each try writes the conversation. */
   async isOnItsWay(channel: string, partitions: readonly number[], since: Date): Promise<boolean> {
     const { messages, conversations: of } = this.of;

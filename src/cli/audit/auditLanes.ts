@@ -45,6 +45,8 @@ export class Lanes {
   private readonly patience: Patience;
   /** By owner and channel: that it was left alone while this was watched. */
   private readonly resting = new Map<string, ChannelState>();
+  /** By channel: messages a second, where its rate was used up while this was watched. */
+  private readonly rates = new Map<string, number>();
   /** ms since the epoch, the last look. */
   private now = 0;
 
@@ -63,6 +65,7 @@ export class Lanes {
     const owners = await reader.owners();
     for (const [owner, states] of await reader.channelStates())
       for (const [channel, state] of Object.entries(states)) this.resting.set(`${owner} ${channel}`, state);
+    for (const [channel, perSecond] of await reader.usedUp(now)) this.rates.set(channel, perSecond);
     for (const place of places.values()) {
       const { channel, opening } = place;
       const heads = await reader.heads({ campaignId, channel, opening }, [...owners.keys()]);
@@ -91,17 +94,23 @@ export class Lanes {
         const service = watch.of(partition);
         const circuit = this.resting.get(`${watch.ownerOf(partition)?.owner} ${channel}`);
         if (service !== 'served' && circuit) add(resting, { campaign, channel, many, since, circuit });
-        else if (service === 'served') add(behind, { campaign, channel, many, since });
+        else if (service === 'served' || (service === 'still' && this.rates.has(channel)))
+          add(behind, { campaign, channel, many, since });
         else if (service === 'still' && (await this.isBusy(watch, channel, partition, busy)))
           add(open, { campaign, channel, many, since });
         else this.report.addMany('overdue', many, findings);
       }
-    for (const told of behind.values()) this.report.notes.push(`${words(told)}; it moves`);
+    for (const told of behind.values()) this.report.notes.push(`${words(told)}; it moves${this.rateOf(told.channel)}`);
     for (const told of resting.values())
       if (told.circuit)
         this.report.notes.push(`${words(told)}; it is left alone: ${safe(circuitWords(told.channel, told.circuit))}`);
     for (const told of open.values())
       this.report.unproved(`${words(told)}; its turn has not come while it was watched, and messages are on their way`);
+  }
+
+  private rateOf(channel: string): string {
+    const perSecond = this.rates.get(channel);
+    return perSecond === undefined ? '' : `, at the rate of its channel (${Number(perSecond.toPrecision(6))} a second)`;
   }
 
   /** Whether the owner waits for answers on the channel: it may have no room for more. */

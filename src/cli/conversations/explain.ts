@@ -65,6 +65,7 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
     .find({}, { projection: { channels: 1, channelStates: 1 }, sort: { _id: 1 } })
     .toArray();
   const owned = await stored.partitions.findOne({ _id: partition });
+  const rates = await stored.rates.find({}, { projection: { inForce: 1, tat: 1 } }).toArray();
   return {
     conversation,
     rows: rows.toSorted((a: Message, b: Message) => sequence(a) - sequence(b)),
@@ -74,6 +75,7 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
     sending: stop.sending,
     stop,
     members,
+    rates: new Map(rates.map(({ _id, ...rate }) => [_id.replace(/^channel:/, ''), rate])),
     owner: owned?.owner,
     ownerAlive: undefined,
     now: (await serverTime(db)).getTime(),

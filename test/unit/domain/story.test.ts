@@ -545,6 +545,32 @@ describe('what comes next, and why it has not come yet', () => {
       /, one message is tried; http_503/,
     ],
     [
+      'its rate is used up',
+      {
+        ownerAlive: true,
+        members: [memberOf('m1', 'sms')],
+        rates: new Map([['sms', { inForce: { perSecond: 0.5, burst: 1 }, tat: Date.UTC(2030, 0) }]]),
+      },
+      ['rate_limited'],
+      /: sms, 0.5 a second over all workers$/,
+    ],
+    [
+      'its rate is not used up',
+      {
+        ownerAlive: true,
+        members: [memberOf('m1', 'sms')],
+        rates: new Map([['sms', { inForce: { perSecond: 0.5, burst: 1 }, tat: 5 }]]),
+      },
+      ['due'],
+      /late/,
+    ],
+    [
+      'its rate was never asked for',
+      { ownerAlive: true, members: [memberOf('m1', 'sms')], rates: new Map([['sms', {}]]) },
+      ['due'],
+      /late/,
+    ],
+    [
       'another channel is left alone',
       { ownerAlive: true, members: [{ ...memberOf('m1', 'sms'), channelStates: { push: resting } }] },
       ['due'],
