@@ -50,8 +50,10 @@ export class Allowance {
   private warnedAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
 
-  constructor(params: AllowanceParams) {
+  constructor(params: AllowanceParams, limit: RateLimit | undefined) {
     this.params = params;
+    this.limit = limit;
+    if (limit) this.pace = paceOf(limit);
   }
 
   /** Another limit, or none: what was given by the one before is void. */

@@ -1,6 +1,6 @@
 import type { Channel } from '../src/domain/channelPorts.ts';
 import { type RateStore, rateOfChannel } from '../src/domain/ratePorts.ts';
-import { limitInForce, type RateWords } from '../src/domain/rates.ts';
+import { limitInForce, type RateLimit, type RateWords } from '../src/domain/rates.ts';
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 import { Allowance, type AllowanceParams } from './allowance.ts';
 
@@ -26,27 +26,27 @@ export class Rates {
 
   /** What may be handed over on a channel, from here on; without a limit everything. */
   open(channel: string, listener: Pick<AllowanceParams, 'onSlot' | 'onNews'>): Allowance {
-    const allowance = new Allowance({ ...this.params, ...listener, id: rateOfChannel(channel) });
+    const params = { ...this.params, ...listener, id: rateOfChannel(channel) };
+    const allowance = new Allowance(params, this.limitOf(channel));
     this.allowances.set(channel, allowance);
-    this.apply(channel, allowance);
     return allowance;
   }
 
   /** Reads what operators wrote. Rejects when it cannot; what was known before holds on. */
   async load(): Promise<void> {
     this.words = await this.params.store.words();
-    for (const [channel, allowance] of this.allowances) this.apply(channel, allowance);
+    for (const [channel, allowance] of this.allowances) allowance.set(this.limitOf(channel));
   }
 
-  private apply(channel: string, allowance: Allowance): void {
+  private limitOf(channel: string): RateLimit | undefined {
     const { channels, logger } = this.params;
     const { limit, faults } = limitInForce(this.words.get(rateOfChannel(channel)), channels.get(channel)?.rate);
-    allowance.set(limit);
     const found = faults.join('; ');
     if (found !== '' && this.faults.get(channel) !== found)
       logger.error(`rate_limits ${rateOfChannel(channel)} cannot be used: ${found}; what the environment says holds`, {
         ...{ code: 'rate_invalid', channel },
       });
     this.faults.set(channel, found);
+    return limit;
   }
 }

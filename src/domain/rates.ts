@@ -52,11 +52,11 @@ export const rateLimit = (perSecond: number, burst?: number): RateLimit => ({
   burst: burst ?? Math.max(1, Math.floor(perSecond)),
 });
 
-/** Of the burst two fifths may come at once; the others are for slots that are used late. */
+/** Of the burst three tenths may come at once, half is for slots that are used late; the rest for what is slow on its way. */
 export function paceOf({ perSecond, burst }: RateLimit): Pace {
   const everyMs = 1_000 / perSecond;
-  const atOnce = Math.max(1, Math.floor(burst * 0.4));
-  const usableMs = Math.min(2_000, Math.max(leastUsableMs, (burst - atOnce) * everyMs));
+  const atOnce = Math.max(1, Math.floor(burst * 0.3));
+  const usableMs = Math.min(2_000, Math.max(leastUsableMs, burst * 0.5 * everyMs));
   return { everyMs, atOnce, usableMs };
 }
 /** A slot that waits for no round is used within a few of them, ms. */

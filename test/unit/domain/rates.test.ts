@@ -58,15 +58,16 @@ describe('slots', () => {
   const pace = paceOf({ perSecond: 100, burst: 100 });
 
   test('of the burst some come at once, and the rest is for those that are used late', () => {
-    expect(pace).toEqual({ everyMs: 10, atOnce: 40, usableMs: 600 });
-    expect(paceOf({ perSecond: 1, burst: 1 })).toEqual({ everyMs: 1_000, atOnce: 1, usableMs: 50 });
-    expect(paceOf({ perSecond: 0.01, burst: 5 })).toMatchObject({ atOnce: 2, usableMs: 2_000 });
+    expect(pace).toEqual({ everyMs: 10, atOnce: 30, usableMs: 500 });
+    expect(paceOf({ perSecond: 1, burst: 1 })).toEqual({ everyMs: 1_000, atOnce: 1, usableMs: 500 });
+    expect(paceOf({ perSecond: 0.01, burst: 5 })).toMatchObject({ atOnce: 1, usableMs: 2_000 });
+    expect(paceOf({ perSecond: 10_000, burst: 10 }).usableMs).toBe(50);
   });
 
   test('after a pause what comes at once, then as many as the rate gives, and never far ahead', () => {
     const first = takeSlots(undefined, 50_000, pace, 1_000);
-    // 40 at once, and those of the next 250 ms
-    expect(first.grant).toMatchObject({ count: 65, firstInMs: -390 });
+    // 30 at once, and those of the next 250 ms
+    expect(first.grant).toMatchObject({ count: 55, firstInMs: -290 });
     expect(first.grant.againInMs).toBe(10);
     expect(takeSlots(first.tat, 50_000, pace, 1_000).grant).toMatchObject({ count: 0, againInMs: 10 });
     expect(takeSlots(first.tat, 50_100, pace, 1_000).grant).toMatchObject({ count: 10, firstInMs: 160 });
@@ -129,6 +130,6 @@ describe('slots', () => {
       count += taken.grant.count;
     }
     expect(count).toBeGreaterThanOrEqual(6_000);
-    expect(count).toBeLessThanOrEqual(6_000 + 40 + 25);
+    expect(count).toBeLessThanOrEqual(6_000 + 30 + 25);
   });
 });

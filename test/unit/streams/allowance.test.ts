@@ -28,8 +28,8 @@ function world(
       sender.allowance.ask();
     };
     const store = new MemoryRates({ database, memberId: `m${n}` });
-    const allowance = new Allowance({
-      ...{
+    const allowance = new Allowance(
+      {
         id: 'channel:sms',
         store,
         clock,
@@ -38,7 +38,8 @@ function world(
         onSlot: pump,
         onNews: pump,
       },
-    });
+      undefined,
+    );
     const sender: Sender = { allowance, sent: [], busy: true };
     return sender;
   });
@@ -131,18 +132,21 @@ test('a store that fails is asked again, and says so once', async () => {
   const logger = recordingLogger();
   let fails = true;
   let asked = 0;
-  const allowance: Allowance = new Allowance({
-    ...{ id: 'channel:sms', clock, random: () => 0, logger },
-    store: {
-      take: async (_id, _limit, pace, count) => {
-        asked += 1;
-        if (fails) throw new Error('away');
-        return { count, firstInMs: 0, againInMs: 0, pace };
+  const allowance: Allowance = new Allowance(
+    {
+      ...{ id: 'channel:sms', clock, random: () => 0, logger },
+      store: {
+        take: async (_id, _limit, pace, count) => {
+          asked += 1;
+          if (fails) throw new Error('away');
+          return { count, firstInMs: 0, againInMs: 0, pace };
+        },
       },
+      onSlot: () => {},
+      onNews: () => allowance.ask(),
     },
-    onSlot: () => {},
-    onNews: () => allowance.ask(),
-  });
+    undefined,
+  );
   allowance.set(rateLimit(100));
   await pass(clock, 5_000);
   expect(asked).toBeGreaterThan(3);
@@ -176,4 +180,15 @@ test('what operators wrote holds as soon as it is read; what cannot be used is t
   database.rates.delete('channel:push');
   await rates.load();
   expect(push.room).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('a limit that holds from the start wakes nobody: who would be woken may not be there yet', () => {
+  const database = new MemoryDatabase({ clock: manualClock() });
+  const woken: string[] = [];
+  const rates = new Rates({
+    ...{ store: new MemoryRates({ database, memberId: 'm1' }), clock: manualClock(), random: () => 0 },
+    ...{ logger: silentLogger, channels: new Map([['sms', { name: 'sms', rate: rateLimit(100) }]]) },
+  });
+  rates.open('sms', { onSlot: () => woken.push('slot'), onNews: () => woken.push('news') });
+  expect(woken).toEqual([]);
 });
