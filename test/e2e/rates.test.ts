@@ -22,7 +22,8 @@ beforeEach(async () => {
 afterEach(async () => {
   if (process.env['DEBUG_LOG'])
     for (const worker of workers) process.stderr.write(`${worker.log.slice(-12).join('\n')}\n----\n`);
-  for (const worker of workers.splice(0)) await worker.kill('SIGKILL');
+  // one that is killed in the middle of its work leaves a transaction behind, and the database is not dropped before that is over
+  await Promise.all(workers.splice(0).map((worker) => worker.kill('SIGTERM')));
   for (const sink of sinks.splice(0)) await sink.close();
   await database.close();
 });
@@ -39,7 +40,7 @@ async function sinkOf(): Promise<Sink> {
 }
 
 function start(env: Record<string, string>): WorkerProcess {
-  const worker = startWorker(database, { PARTITIONS: '32', ...env });
+  const worker = startWorker(database, { PARTITIONS: '32', SHUTDOWN_GRACE_MS: '2000', ...env });
   workers.push(worker);
   return worker;
 }
