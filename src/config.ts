@@ -15,6 +15,7 @@ import {
   mongodbUri,
 } from './configValues.ts';
 import { ServiceError } from './domain/errors.ts';
+import type { RateLimit } from './domain/rates.ts';
 
 export { type ConfigRow, describeConfig } from './configDescribe.ts';
 export type { ConfigSource } from './configSpec.ts';
@@ -53,6 +54,8 @@ export interface ChannelConfig {
   readonly address: AddressField;
   readonly concurrency: number;
   readonly timeoutMs: number;
+  /** Over all replicas together. Absent: no limit. */
+  readonly rate?: RateLimit;
   readonly attempts: number;
   readonly giveUpMs: number;
   readonly delivery: 'at-least-once' | 'at-most-once';

@@ -4,8 +4,9 @@ import { checkRecipientWebhooks, driverRules, unknownDriver } from './configDriv
 import { checkLogin, hosts } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
 import { accountSid, statusCallback } from './configTwilio.ts';
-import { type AddressField, addressFields, type Driver, drivers, recipients } from './configValues.ts';
+import { type AddressField, addressFields, type Driver, drivers, perSecond, recipients } from './configValues.ts';
 import { allowedHosts } from './configWebhook.ts';
+import { rateLimit } from './domain/rates.ts';
 
 const settings = [
   'DRIVER',
@@ -19,6 +20,8 @@ const settings = [
   'MAX_SEGMENTS',
   'CONCURRENCY',
   'TIMEOUT_MS',
+  'RATE',
+  'BURST',
   'ATTEMPTS',
   'GIVE_UP',
   'DELIVERY',
@@ -27,7 +30,7 @@ const settings = [
   'REDIRECT',
 ] as const;
 type Setting = (typeof settings)[number];
-const unsupportedSettings = ['RATE', 'BURST', 'FALLBACK'] as const;
+const unsupportedSettings = ['FALLBACK'] as const;
 
 const channelVariable = (name: string, setting: Setting): string => `CHANNEL_${name.toUpperCase()}_${setting}`;
 
@@ -118,6 +121,14 @@ function given<T extends object>(values: { [K in keyof T]: T[K] | undefined }): 
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
+function readRate(at: (setting: Setting) => string, reader: Reader): Pick<ChannelConfig, 'rate'> {
+  const rate = reader.read(at('RATE'), perSecond);
+  const burst = reader.read(at('BURST'), wholeNumber(1, 1_000_000));
+  if (reader.isSet(at('BURST')) && !reader.isSet(at('RATE')))
+    reader.fault(`${at('BURST')} is set without ${at('RATE')}; set both, or neither`);
+  return rate === undefined ? {} : { rate: rateLimit(rate, burst) };
+}
+
 /** What a channel may have or not. */
 type Optional = {
   [K in keyof ChannelConfig]-?: Record<string, never> extends Pick<ChannelConfig, K> ? K : never;
@@ -162,6 +173,7 @@ function readChannel(name: string, hostsAllowed: readonly string[] | undefined, 
     headers: reader.read(at('HEADERS'), rules.headers) ?? {},
     address: readAddress(name, kind, reader),
     concurrency: reader.read(at('CONCURRENCY'), wholeNumber(1, 10_000)) ?? rules.concurrency,
+    ...readRate(at, reader),
     timeoutMs: reader.read(at('TIMEOUT_MS'), wholeNumber(1, 600_000)) ?? rules.timeoutMs,
     attempts: reader.read(at('ATTEMPTS'), wholeNumber(1, 1000)) ?? 8,
     giveUpMs:

@@ -25,6 +25,20 @@ const maskInHeader = (value: string): string => (value.includes('://') ? maskUri
 const isoDuration = (ms: number): string =>
   ms % 3_600_000 === 0 ? `PT${ms / 3_600_000}H` : ms % 60_000 === 0 ? `PT${ms / 60_000}M` : `PT${ms / 1000}S`;
 
+/** In the largest unit that gives a whole number. */
+function rateText(perSecond: number): string {
+  const units = [
+    ['s', 1],
+    ['m', 60],
+    ['h', 3_600],
+    ['d', 86_400],
+  ] as const;
+  const isWhole = ([, seconds]: (typeof units)[number]): boolean =>
+    Math.abs(perSecond * seconds - Math.round(perSecond * seconds)) < 1e-6;
+  const [unit, seconds] = units.find(isWhole) ?? units[0];
+  return `${Number((perSecond * seconds).toFixed(3))}/${unit}`;
+}
+
 const channelRows = (channel: ChannelConfig): [string, string][] =>
   Object.entries({
     DRIVER: channel.driver,
@@ -39,6 +53,8 @@ const channelRows = (channel: ChannelConfig): [string, string][] =>
     ADDRESS: channel.address,
     CONCURRENCY: String(channel.concurrency),
     TIMEOUT_MS: String(channel.timeoutMs),
+    RATE: channel.rate === undefined ? '' : rateText(channel.rate.perSecond),
+    BURST: channel.rate === undefined ? '' : String(channel.rate.burst),
     ATTEMPTS: String(channel.attempts),
     GIVE_UP: isoDuration(channel.giveUpMs),
     DELIVERY: channel.delivery,

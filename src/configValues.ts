@@ -1,5 +1,7 @@
 /** The kinds of values that are more than a number or a word, and how secrets in them are masked. */
+
 import { hidden, type Spec, secretMatching, textMatching } from './configSpec.ts';
+import { allowedRate, parseRate } from './domain/rates.ts';
 
 export const drivers = ['smtp', 'http', 'twilio', 'whatsapp', 'webhook', 'console', 'file'] as const;
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
@@ -59,6 +61,8 @@ export const httpUrl: Spec<string> = {
   parse: (text) => (URL.canParse(text) && /^https?:\/\//i.test(text) ? text : undefined),
   show: maskWrongUri,
 };
+
+export const perSecond: Spec<number> = { allowed: allowedRate, parse: parseRate };
 
 export const filePath: Spec<string> = {
   allowed: 'the path of a file, or a file:/// URL',

@@ -17,6 +17,7 @@ import type { Enrollments } from './enrollments.ts';
 import type { Inbound } from './inbound.ts';
 import { Migrations } from './migrations.ts';
 import type { Ownership } from './ownership.ts';
+import type { Rates } from './rates.ts';
 import type { KnownRun, Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
 import { pause } from './waker.ts';
@@ -33,6 +34,8 @@ export interface AttentionParams {
   hints: HintQueue;
   /** Absent: inbound events are left alone. */
   inbound?: Pick<Inbound, 'offer' | 'sweep'>;
+  /** Absent: there are none. */
+  rates?: Pick<Rates, 'load'>;
   partitions: number;
   clock: Clock;
   random: () => number;
@@ -84,6 +87,7 @@ export class Attention {
     const conversations = new Set<string>();
     const enrollments: unknown[] = [];
     const inbound: Id[] = [];
+    let rates = false;
     for (const change of changes) {
       if (change.kind === 'campaign' && isId(change.id)) campaigns.set(campaignKey(change.id), change.id);
       else if (change.kind === 'run' && isId(change.id)) runs.set(campaignKey(change.id), change.id);
@@ -91,6 +95,7 @@ export class Attention {
       else if (change.kind === 'enrollment') enrollments.push(change.id);
       else if (change.kind === 'inbound') inbound.push(change.id);
       else if (change.kind === 'control') this.params.dispatch.expire();
+      else if (change.kind === 'rate') rates = true;
       else if (change.kind === 'partition' || change.kind === 'member') this.params.ownershipChanged();
     }
     const ids = [...campaigns.values()];
@@ -104,6 +109,7 @@ export class Attention {
       this.handleRuns([...runs.values()]),
       this.params.hints.offer([...conversations].filter((id) => this.isOurs(id))),
       this.params.inbound?.offer(inbound),
+      rates ? this.params.rates?.load() : undefined,
     ]);
     return { rest };
   }
@@ -251,10 +257,15 @@ export class Attention {
     await Promise.all([
       inbound && this.untilDone('inbound events are swept', () => inbound.sweep()),
       this.untilDone('pending inboxes are swept', () => this.sweepInboxes(ownership.active)),
+      this.params.rates && this.untilDone('rate limits are read', () => this.readRates()),
       this.untilDone('runs are read', () => this.readRuns()),
       this.untilDone('campaigns are swept', () => campaigns.sweep()),
       this.untilDone('enrollments are swept', () => enrollments.look()),
     ]);
+  }
+
+  private async readRates(): Promise<void> {
+    await this.params.rates?.load();
   }
 
   private async readRuns(): Promise<void> {

@@ -1,9 +1,14 @@
 import type { Channel } from '../src/domain/channelPorts.ts';
+import type { Allowance } from './allowance.ts';
+import { Circuit, type CircuitParams } from './circuit.ts';
 import type { InDoubt } from './inDoubt.ts';
 
 /** Rows that wait to leave by one channel, in their order, and how many of its rows may be in doubt. */
 export class ChannelQueue {
   readonly channel: Channel;
+  readonly circuit: Circuit;
+  /** What its rate allows; absent: everything. */
+  readonly allowance: Allowance | undefined;
   /** Rows handed over and not answered. */
   active = 0;
   private entries: InDoubt[] = [];
@@ -12,14 +17,19 @@ export class ChannelQueue {
   private answered = 0;
   private mostInDoubt: number;
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, circuit: Omit<CircuitParams, 'concurrency'>, allowance?: Allowance) {
     this.channel = channel;
+    this.allowance = allowance;
+    this.circuit = new Circuit({ ...circuit, concurrency: channel.concurrency });
     this.mostInDoubt = 2 * channel.concurrency;
   }
 
-  /** Rows of the channel in doubt, at most: twice its concurrency, and more while it gets through them before the next round is there. */
+  /**
+   * Rows of the channel in doubt, at most: twice its concurrency, and more while it gets through them before the next round is there;
+   * as many as its circuit lets through.
+   */
   get bound(): number {
-    return this.mostInDoubt;
+    return Math.min(this.mostInDoubt, this.circuit.limit);
   }
 
   /** What waits or is on its way beyond what the channel sends at a time; less than none: slots that stand idle. */
@@ -29,11 +39,27 @@ export class ChannelQueue {
 
   /** The row whose turn it is; undefined when none waits or every slot is used. */
   get next(): InDoubt | undefined {
-    return this.active < this.channel.concurrency ? this.entries[this.head] : undefined;
+    const slots = Math.min(this.channel.concurrency, this.circuit.limit);
+    return this.active < slots ? this.entries[this.head] : undefined;
+  }
+
+  /** Rows that may be decided beside those that wait and the `planned`, as far as the rate goes. */
+  allowed(planned: number): number {
+    const { allowance, entries, head } = this;
+    if (allowance === undefined) return Number.POSITIVE_INFINITY;
+    return allowance.room - (entries.length - head) - Math.max(0, planned);
   }
 
   waiting(): readonly InDoubt[] {
     return this.entries.slice(this.head);
+  }
+
+  /** All that wait, who do so no more. */
+  drain(): readonly InDoubt[] {
+    const all = this.waiting();
+    this.entries = [];
+    this.head = 0;
+    return all;
   }
 
   put(entry: InDoubt): void {

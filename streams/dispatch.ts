@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import type { CampaignHead, CampaignStore } from '../src/domain/campaignPorts.ts';
 import type { Channel, OutboundMessage } from '../src/domain/channelPorts.ts';
 import type { Ledger } from '../src/domain/memberPorts.ts';
-import type { Conversation, Id, Message, Unit } from '../src/domain/model.ts';
+import type { ChannelState, Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import { absent } from '../src/domain/shape.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
@@ -10,6 +10,7 @@ import { ChannelQueue } from './channelQueue.ts';
 import { Clearance } from './clearance.ts';
 import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
+import type { Rates } from './rates.ts';
 import type { Suppressions } from './suppressions.ts';
 
 export interface DispatchParams {
@@ -25,7 +26,11 @@ export interface DispatchParams {
   onFresh: () => void;
   /** Who must not be written to. Absent: nobody is asked for. */
   suppressions?: Pick<Suppressions, 'isClear' | 'isFresh' | 'refused'>;
+  /** What may be handed over a second. Absent: no limits. */
+  rates?: Pick<Rates, 'open'>;
   clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
   logger: Logger;
   instruments: Instruments;
 }
@@ -48,6 +53,7 @@ export class Dispatch {
   private readonly unbegun = new Map<Message, InDoubt>();
   private abort = new AbortController();
   private stopped = false;
+  private states: Readonly<Record<string, ChannelState>> = {};
   private readonly gate: Gate;
   private readonly clearance: Clearance;
 
@@ -62,7 +68,14 @@ export class Dispatch {
 
   constructor(params: DispatchParams) {
     this.params = params;
-    for (const channel of params.channels.values()) this.queues.set(channel.name, new ChannelQueue(channel));
+    for (const channel of params.channels.values()) {
+      const onChange = (state: ChannelState | undefined): void => this.circuitChanged(channel.name, state);
+      const allowance = params.rates?.open(channel.name, {
+        onSlot: () => this.pumpChannel(channel.name),
+        onNews: () => params.onFresh(),
+      });
+      this.queues.set(channel.name, new ChannelQueue(channel, { ...params, onChange }, allowance));
+    }
     this.clearance = new Clearance(params);
     this.gate = new Gate({
       ...params,
@@ -77,6 +90,11 @@ export class Dispatch {
 
   get inDoubt(): number {
     return this.doubt.size;
+  }
+
+  /** Of channels that are left alone for a while; another object after each change. */
+  get channelStates(): Readonly<Record<string, ChannelState>> {
+    return this.states;
   }
 
   entries(): IterableIterator<InDoubt> {
@@ -100,7 +118,12 @@ export class Dispatch {
     const share = Math.floor(this.params.concurrency / (2 * this.queues.size));
     for (const other of this.queues.values())
       if (other !== queue) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
-    return Math.max(0, Math.min(queue.bound - used(channel), total));
+    return Math.max(0, Math.min(queue.bound - used(channel), queue.allowed(planned.get(channel) ?? 0), total));
+  }
+
+  /** Something is due on the channel: where a rate holds it back, more of it is asked for. */
+  wanted(channel: string): void {
+    this.queues.get(channel)?.allowance?.ask();
   }
 
   /** Takes in rows whose round was committed. */
@@ -166,6 +189,10 @@ export class Dispatch {
   stop(): void {
     this.stopped = true;
     this.gate.close();
+    for (const { circuit, allowance } of this.queues.values()) {
+      circuit.stop();
+      allowance?.stop();
+    }
   }
 
   /** The lease is lost: nothing is handed over any more, and what is on the wire is aborted. */
@@ -188,6 +215,11 @@ export class Dispatch {
     return [...this.unbegun.values(), ...[...this.queues.values()].flatMap((queue) => queue.waiting())];
   }
 
+  private pumpChannel(name: string): void {
+    const queue = this.queues.get(name);
+    if (queue) this.pump(queue);
+  }
+
   private pump(queue: ChannelQueue): void {
     for (let entry = queue.next; entry !== undefined && !this.stopped; entry = queue.next) {
       if (!this.gate.isOpen(entry.row.campaignId)) return;
@@ -195,12 +227,11 @@ export class Dispatch {
         this.gate.demand(entry.row.campaignId);
         return;
       }
+      const leaves = !this.gate.sendingStopped && this.mayLeave(entry);
+      if (leaves && queue.allowance?.take() === false) return;
       queue.shift();
-      if (this.gate.sendingStopped || !this.mayLeave(entry)) {
-        this.hold(entry);
-      } else {
-        void this.hand(queue, entry);
-      }
+      if (leaves) void this.hand(queue, entry);
+      else this.hold(entry);
     }
   }
 
@@ -219,6 +250,8 @@ export class Dispatch {
     this.gate.renew(row.campaignId);
     const handedAt = clock.now();
     const began = clock.monotonic();
+    const { circuit } = queue;
+    const epoch = circuit.began();
     let isStale = false;
     const mayBegin = (last = true): boolean => {
       if (last) this.unbegun.delete(row);
@@ -230,12 +263,38 @@ export class Dispatch {
     const outcome = await queue.channel.send(outboundOf(row), this.abort.signal, mayBegin);
     this.unbegun.delete(row);
     queue.ended();
+    circuit.answered(epoch, outcome);
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     }
     this.pump(queue);
+  }
+
+  /** What waits behind an open circuit goes back: it was no attempt, and is decided again when its turn comes. */
+  private circuitChanged(name: string, state: ChannelState | undefined): void {
+    const { instruments, logger, onFresh } = this.params;
+    const { [name]: before, ...others } = this.states;
+    this.states = state === undefined ? others : { ...others, [name]: state };
+    instruments.circuit(name, state?.state ?? 'closed');
+    const queue = this.queues.get(name);
+    if (queue === undefined) return;
+    if (state?.state === 'open') {
+      const { code, message, until } = state;
+      instruments.event('circuit_opened');
+      logger[before === undefined ? 'warn' : 'debug'](
+        'a channel is left alone for a while: its provider fails, or asks for it',
+        {
+          ...{ channel: name, code, reason: message, until },
+        },
+      );
+      for (const entry of queue.drain()) this.hold(entry);
+      return;
+    }
+    if (state === undefined) logger.info('a channel is used again', { channel: name });
+    this.pump(queue);
+    onFresh();
   }
 
   private hold({ row, decidedAt }: InDoubt, isStale = false): void {

@@ -33,6 +33,8 @@ export interface ScheduleParams {
   partitions: () => readonly number[];
   /** Conversations that may be taken up for a channel ("-": for none) now, beside those `planned` by channel; 0 passes its lanes over. */
   room: (channel: string, planned?: ReadonlyMap<string, number>) => number;
+  /** Something is due on a channel, whether there is room or not. */
+  wanted?: (channel: string) => void;
 }
 
 /** Lanes looked at in one round, at most; the others come first in the next. */
@@ -142,8 +144,10 @@ export class Schedule {
   arm(): void {
     if (this.listeners.size === 0) return;
     let earliest = Number.POSITIVE_INFINITY;
+    const now = this.params.clock.now();
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
+      if (next <= now) this.params.wanted?.(lane.lane.channel);
       if (lane.unknown) earliest = 0;
       else if (next < earliest && this.room(lane) > 0) earliest = next;
     }
@@ -152,7 +156,7 @@ export class Schedule {
     this.cancelTimer = undefined;
     this.timerAt = earliest;
     if (earliest === Number.POSITIVE_INFINITY) return;
-    const ms = Math.min(longestTimerMs, Math.max(0, earliest - this.params.clock.now()));
+    const ms = Math.min(longestTimerMs, Math.max(0, earliest - now));
     this.cancelTimer = this.params.clock.after(ms, () => {
       this.cancelTimer = undefined;
       this.timerAt = Number.POSITIVE_INFINITY;

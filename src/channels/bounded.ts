@@ -26,6 +26,7 @@ export class BoundedChannel implements Channel {
   readonly name: string;
   readonly address: string;
   readonly concurrency: number;
+  readonly rate?: NonNullable<Channel['rate']>;
   readonly delivery: ChannelConfig['delivery'];
   readonly attempts: number;
   readonly giveUpMs: number;
@@ -50,6 +51,7 @@ export class BoundedChannel implements Channel {
     this.name = config.name;
     this.address = config.address;
     this.concurrency = config.concurrency;
+    if (config.rate !== undefined) this.rate = config.rate;
     this.delivery = config.delivery;
     this.attempts = config.attempts;
     this.giveUpMs = config.giveUpMs;

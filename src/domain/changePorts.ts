@@ -13,6 +13,7 @@ export type Change =
   | { kind: 'inbound'; id: Id }
   | { kind: 'suppression'; id: string }
   | { kind: 'control' }
+  | { kind: 'rate'; id: string }
   /** A collection was dropped, renamed, or the stream says something unknown: everything is to be swept. */
   | { kind: 'sweep'; why: string };
 

@@ -1,5 +1,6 @@
 /** What a channel is to the pipelines, and what it is given. */
 import type { Id, RenderedContent } from './model.ts';
+import type { RateLimit } from './rates.ts';
 
 /** What a channel hands over. Every try of a `messageId` carries the same bytes. */
 export interface OutboundMessage {
@@ -50,6 +51,8 @@ export interface Channel {
   readonly address: string;
   /** Concurrent sends. */
   readonly concurrency: number;
+  /** Over all replicas together. Absent: no limit by the environment. */
+  readonly rate?: RateLimit;
   readonly delivery: 'at-least-once' | 'at-most-once';
   readonly attempts: number;
   readonly giveUpMs: number;

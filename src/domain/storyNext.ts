@@ -3,7 +3,7 @@ import { time } from './audit.ts';
 import { collectionMissing } from './campaignWrites.ts';
 import { stagesFor } from './flowVersions.ts';
 import { sequenceOf } from './ids.ts';
-import type { CampaignDocument, Conversation, Member, Message, Run, Stage } from './model.ts';
+import type { CampaignDocument, Conversation, Member, Message, RateLimitDocument, Run, Stage } from './model.ts';
 import type { StopSwitch } from './stopSwitch.ts';
 import { placeWords } from './words.ts';
 
@@ -23,7 +23,9 @@ export interface StoryContext {
   sending: 'on' | 'stopped';
   /** What is known of it beside that. */
   stop?: Partial<StopSwitch>;
-  members: readonly Pick<Member, '_id' | 'channels'>[];
+  members: readonly Pick<Member, '_id' | 'channels' | 'channelStates'>[];
+  /** Limits of channels by their name, as slots were last given out; see `rate_limits`. */
+  rates?: ReadonlyMap<string, Pick<RateLimitDocument, 'inForce' | 'tat'>>;
   /** Of the partition of the conversation. */
   owner: string | undefined;
   /** Whether the owner's beat moved; undefined: nobody watched it. */

@@ -1,6 +1,7 @@
 /** Why the next thing has not happened yet in a conversation. */
 import { time } from './audit.ts';
 import { stagesFor } from './flowVersions.ts';
+import type { ChannelState } from './model.ts';
 import { stopWords } from './stopSwitch.ts';
 import { isWithoutCollection, type Next, type StoryContext } from './storyNext.ts';
 import { endWords, errorWords } from './words.ts';
@@ -24,6 +25,8 @@ const whyWords = {
   owner_silent: 'the member that owns its partition is silent; it is taken over when its lease is over',
   channel_nowhere: 'no member has that channel',
   channel_elsewhere: 'the member that owns its partition does not have that channel',
+  circuit_open: 'its channel is left alone for a while, since its provider fails or asks for it',
+  rate_limited: 'its channel has more to send than its rate allows',
   stage_missing: 'its stage is not in the flow: it fails when it is due',
   retry: 'its message waits for another try',
   replayed: 'a message of it that gave up is tried again',
@@ -117,7 +120,8 @@ export function pausedBy({ pausedReason }: { pausedReason?: string }, campaign: 
   return ` by its author or an operator${error === undefined ? '' : `; its error is ${errorWords(error)}`}`;
 }
 
-function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel }: Next): Why[] {
+function byMembers(context: StoryContext, { channel, lateMs }: Next): Why[] {
+  const { members, owner, ownerAlive, run } = context;
   if (run?.settled) return [];
   if (members.length === 0) return [because('no_worker')];
   const owning = members.find(({ _id }) => _id === owner);
@@ -126,9 +130,27 @@ function byMembers({ members, owner, ownerAlive, run }: StoryContext, { channel 
   if (channel === undefined) return ownership;
   if (!members.some(({ channels }) => channels.includes(channel)))
     return [...ownership, because('channel_nowhere', `: ${channel}`)];
-  return owning === undefined || owning.channels.includes(channel)
-    ? ownership
-    : [...ownership, because('channel_elsewhere', `: ${channel}`)];
+  if (owning === undefined) return ownership;
+  if (!owning.channels.includes(channel)) return [...ownership, because('channel_elsewhere', `: ${channel}`)];
+  if (lateMs === undefined) return ownership;
+  const state = owning.channelStates?.[channel];
+  if (state === undefined) return [...ownership, ...rateWhy(context, channel)];
+  return [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
+}
+
+/** Slots are given out ahead of their time only where there is work for all of them. */
+function rateWhy({ rates, now }: StoryContext, channel: string): Why[] {
+  const { inForce, tat = 0 } = rates?.get(channel) ?? {};
+  if (inForce === undefined || tat <= now) return [];
+  return [
+    because('rate_limited', `: ${channel}, ${Number(inForce.perSecond.toPrecision(6))} a second over all workers`),
+  ];
+}
+
+/** What is known of a channel that is left alone. */
+export function circuitWords(channel: string, { state, since, until, code, message }: ChannelState): string {
+  const next = state === 'open' ? `tried again at ${iso(until)}` : 'one message is tried';
+  return `${channel}, since ${iso(since)}, ${next}; ${errorWords({ code, message })}`;
 }
 
 function byInbox({ conversation: { inbox } }: StoryContext): Why[] {

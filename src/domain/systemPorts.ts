@@ -34,8 +34,10 @@ export interface Instruments {
   streamLag(ms: number): void;
   partitionsOwned(count: number): void;
   inDoubt(count: number): void;
+  /** A channel's circuit changed: what may be handed over to its provider. */
+  circuit(channel: string, state: 'closed' | 'half_open' | 'open'): void;
   /** Transactions of the ledger by outcome. */
   transaction(outcome: 'committed' | 'retried' | 'failed'): void;
-  /** Events worth an alert: position_lost, fenced, taken_over, poisoned, stream_reopened, reconciled, campaign_failed, inbound_failed, guard_tripped. */
+  /** Events worth an alert: position_lost, fenced, taken_over, poisoned, stream_reopened, reconciled, campaign_failed, inbound_failed, guard_tripped, circuit_opened. */
   event(name: string, count?: number): void;
 }

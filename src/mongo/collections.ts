@@ -16,6 +16,7 @@ import type {
   Member,
   Message,
   Partition,
+  RateLimitDocument,
   Run,
   Setting,
   Suppression,
@@ -25,7 +26,7 @@ import { carryOut, type Done } from './carryOut.ts';
 import { type Plan, planOf, readPrepared } from './preparation.ts';
 
 /** Names of the collections that are ours: no audience may read from them (nor from `system.*`). Those of later stages are kept free. */
-export const ownCollections: readonly string[] = [...Object.keys(definitionNames), 'outbound_events', 'rate_limits'];
+export const ownCollections: readonly string[] = [...Object.keys(definitionNames), 'outbound_events'];
 
 export interface Collections {
   campaigns: Collection<CampaignDocument>;
@@ -44,6 +45,7 @@ export interface Collections {
   suppressions: Collection<Suppression>;
   pressures: Collection<ContactPressure>;
   ramps: Collection<CampaignRamp>;
+  rates: Collection<RateLimitDocument>;
 }
 
 export const collections = (db: Db): Collections => ({
@@ -63,6 +65,7 @@ export const collections = (db: Db): Collections => ({
   suppressions: db.collection('suppressions'),
   pressures: db.collection('contact_pressure'),
   ramps: db.collection('campaign_ramps'),
+  rates: db.collection('rate_limits'),
 });
 
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */

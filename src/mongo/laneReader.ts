@@ -2,7 +2,7 @@
 import type { Db, Document } from 'mongodb';
 import { time } from '../domain/audit.ts';
 import type { Due, Standing } from '../domain/auditLanes.ts';
-import type { Lane } from '../domain/model.ts';
+import type { Lane, Member } from '../domain/model.ts';
 import { isArray } from './auditReader.ts';
 import { type Collections, collections } from './collections.ts';
 import { conversationQueries } from './conversationQueries.ts';
@@ -58,6 +58,18 @@ export class LaneReader {
   async owners(): Promise<Map<number, string | undefined>> {
     const found = await this.of.partitions.find({}, { projection: { owner: 1 } }).toArray();
     return new Map(found.map(({ _id, owner }) => [_id, owner]));
+  }
+
+  /** By member: the channels that it leaves alone. */
+  async channelStates(): Promise<Map<string, NonNullable<Member['channelStates']>>> {
+    const found = await this.of.members.find({}, { projection: { channelStates: 1 } }).toArray();
+    return new Map(found.map(({ _id, channelStates = {} }) => [_id, channelStates]));
+  }
+
+  /** By channel: messages a second, where its rate is used up. @param now ms since the epoch. */
+  async usedUp(now: number): Promise<Map<string, number>> {
+    const found = await this.of.rates.find({ tat: { $gt: now } }, { projection: { inForce: 1 } }).toArray();
+    return new Map(found.map(({ _id, inForce }) => [_id.replace(/^channel:/, ''), inForce?.perSecond ?? 0]));
   }
 
   /** Whether a message of these partitions is on its way on the channel, and it or its conversation was written since then: each try writes the conversation. */

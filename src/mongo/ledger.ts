@@ -2,7 +2,7 @@ import type { ClientSession, Db, MongoClient } from 'mongodb';
 import { MongoNetworkError, MongoServerError } from 'mongodb';
 import { ServiceError } from '../domain/errors.ts';
 import type { Ledger } from '../domain/memberPorts.ts';
-import type { Member, StreamPosition } from '../domain/model.ts';
+import type { ChannelState, Member, StreamPosition } from '../domain/model.ts';
 import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
 import { isNoFaultOfDocuments, isSocketError } from './away.ts';
 import { LedgerQueue } from './ledgerQueue.ts';
@@ -17,6 +17,8 @@ export interface LedgerParams {
   instruments: Instruments;
   /** Position up to which everything is done; stored with every fence write. */
   position: () => StreamPosition | undefined;
+  /** Channels that are left alone, by name: stored with the fence where it is another object than what was stored last. */
+  channelStates?: () => Readonly<Record<string, ChannelState>>;
   /** Random in [0, 1): jitter between tries. */
   random: () => number;
 }
@@ -33,6 +35,7 @@ export class MongoLedger implements Ledger {
   private readonly marginMs: number;
   private readonly queue = new LedgerQueue();
   private closed = false;
+  private storedStates: Readonly<Record<string, ChannelState>> | undefined;
   private lastFence: { monotonic: number; wall: number } | undefined;
 
   constructor(params: LedgerParams) {
@@ -110,8 +113,9 @@ export class MongoLedger implements Ledger {
     });
     let result: T;
     const fence = { monotonic: clock.monotonic(), wall: clock.now() };
+    const states = this.params.channelStates?.();
     try {
-      await this.fence();
+      await this.fence(states === this.storedStates ? undefined : states);
       result = await work(this.session);
     } catch (error) {
       await this.session.abortTransaction().catch(() => {});
@@ -119,13 +123,20 @@ export class MongoLedger implements Ledger {
     }
     await this.commit();
     this.lastFence = fence;
+    this.storedStates = states;
     return result;
   }
 
-  private async fence(): Promise<void> {
+  private async fence(channelStates: Readonly<Record<string, ChannelState>> | undefined): Promise<void> {
     const { db, leaseTtlMs } = this.params;
     const position = this.params.position();
-    const update = { $inc: { beat: 1 }, ...(position ? { $set: { position } } : {}) };
+    const isOver = channelStates !== undefined && Object.keys(channelStates).length === 0;
+    const set = { ...(position ? { position } : {}), ...(channelStates && !isOver ? { channelStates } : {}) };
+    const update = {
+      $inc: { beat: 1 },
+      ...(Object.keys(set).length > 0 ? { $set: set } : {}),
+      ...(isOver ? { $unset: { channelStates: '' as const } } : {}),
+    };
     const { matchedCount } = await db
       .collection<Member>('members')
       .updateOne({ _id: this.memberId }, update, { session: this.session, maxTimeMS: leaseTtlMs })

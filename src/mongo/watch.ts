@@ -9,7 +9,7 @@ import { ownCollections } from './collections.ts';
  * Raised with every change of `watchPipeline`: the server refuses an event's token under another filter, so a position of
  * another version is given up as planned (a sweep follows, without an alert).
  */
-export const filterVersion = 4;
+export const filterVersion = 5;
 
 /** Every write of ours raises `version`; an update without it is somebody else's. Holds for what is no update too. */
 const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };
@@ -44,6 +44,8 @@ export function watchPipeline(database: string): Document[] {
           },
           { ...ns('members'), operationType: 'delete' },
           { ...ns('settings'), 'documentKey._id': 'control' },
+          // what we take of a limit is nobody's news
+          { ...ns('rate_limits'), 'updateDescription.updatedFields.tat': { $exists: false } },
           { ...ns('inbound_events'), operationType: 'insert' },
           { ...ns('suppressions'), operationType: { $in: ['insert', 'replace'] } },
           { operationType: { $in: ['drop', 'rename', 'dropDatabase', 'invalidate'] } },
@@ -89,6 +91,8 @@ export function changeOf({ operationType, ns, to, documentKey }: WatchEvent): Ch
       return { kind: 'inbound', id };
     case 'suppressions':
       return typeof id === 'string' ? { kind: 'suppression', id } : undefined;
+    case 'rate_limits':
+      return typeof id === 'string' ? { kind: 'rate', id } : undefined;
     case 'settings':
       return { kind: 'control' };
     default:

@@ -23,7 +23,10 @@ const events = [
   'reconciled',
   'inbound_failed',
   'campaign_failed',
+  'circuit_opened',
 ];
+/** As a number: an alert asks for more than none. */
+const circuits = { closed: 0, half_open: 1, open: 2 } as const;
 
 /** 5 ms to an hour: from "on time" to "after an outage". */
 const latenessBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600];
@@ -107,6 +110,13 @@ function gauges(registry: Registry, monotonic: () => number) {
     },
     partitions: make('partitions_owned', 'Partitions this process owns'),
     inDoubt: make('messages_in_doubt', 'Messages handed over whose result is not committed'),
+    circuit: new Gauge({
+      name: `${prefix}channel_circuit`,
+      help: 'Whether a channel is left alone: 0 closed (it is used), 1 half-open (one message is tried), 2 open; the worst of all threads',
+      labelNames: ['channel'],
+      aggregator: 'max',
+      registers: [registry],
+    }),
   };
 }
 
@@ -129,6 +139,7 @@ export function createMetrics(monotonic: () => number = () => performance.now())
       streamLag: gauge.setLag,
       partitionsOwned: (number) => gauge.partitions.set(amount(number)),
       inDoubt: (number) => gauge.inDoubt.set(amount(number)),
+      circuit: (channel, state) => gauge.circuit.labels(channel).set(circuits[state]),
       transaction: (outcome) => count.transactions(outcome).inc(),
       event: (name, number = 1) => count.events(name).inc(amount(number)),
     },

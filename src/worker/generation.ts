@@ -12,6 +12,7 @@ import { Membership } from '../../streams/membership.ts';
 import { clockScheduler } from '../../streams/operators/clockScheduler.ts';
 import { OptOuts } from '../../streams/optOuts.ts';
 import { Ownership } from '../../streams/ownership.ts';
+import { Rates } from '../../streams/rates.ts';
 import { Reconcile } from '../../streams/reconcile.ts';
 import { reconcileChecks } from '../../streams/reconcileChecks.ts';
 import { Round } from '../../streams/round.ts';
@@ -61,6 +62,7 @@ export class Generation {
   private readonly ownership: Ownership;
   private readonly runs: Runs;
   private readonly schedule: Schedule;
+  private readonly rates: Rates;
   private readonly dispatch: Dispatch;
   private readonly campaigns: Campaigns;
   private readonly enrollments: Enrollments;
@@ -86,7 +88,13 @@ export class Generation {
     setMaxListeners(200, signal);
     const position = () => this.tracker.done;
     const common = { clock, random, logger, instruments };
-    this.stores = params.openStores({ memberId, position, onClaim: (from) => this.changes.rewind(from), ...common });
+    this.stores = params.openStores({
+      memberId,
+      position,
+      onClaim: (from) => this.changes.rewind(from),
+      channelStates: () => this.dispatch.channelStates,
+      ...common,
+    });
     const { ledger, conversations, campaigns, enrollments, membership, source } = this.stores;
     const book = addressBook(config.hashKey);
     this.runs = new Runs({
@@ -99,13 +107,14 @@ export class Generation {
       ...{ store: this.stores.suppressions, clock },
       contextOf: (conversation) => this.runs.contextOf(conversation),
     });
+    this.rates = new Rates({ ...{ store: this.stores.rates, channels }, ...common });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
       seen: (id, head, asked) => this.runs.seen(id, head, asked),
       maySend: (id) => this.runs.maySend(id),
       onFresh: () => this.schedule.arm(),
-      suppressions: this.suppressions,
-      ...{ clock, logger, instruments },
+      ...{ suppressions: this.suppressions, rates: this.rates },
+      ...common,
     });
     this.ownership = new Ownership({
       ...{ store: conversations, dispatch: this.dispatch, logger },
@@ -119,6 +128,7 @@ export class Generation {
       ...{ store: conversations, clock },
       partitions: () => this.ownership.active,
       room: (channel, planned) => this.dispatch.room(channel, planned),
+      wanted: (channel) => this.dispatch.wanted(channel),
     });
     this.round = new Round({
       ...{ store: conversations, campaigns, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
@@ -185,7 +195,7 @@ export class Generation {
     this.attention = new Attention({
       ...{ campaignStore: campaigns, conversations, campaigns: this.campaigns, enrollments: this.enrollments },
       ...{ runs: this.runs, schedule: this.schedule, dispatch: this.dispatch, ownership: this.ownership },
-      ...{ hints: this.hints, inbound: this.inbound, partitions, clock, random, logger, signal },
+      ...{ hints: this.hints, inbound: this.inbound, rates: this.rates, partitions, clock, random, logger, signal },
       ownershipChanged: () => this.membership.wake(),
       fail: (error) => this.fail(error),
     });
@@ -238,6 +248,7 @@ export class Generation {
   /** Inserts the member and takes its first share. The pipelines are running already. */
   async join(): Promise<void> {
     await this.attention.loadRuns();
+    await this.rates.load();
     await this.membership.tick();
     this.joined = true;
     this.params.logger.info('member joined', { channels: [...this.params.channels.keys()] });

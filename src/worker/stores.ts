@@ -5,7 +5,8 @@ import type { EnrollmentStore } from '../domain/enrollmentPorts.ts';
 import type { InboundStore, ReceiptStore, SuppressionStore } from '../domain/inboundPorts.ts';
 import type { LimitStore } from '../domain/limitPorts.ts';
 import type { Ledger, MembershipStore } from '../domain/memberPorts.ts';
-import type { StreamPosition } from '../domain/model.ts';
+import type { ChannelState, StreamPosition } from '../domain/model.ts';
+import type { RateStore } from '../domain/ratePorts.ts';
 import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { MongoChangeSource } from '../mongo/changeSource.ts';
@@ -16,6 +17,7 @@ import { MongoInbound } from '../mongo/inbound.ts';
 import { MongoLedger } from '../mongo/ledger.ts';
 import { MongoLimits } from '../mongo/limits.ts';
 import { MongoMembership } from '../mongo/membership.ts';
+import { MongoRates } from '../mongo/rates.ts';
 import { MongoReceipts } from '../mongo/receipts.ts';
 import { MongoSuppressions } from '../mongo/suppressions.ts';
 import type { Db, MongoClient } from '../mongo/values.ts';
@@ -34,6 +36,7 @@ export interface Stores {
   receipts: ReceiptStore;
   suppressions: SuppressionStore;
   limits: LimitStore;
+  rates: RateStore;
   /** Makes what is missing of collections, validators and indexes. */
   prepare(): Promise<void>;
   /** Identity of the collection of campaigns: another one after it was dropped and made again. Undefined when there is none. */
@@ -49,6 +52,8 @@ export interface StoresParams {
   instruments: Instruments;
   /** Stored with every fence. */
   position: () => StreamPosition | undefined;
+  /** Stored with the next fence where it is another object than before. */
+  channelStates: () => Readonly<Record<string, ChannelState>>;
   /** Told inside a claim from where the stream has to be read again. */
   onClaim: (from: StreamPosition | undefined) => void;
 }
@@ -65,8 +70,8 @@ export interface MongoStoresParams {
 /** The stores on MongoDB. */
 export const mongoStores =
   ({ client, db, replicaSet, leaseTtlMs, partitions }: MongoStoresParams): OpenStores =>
-  ({ position, onClaim, ...common }) => {
-    const ledger = new MongoLedger({ client, db, leaseTtlMs, position, ...common });
+  ({ position, channelStates, onClaim, ...common }) => {
+    const ledger = new MongoLedger({ client, db, leaseTtlMs, position, channelStates, ...common });
     return {
       ledger,
       sessionId: ledger.sessionId,
@@ -79,6 +84,7 @@ export const mongoStores =
       receipts: new MongoReceipts({ db, ledger }),
       suppressions: new MongoSuppressions({ db }),
       limits: new MongoLimits({ db }),
+      rates: new MongoRates({ db }),
       async prepare() {
         const { changes, problems } = await initDatabase(db, { partitions });
         common.logger.warn('the database was prepared again', { code: 'prepared_again', changes, problems });

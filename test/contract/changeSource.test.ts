@@ -245,7 +245,7 @@ describe('change source on MongoDB', () => {
     ]);
   });
 
-  test('tells of owners, members and the stop switch, not of positions and beats', async () => {
+  test('tells of owners, members, the stop switch and rates, not of positions, beats and slots', async () => {
     const partitions = collection('partitions');
     await partitions.updateOne({ _id: 1 }, { $set: { owner: 'm' } });
     await partitions.updateOne({ _id: 1 }, { $set: { position: { token: 'x', replicaSet: 'r', filterVersion: 1 } } });
@@ -256,11 +256,18 @@ describe('change source on MongoDB', () => {
     await collection('members').deleteOne({ _id: 'm' });
     await collection('settings').insertOne({ _id: 'control', sending: 'stopped' });
     await collection('settings').updateOne({ _id: 'cluster' }, { $set: { schemaVersion: 2 } });
+    const rate = { _id: 'channel:sms' };
+    await collections(database.db).rates.insertOne({ ...rate, rate: '5/s' });
+    await collection('rate_limits').updateOne(rate, [{ $set: { tat: 5, taken: { at: 4 } } }]);
+    await collection('rate_limits').updateOne(rate, { $set: { rate: '6/s' } });
+    await collection('rate_limits').updateOne(rate, { $unset: { rate: '' } });
+    await collection('rate_limits').deleteOne(rate);
     expect(await changesUntil('end')).toEqual([
       { kind: 'partition', id: 1 },
       { kind: 'partition', id: 1 },
       { kind: 'member', id: 'm' },
       { kind: 'control' },
+      ...Array.from({ length: 4 }, () => ({ kind: 'rate', id: 'channel:sms' })),
     ]);
   });
 

@@ -60,6 +60,7 @@ export function recordingInstruments(): RecordingInstruments {
     streamLag: keep('streamLag'),
     partitionsOwned: keep('partitionsOwned'),
     inDoubt: keep('inDoubt'),
+    circuit: keep('circuit'),
     transaction: keep('transaction'),
     event: keep('event'),
   };

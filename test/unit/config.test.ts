@@ -86,6 +86,8 @@ describe('the value', () => {
       CHANNEL_SMS_BACKUP_ADDRESS: 'whatsapp',
       CHANNEL_SMS_BACKUP_CONCURRENCY: '3',
       CHANNEL_SMS_BACKUP_TIMEOUT_MS: '250',
+      CHANNEL_SMS_BACKUP_RATE: '90/m',
+      CHANNEL_SMS_BACKUP_BURST: '4',
       CHANNEL_SMS_BACKUP_ATTEMPTS: '2',
       CHANNEL_SMS_BACKUP_GIVE_UP: 'P1DT1H',
       CHANNEL_SMS_BACKUP_DELIVERY: 'at-most-once',
@@ -102,6 +104,7 @@ describe('the value', () => {
       address: 'whatsapp',
       concurrency: 3,
       timeoutMs: 250,
+      rate: { perSecond: 1.5, burst: 4 },
       attempts: 2,
       giveUpMs: 90_000_000,
       delivery: 'at-most-once',
@@ -188,7 +191,7 @@ describe('faults', () => {
     expect(message).not.toContain('s3cret');
   });
 
-  it.each(['ENCRYPTION_KEYS', 'PLUGINS', 'RETENTION_DAYS', 'PLUGINS_FILE', 'CHANNEL_SMS_RATE', 'CHANNEL_SMS_FALLBACK'])(
+  it.each(['ENCRYPTION_KEYS', 'PLUGINS', 'RETENTION_DAYS', 'PLUGINS_FILE', 'CHANNEL_SMS_FALLBACK'])(
     '%s is refused, not ignored',
     (name) => {
       const faults = faultsOf({ ...sms, [name]: '1' });
@@ -197,6 +200,16 @@ describe('faults', () => {
       expect(faults[0]).toContain(name.replace('_FILE', ''));
     },
   );
+
+  it('a rate that is none, and a burst of nothing', () => {
+    expect(faultsOf({ ...sms, CHANNEL_SMS_RATE: '100' })).toEqual([
+      'CHANNEL_SMS_RATE is "100"; allowed: messages a second, minute, hour or day, such as 100/s or 30/m, at least 1/d and at most 1000000/s',
+    ]);
+    expect(faultsOf({ ...sms, CHANNEL_SMS_BURST: '5' })).toEqual([
+      'CHANNEL_SMS_BURST is set without CHANNEL_SMS_RATE; set both, or neither',
+    ]);
+    expect(load({ ...sms, CHANNEL_SMS_RATE: '100/s' }).channels[0]?.rate).toEqual({ perSecond: 100, burst: 100 });
+  });
 
   it('an unknown driver is told with those there are', () => {
     expect(faultsOf({ CHANNEL_EMAIL_DRIVER: 'pigeon' })).toEqual([

@@ -3,7 +3,8 @@ import { LaneWatch } from '../../domain/auditLanes.ts';
 import type { Patience } from '../../domain/auditStuck.ts';
 import type { Finding } from '../../domain/findings.ts';
 import { campaignKey } from '../../domain/ids.ts';
-import type { Id } from '../../domain/model.ts';
+import type { ChannelState, Id } from '../../domain/model.ts';
+import { circuitWords } from '../../domain/storyWhy.ts';
 import { LaneReader } from '../../mongo/laneReader.ts';
 import type { Db } from '../../mongo/values.ts';
 import { showId } from '../database.ts';
@@ -33,6 +34,8 @@ interface Told {
   channel: string;
   many: number;
   since: number;
+  /** Why nothing leaves on the channel. */
+  circuit?: ChannelState;
 }
 
 export class Lanes {
@@ -40,6 +43,10 @@ export class Lanes {
   private readonly reader: LaneReader;
   private readonly report: AuditReport;
   private readonly patience: Patience;
+  /** By owner and channel: that it was left alone while this was watched. */
+  private readonly resting = new Map<string, ChannelState>();
+  /** By channel: messages a second, where its rate was used up while this was watched. */
+  private readonly rates = new Map<string, number>();
   /** ms since the epoch, the last look. */
   private now = 0;
 
@@ -56,6 +63,9 @@ export class Lanes {
     const places = new Map(suspects.flatMap(({ place }) => (place ? [[laneKey(campaignId, place), place]] : [])));
     if (places.size === 0) return;
     const owners = await reader.owners();
+    for (const [owner, states] of await reader.channelStates())
+      for (const [channel, state] of Object.entries(states)) this.resting.set(`${owner} ${channel}`, state);
+    for (const [channel, perSecond] of await reader.usedUp(now)) this.rates.set(channel, perSecond);
     for (const place of places.values()) {
       const { channel, opening } = place;
       const heads = await reader.heads({ campaignId, channel, opening }, [...owners.keys()]);
@@ -77,19 +87,30 @@ export class Lanes {
 
   /** Once all have been looked at. */
   async tell(): Promise<void> {
-    const [behind, open] = [new Map<string, Told>(), new Map<string, Told>()];
+    const [behind, open, resting] = [new Map<string, Told>(), new Map<string, Told>(), new Map<string, Told>()];
     const busy = new Map<string, Promise<boolean>>();
     for (const { campaign, channel, watch, late } of this.lanes.values())
       for (const [partition, { many, findings, since }] of late) {
         const service = watch.of(partition);
-        if (service === 'served') add(behind, { campaign, channel, many, since });
+        const circuit = this.resting.get(`${watch.ownerOf(partition)?.owner} ${channel}`);
+        if (service !== 'served' && circuit) add(resting, { campaign, channel, many, since, circuit });
+        else if (service === 'served' || (service === 'still' && this.rates.has(channel)))
+          add(behind, { campaign, channel, many, since });
         else if (service === 'still' && (await this.isBusy(watch, channel, partition, busy)))
           add(open, { campaign, channel, many, since });
         else this.report.addMany('overdue', many, findings);
       }
-    for (const told of behind.values()) this.report.notes.push(`${words(told)}; it moves`);
+    for (const told of behind.values()) this.report.notes.push(`${words(told)}; it moves${this.rateOf(told.channel)}`);
+    for (const told of resting.values())
+      if (told.circuit)
+        this.report.notes.push(`${words(told)}; it is left alone: ${safe(circuitWords(told.channel, told.circuit))}`);
     for (const told of open.values())
       this.report.unproved(`${words(told)}; its turn has not come while it was watched, and messages are on their way`);
+  }
+
+  private rateOf(channel: string): string {
+    const perSecond = this.rates.get(channel);
+    return perSecond === undefined ? '' : `, at the rate of its channel (${Number(perSecond.toPrecision(6))} a second)`;
   }
 
   /** Whether the owner waits for answers on the channel: it may have no room for more. */
@@ -120,10 +141,11 @@ export class Lanes {
 
 const laneKey = (campaign: Id, { channel, opening }: Place): string => `${campaignKey(campaign)} ${opening} ${channel}`;
 
-function add(all: Map<string, Told>, { campaign, channel, many, since }: Told): void {
+function add(all: Map<string, Told>, { many, since, ...told }: Told): void {
+  const { campaign, channel } = told;
   const key = `${campaignKey(campaign)} ${channel}`;
   const before = all.get(key) ?? { many: 0, since: Number.POSITIVE_INFINITY };
-  all.set(key, { campaign, channel, many: before.many + many, since: Math.min(before.since, since) });
+  all.set(key, { ...told, many: before.many + many, since: Math.min(before.since, since) });
 }
 
 const words = ({ campaign, channel, many, since }: Told): string =>

@@ -81,8 +81,11 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
   const campaign = await stored.campaigns.findOne({ _id: campaignId }, { projection: { status: 1, error: 1 } });
   const dropped = campaign === null && run !== null && isDropped(run, (await uuidOf(db, 'campaigns')) ?? 'missing');
   const stop = await readStopSwitch(stored);
-  const members = await stored.members.find({}, { projection: { channels: 1 }, sort: { _id: 1 } }).toArray();
+  const members = await stored.members
+    .find({}, { projection: { channels: 1, channelStates: 1 }, sort: { _id: 1 } })
+    .toArray();
   const owned = await stored.partitions.findOne({ _id: partition });
+  const rates = await stored.rates.find({}, { projection: { inForce: 1, tat: 1 } }).toArray();
   return {
     conversation,
     rows: rows.toSorted((a: Message, b: Message) => sequence(a) - sequence(b)),
@@ -92,6 +95,7 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
     sending: stop.sending,
     stop,
     members,
+    rates: new Map(rates.map(({ _id, ...rate }) => [_id.replace(/^channel:/, ''), rate])),
     owner: owned?.owner,
     ownerAlive: undefined,
     now: (await serverTime(db)).getTime(),

@@ -1,6 +1,7 @@
 /** `members`: who works on what, and who is alive. */
 import type { Member } from '../../domain/model.ts';
 import { isAllOwned, positionSeconds, ranges, shareOf } from '../../domain/partitions.ts';
+import { circuitWords } from '../../domain/storyWhy.ts';
 import { serverTime } from '../../mongo/client.ts';
 import { readCluster } from '../../mongo/collections.ts';
 import type { Context, ExitCode } from '../context.ts';
@@ -25,11 +26,13 @@ export const members = (_: unknown, context: Context): Promise<ExitCode> =>
       partitions: { count: cluster.partitions.length, ...cluster.ownerless },
     });
     if (rows.length > 0) showMembers(rows, cluster, out);
+    showResting(rows, out);
     showOwnerless(cluster, out);
     return ok ? 0 : 1;
   });
 
-interface Row extends Pick<Member, 'host' | 'thread' | 'version' | 'channels' | 'startedAt' | 'beat'> {
+interface Row
+  extends Pick<Member, 'host' | 'thread' | 'version' | 'channels' | 'startedAt' | 'beat' | 'channelStates'> {
   id: string;
   alive: boolean;
   /** Partitions owned. */
@@ -51,6 +54,7 @@ function rowsOf({ members, partitions, alive }: Cluster, now: Date): Row[] {
       channels: member.channels,
       startedAt: member.startedAt,
       beat: member.beat,
+      ...(member.channelStates === undefined ? {} : { channelStates: member.channelStates }),
       alive: alive.has(member._id),
       partitions: partitions.filter(({ owner }) => owner === member._id).map(({ _id }) => _id),
       share: shareOf(member._id, ids, partitions.length),
@@ -89,6 +93,19 @@ function showMembers(rows: readonly Row[], { partitions }: Cluster, out: Output)
   out.line(
     color.dim(`partitions: owned/share, ${partitions.length} in all; position: up to when the changes are read`),
   );
+}
+
+/** Channels that members leave alone, the longest first. */
+function showResting(rows: readonly Row[], out: Output): void {
+  const all = rows.flatMap(({ id, channelStates = {} }) =>
+    Object.entries(channelStates).map(([channel, state]) => ({ id, channel, state })),
+  );
+  for (const { id, channel, state } of all.toSorted((a, b) => Number(a.state.since) - Number(b.state.since)))
+    out.line(
+      out.color.yellow(
+        `${safe(out.tty ? id.slice(0, 8) : id)} leaves a channel alone: ${safe(circuitWords(channel, state))}`,
+      ),
+    );
 }
 
 function showOwnerless({ members, ownerless }: Cluster, out: Output): void {

@@ -2288,6 +2288,43 @@ export const bundle: { definitions: Record<string, unknown> } = {
       ],
       "additionalProperties": true
     },
+    "ChannelState": {
+      "title": "ChannelState",
+      "type": "object",
+      "properties": {
+        "state": {
+          "description": "`open`: nothing is handed over. `half_open`: one message is tried.",
+          "enum": [
+            "open",
+            "half_open"
+          ]
+        },
+        "since": {
+          "description": "When it opened.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "until": {
+          "description": "When one message is tried next.",
+          "bson": "date",
+          "tsType": "Date"
+        },
+        "code": {
+          "description": "Of the last answer that opened it.",
+          "type": "string"
+        },
+        "message": {
+          "type": "string"
+        }
+      },
+      "required": [
+        "state",
+        "since",
+        "code",
+        "message"
+      ],
+      "additionalProperties": false
+    },
     "StreamPosition": {
       "title": "StreamPosition",
       "type": "object",
@@ -2347,6 +2384,13 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "array",
           "items": {
             "type": "string"
+          }
+        },
+        "channelStates": {
+          "description": "By name, channels that are left alone for a while because their provider fails or asks for it. One that works is not in it.",
+          "type": "object",
+          "additionalProperties": {
+            "$ref": "#/definitions/ChannelState"
           }
         },
         "version": {
@@ -2632,6 +2676,70 @@ export const bundle: { definitions: Record<string, unknown> } = {
       ],
       "additionalProperties": false
     },
+    "RateLimitDocument": {
+      "title": "RateLimitDocument",
+      "description": "Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.",
+      "type": "object",
+      "properties": {
+        "_id": {
+          "type": "string"
+        },
+        "rate": {
+          "description": "Messages a second as a number, or as text: `100/s`, `30/m`, `5/h`, `1/d`.",
+          "tsType": "string | number"
+        },
+        "burst": {
+          "description": "Over any span T at most rate * T + burst messages leave. Default: what a second allows.",
+          "tsType": "number"
+        },
+        "tat": {
+          "description": "Theoretical arrival time (GCRA), ms since the epoch by the server's clock: when the next slot would be if none could come early.",
+          "type": "number"
+        },
+        "inForce": {
+          "description": "The limit by which slots were last given out.",
+          "type": "object",
+          "properties": {
+            "perSecond": {
+              "type": "number"
+            },
+            "burst": {
+              "type": "number"
+            }
+          },
+          "required": [
+            "perSecond",
+            "burst"
+          ],
+          "additionalProperties": false
+        },
+        "taken": {
+          "description": "The slots that were last given out: how many, and when (ms since the epoch).",
+          "type": "object",
+          "properties": {
+            "at": {
+              "type": "number"
+            },
+            "count": {
+              "type": "number"
+            },
+            "first": {
+              "type": "number"
+            }
+          },
+          "required": [
+            "at",
+            "count",
+            "first"
+          ],
+          "additionalProperties": false
+        }
+      },
+      "required": [
+        "_id"
+      ],
+      "additionalProperties": false
+    },
     "SendWindowSource": {
       "title": "SendWindowSource",
       "description": "When messages to a contact may leave; see docs/timing.md.",
@@ -2904,6 +3012,7 @@ export const collections = {
   "members": "Member!",
   "messages": "Message",
   "partitions": "Partition!",
+  "rate_limits": "RateLimitDocument",
   "settings": "Setting!",
   "suppressions": "Suppression!",
   "templates": "Template"

@@ -1053,6 +1053,25 @@ export interface InboundEvent {
   };
   [k: string]: unknown;
 }
+export interface ChannelState {
+  /**
+   * `open`: nothing is handed over. `half_open`: one message is tried.
+   */
+  state: 'open' | 'half_open';
+  /**
+   * When it opened.
+   */
+  since: Date;
+  /**
+   * When one message is tried next.
+   */
+  until?: Date;
+  /**
+   * Of the last answer that opened it.
+   */
+  code: string;
+  message: string;
+}
 export interface StreamPosition {
   /**
    * Resume token (`_data`); compares as a string.
@@ -1080,6 +1099,12 @@ export interface Member {
   position?: StreamPosition;
   filterVersion: number;
   channels: string[];
+  /**
+   * By name, channels that are left alone for a while because their provider fails or asks for it. One that works is not in it.
+   */
+  channelStates?: {
+    [k: string]: ChannelState;
+  };
   version: string;
   startedAt: Date;
 }
@@ -1212,6 +1237,40 @@ export interface Partition {
   _id: number;
   owner?: string;
   position?: StreamPosition;
+}
+/**
+ * Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.
+ *
+ */
+export interface RateLimitDocument {
+  _id: string;
+  /**
+   * Messages a second as a number, or as text: `100/s`, `30/m`, `5/h`, `1/d`.
+   */
+  rate?: string | number;
+  /**
+   * Over any span T at most rate * T + burst messages leave. Default: what a second allows.
+   */
+  burst?: number;
+  /**
+   * Theoretical arrival time (GCRA), ms since the epoch by the server's clock: when the next slot would be if none could come early.
+   */
+  tat?: number;
+  /**
+   * The limit by which slots were last given out.
+   */
+  inForce?: {
+    perSecond: number;
+    burst: number;
+  };
+  /**
+   * The slots that were last given out: how many, and when (ms since the epoch).
+   */
+  taken?: {
+    at: number;
+    count: number;
+    first: number;
+  };
 }
 export interface ControlSetting {
   _id: 'control';

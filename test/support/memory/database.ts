@@ -12,6 +12,7 @@ import type {
   Member,
   Message,
   Partition,
+  RateLimitDocument,
   Run,
   Setting,
   Suppression,
@@ -117,6 +118,7 @@ export class MemoryDatabase {
   readonly suppressions = new MemoryCollection<Suppression>('suppressions', this);
   readonly pressures = new MemoryCollection<ContactPressure>('contact_pressure', this);
   readonly ramps = new MemoryCollection<CampaignRamp>('campaign_ramps', this);
+  readonly rates = new MemoryCollection<RateLimitDocument>('rate_limits', this);
   /** Wall clock of the "server". */
   readonly clock: Clock;
   hooks: Hooks = {};

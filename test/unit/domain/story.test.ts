@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { looksUnencoded, meantIds, splits } from '../../../src/domain/idHints.ts';
 import { conversationId } from '../../../src/domain/ids.ts';
-import type { Conversation, Flow, HistoryEntry, Message } from '../../../src/domain/model.ts';
+import type { ChannelState, Conversation, Flow, HistoryEntry, Message } from '../../../src/domain/model.ts';
 import { type StoryEvent, story } from '../../../src/domain/story.ts';
 import { nextOf, type StoryContext } from '../../../src/domain/storyNext.ts';
 import { type WhyCode, whyOf } from '../../../src/domain/storyWhy.ts';
@@ -239,6 +239,10 @@ describe('the story', () => {
 
 describe('what comes next, and why it has not come yet', () => {
   const memberOf = (_id: string, ...channels: string[]) => ({ _id, channels });
+  const resting: ChannelState = {
+    ...{ state: 'open', since: new Date('2026-03-01T08:59:00Z'), until: new Date('2026-03-01T09:00:07Z') },
+    ...{ code: 'http_503', message: 'HTTP 503' },
+  };
   interface More extends Omit<Partial<StoryContext>, 'run' | 'conversation'> {
     run?: Partial<NonNullable<StoryContext['run']>> | null;
     conversation?: Partial<Conversation>;
@@ -525,6 +529,53 @@ describe('what comes next, and why it has not come yet', () => {
     ['its owner is gone', { owner: 'm9' }, ['owner_missing'], /no member owns/],
     ['its owner is silent', { ownerAlive: false }, ['owner_silent'], /silent/],
     ['its owner lives', { ownerAlive: true }, ['due'], /\(5 s late\)/],
+    [
+      'its channel is left alone',
+      { ownerAlive: true, members: [{ ...memberOf('m1', 'sms'), channelStates: { sms: resting } }] },
+      ['circuit_open'],
+      /: sms, since 2026-03-01T08:59:00.000Z, tried again at 2026-03-01T09:00:07.000Z; http_503: HTTP 503$/,
+    ],
+    [
+      'its channel is tried',
+      {
+        ownerAlive: true,
+        members: [{ ...memberOf('m1', 'sms'), channelStates: { sms: { ...resting, state: 'half_open' as const } } }],
+      },
+      ['circuit_open'],
+      /, one message is tried; http_503/,
+    ],
+    [
+      'its rate is used up',
+      {
+        ownerAlive: true,
+        members: [memberOf('m1', 'sms')],
+        rates: new Map([['sms', { inForce: { perSecond: 0.5, burst: 1 }, tat: Date.UTC(2030, 0) }]]),
+      },
+      ['rate_limited'],
+      /: sms, 0.5 a second over all workers$/,
+    ],
+    [
+      'its rate is not used up',
+      {
+        ownerAlive: true,
+        members: [memberOf('m1', 'sms')],
+        rates: new Map([['sms', { inForce: { perSecond: 0.5, burst: 1 }, tat: 5 }]]),
+      },
+      ['due'],
+      /late/,
+    ],
+    [
+      'its rate was never asked for',
+      { ownerAlive: true, members: [memberOf('m1', 'sms')], rates: new Map([['sms', {}]]) },
+      ['due'],
+      /late/,
+    ],
+    [
+      'another channel is left alone',
+      { ownerAlive: true, members: [{ ...memberOf('m1', 'sms'), channelStates: { push: resting } }] },
+      ['due'],
+      /late/,
+    ],
     ['nobody has its channel', { members: [memberOf('m1', 'fax')] }, ['channel_nowhere'], /: sms$/],
     [
       'another member has its channel',

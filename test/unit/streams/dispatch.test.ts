@@ -16,6 +16,7 @@ test('a channel that hangs leaves every other one what it can send at a time', (
   });
   const channels = new Map([hanging('sms', 64), hanging('push', 10)].map((channel) => [channel.name, channel]));
   const dispatch = new Dispatch({
+    random: () => 0,
     ...{ channels, concurrency: 64, clock: manualClock(), logger: silentLogger, instruments: recordingInstruments() },
     ledger: { leaseRemaining: () => 10_000 },
     campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
@@ -47,6 +48,7 @@ test('what waits to leave is decided again when its conversation moved on, and l
   };
   const clock = manualClock();
   const dispatch = new Dispatch({
+    random: () => 0,
     ...{ channels: new Map([['sms', slow]]), concurrency: 64, clock, logger: silentLogger },
     ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
     campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
@@ -130,6 +132,7 @@ test('what waits to leave when its send window closes is held, and so is what ha
     close: async () => {},
   };
   const dispatch = new Dispatch({
+    random: () => 0,
     ...{ channels: new Map([['sms', slow]]), concurrency: 64, clock, logger: silentLogger },
     ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
     campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
@@ -180,6 +183,7 @@ function connecting(asksTwice = false) {
     close: async () => {},
   };
   const dispatch = new Dispatch({
+    random: () => 0,
     ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock, logger: silentLogger },
     ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => state.lease } },
     campaigns: {
@@ -212,6 +216,7 @@ test('a row that is taken in twice takes one place', async () => {
     close: async () => {},
   };
   const dispatch = new Dispatch({
+    random: () => 0,
     ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock: manualClock(), logger: silentLogger },
     ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
     campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
@@ -252,6 +257,7 @@ test.each([
       close: async () => {},
     };
     const dispatch = new Dispatch({
+      random: () => 0,
       ...{ channels: new Map([['sms', channel]]), concurrency: 64, clock, logger: silentLogger },
       ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
       campaigns: {
@@ -272,3 +278,59 @@ test.each([
     expect(tries).toBe(rows.length);
   },
 );
+
+test('a provider that is down: what waits goes back, no more is taken, one is tried after a while', async () => {
+  const clock = manualClock();
+  let works = false;
+  const tried: string[] = [];
+  const sms: Channel = {
+    ...facts('sms', 'phone', {}),
+    concurrency: 4,
+    send: async ({ messageId }: OutboundMessage) => {
+      tried.push(messageId);
+      return works ? { kind: 'sent' } : { kind: 'retry', code: 'http_503', message: 'HTTP 503', counts: true };
+    },
+    close: async () => {},
+  };
+  const push: Channel = { ...sms, name: 'push', send: async () => ({ kind: 'sent' }) };
+  const instruments = recordingInstruments();
+  const wakes: number[] = [];
+  const dispatch = new Dispatch({
+    ...{ channels: new Map([sms, push].map((one) => [one.name, one])), concurrency: 64, clock, logger: silentLogger },
+    ...{ instruments, random: () => 0, ledger: { leaseRemaining: () => 10_000 } },
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
+    ...{ seen: () => {}, maySend: () => true, onFresh: () => wakes.push(clock.now()) },
+  });
+  const results: RowResult[] = [];
+  dispatch.results$.subscribe((result) => {
+    results.push(result);
+    dispatch.settled(result.row);
+  });
+  let count = 0;
+  const put = (many: number): void =>
+    dispatch.enqueue(
+      Array.from({ length: many }, () => {
+        const id = `${count++}`;
+        const row = { _id: `${id}/1`, conversationId: id, campaignId: 'spring', channel: 'sms' } as Message;
+        return { row, decidedAt: 0 };
+      }),
+    );
+  put(20);
+  await clock.advanceAsync(0);
+  // four at a time: two more were on their way when ten had failed
+  expect(tried.length).toBeLessThanOrEqual(13);
+  expect(results.map(({ outcome }) => outcome.kind).filter((kind) => kind === 'held')).toHaveLength(20 - tried.length);
+  expect(dispatch.inDoubt).toBe(0);
+  expect([dispatch.room('sms'), dispatch.room('push')]).toEqual([0, 8]);
+  expect(dispatch.channelStates).toMatchObject({ sms: { state: 'open', code: 'http_503' } });
+  const before = tried.length;
+  wakes.length = 0;
+  await clock.advanceAsync(1_000);
+  expect([dispatch.room('sms'), wakes.length > 0]).toEqual([1, true]);
+  works = true;
+  put(5);
+  await clock.advanceAsync(0);
+  expect(tried.length - before).toBe(5);
+  expect(dispatch.channelStates).toEqual({});
+  expect(instruments.of('circuit').map(([, state]) => state)).toEqual(['open', 'half_open', 'closed']);
+});

@@ -93,7 +93,7 @@ export async function member(
     onChanged: (known) => schedule.setRun(known),
   });
   const dispatch: Dispatch = new Dispatch({
-    ...{ channels, concurrency: inDoubt, ledger, campaigns, clock, logger, instruments },
+    ...{ channels, concurrency: inDoubt, ledger, campaigns, clock, random: () => 0.5, logger, instruments },
     seen: (id, head, asked) => runs.seen(id, head, asked),
     maySend: (id) => runs.maySend(id),
     onFresh: () => schedule.arm(),

@@ -214,6 +214,7 @@ describe('a row that waits in dispatch', () => {
       close: async () => {},
     };
     const dispatch = new Dispatch({
+      random: () => 0,
       ...{ channels: new Map([['sms', slow]]), concurrency: 64, clock, logger: silentLogger, suppressions },
       ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
       campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },

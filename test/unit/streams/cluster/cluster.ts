@@ -15,6 +15,7 @@ import { MemoryEnrollments } from '../../../support/memory/enrollments.ts';
 import { MemoryInbound } from '../../../support/memory/inbound.ts';
 import { MemoryLimits } from '../../../support/memory/limits.ts';
 import { MemoryMembership } from '../../../support/memory/membership.ts';
+import { MemoryRates } from '../../../support/memory/rates.ts';
 import { MemoryReceipts } from '../../../support/memory/receipts.ts';
 import { MemorySuppressions } from '../../../support/memory/suppressions.ts';
 import { type FlowName, flowNames, flowOf, versions } from './flows.ts';
@@ -139,6 +140,7 @@ export class Cluster {
       receipts: new MemoryReceipts({ database, ledger }),
       suppressions: new MemorySuppressions({ database, memberId }),
       limits: new MemoryLimits({ database, memberId }),
+      rates: new MemoryRates({ database, memberId }),
       prepare: async () => {},
       campaignsUuid: async () => 'the one',
     };

@@ -1,0 +1,169 @@
+import type { RateStore } from '../src/domain/ratePorts.ts';
+import { horizonMs, type Pace, paceOf, type RateLimit } from '../src/domain/rates.ts';
+import type { Clock, Logger } from '../src/domain/systemPorts.ts';
+
+export interface AllowanceParams {
+  /** Of the limit: `channel:<name>`. */
+  id: string;
+  store: Pick<RateStore, 'take'>;
+  clock: Clock;
+  /** Uniform in [0, 1): members that were given nothing do not ask again together. */
+  random: () => number;
+  logger: Logger;
+  /** The time of a slot has come, and somebody waited for it. */
+  onSlot: () => void;
+  /** There are more slots, or it may be asked for them again. */
+  onNews: () => void;
+}
+
+/** Slots of one question to the store, by this member's monotonic clock. */
+interface Slots {
+  /** When they were given. */
+  from: number;
+  first: number;
+  count: number;
+  used: number;
+  pace: Pace;
+}
+
+/** Asked for no more often, ms: who has just been given some leaves the others their turn. */
+const leastGapMs = 100;
+/** From a question that failed to the next, ms. */
+const failedGapMs = 500;
+/** What lasts is said so often, ms. */
+const warnEveryMs = 10_000;
+
+/**
+ * What a member may hand over of a limit that holds over all of them: slots are asked for while there is work for them, a quarter
+ * of a second's at a time, and are lost soon after their time, so that an idle member keeps none from the others.
+ */
+export class Allowance {
+  private readonly params: AllowanceParams;
+  private limit: RateLimit | undefined;
+  private pace: Pace = { everyMs: 0, atOnce: 1, usableMs: 0 };
+  private given: Slots[] = [];
+  private isAsking = false;
+  /** Not asked for before, monotonic ms. */
+  private againAt = Number.NEGATIVE_INFINITY;
+  private cancelAgain: (() => void) | undefined;
+  private cancelSlot: (() => void) | undefined;
+  private warnedAt = Number.NEGATIVE_INFINITY;
+  private stopped = false;
+
+  constructor(params: AllowanceParams, limit: RateLimit | undefined) {
+    this.params = params;
+    this.limit = limit;
+    if (limit) this.pace = paceOf(limit);
+  }
+
+  /** Another limit, or none: what was given by the one before is void. */
+  set(limit: RateLimit | undefined): void {
+    if (limit?.perSecond === this.limit?.perSecond && limit?.burst === this.limit?.burst) return;
+    this.limit = limit;
+    if (limit) this.pace = paceOf(limit);
+    this.given = [];
+    this.againAt = Number.NEGATIVE_INFINITY;
+    this.params.onSlot();
+    this.params.onNews();
+  }
+
+  /** Slots whose time is there, or comes before long; endless without a limit. */
+  get room(): number {
+    if (this.limit === undefined) return Number.POSITIVE_INFINITY;
+    this.forget();
+    return this.given.reduce((sum, { count, used }) => sum + count - used, 0);
+  }
+
+  /** One may be handed over now. If not, `onSlot` tells when it is worth another try. */
+  take(): boolean {
+    if (this.limit === undefined) return true;
+    this.forget();
+    const next = this.given[0];
+    if (next === undefined) this.ask();
+    else {
+      const waitMs = timeOf(next) - this.params.clock.monotonic();
+      if (waitMs <= 0) {
+        next.used += 1;
+        return true;
+      }
+      this.wakeIn(waitMs);
+    }
+    return false;
+  }
+
+  /** There is work for more; `onNews` tells when there are more slots, or when to ask again. */
+  ask(): void {
+    const { limit } = this;
+    if (limit === undefined || this.isAsking || this.stopped) return;
+    const want = Math.max(1, Math.ceil((limit.perSecond * horizonMs) / 1_000));
+    if (this.room > want / 2) return;
+    const waitMs = this.againAt - this.params.clock.monotonic();
+    if (waitMs > 0) this.askIn(waitMs);
+    else void this.fetch(limit, want);
+  }
+
+  /** Nothing is asked for any more. */
+  stop(): void {
+    this.stopped = true;
+    this.cancelAgain?.();
+    this.cancelSlot?.();
+  }
+
+  private async fetch(limit: RateLimit, want: number): Promise<void> {
+    const { store, id, clock, random, onNews, onSlot } = this.params;
+    const { pace } = this;
+    this.isAsking = true;
+    let gapMs = failedGapMs;
+    try {
+      const { count, firstInMs, againInMs } = await store.take(id, limit, pace, want);
+      // later than the server's now by the way back: rather late than early
+      const from = clock.monotonic();
+      if (count > 0 && limit === this.limit) this.given.push({ from, first: from + firstInMs, count, used: 0, pace });
+      gapMs = Math.max(leastGapMs, againInMs) * (1 + 0.2 * random());
+    } catch (error) {
+      this.warn(error);
+    }
+    this.isAsking = false;
+    if (this.stopped) return;
+    this.againAt = clock.monotonic() + gapMs;
+    this.askIn(gapMs);
+    onSlot();
+    onNews();
+  }
+
+  private askIn(ms: number): void {
+    if (this.cancelAgain !== undefined) return;
+    this.cancelAgain = this.params.clock.after(ms, () => {
+      this.cancelAgain = undefined;
+      this.params.onSlot();
+      this.params.onNews();
+    });
+  }
+
+  private wakeIn(ms: number): void {
+    if (this.cancelSlot !== undefined) return;
+    this.cancelSlot = this.params.clock.after(ms, () => {
+      this.cancelSlot = undefined;
+      this.params.onSlot();
+    });
+  }
+
+  /** Those whose time is over. */
+  private forget(): void {
+    const now = this.params.clock.monotonic();
+    for (const slots of this.given)
+      while (slots.used < slots.count && timeOf(slots) + slots.pace.usableMs < now) slots.used += 1;
+    if (this.given.some(({ used, count }) => used === count))
+      this.given = this.given.filter((one) => one.used < one.count);
+  }
+
+  private warn(error: unknown): void {
+    const { clock, logger, id } = this.params;
+    if (clock.monotonic() - this.warnedAt < warnEveryMs) return;
+    this.warnedAt = clock.monotonic();
+    logger.warn('no slots could be taken of a rate limit; its messages wait', { limit: id, error });
+  }
+}
+
+/** Of the next slot. */
+const timeOf = ({ from, first, used, pace }: Slots): number => Math.max(from, first + used * pace.everyMs);
