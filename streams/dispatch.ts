@@ -263,7 +263,7 @@ export class Dispatch {
     const outcome = await queue.channel.send(outboundOf(row), this.abort.signal, mayBegin);
     this.unbegun.delete(row);
     queue.ended();
-    circuit.answered(epoch, outcome);
+    if (queue.channel.manyHosts === undefined) circuit.answered(epoch, outcome);
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);

@@ -334,3 +334,33 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   expect(dispatch.channelStates).toEqual({});
   expect(instruments.of('circuit').map(([, state]) => state)).toEqual(['open', 'half_open', 'closed']);
 });
+
+test('where each recipient has a host of its own, the failures of one stop nobody else', async () => {
+  const clock = manualClock();
+  const many: Channel = {
+    ...facts('hook', 'url', {}),
+    ...{ concurrency: 4, manyHosts: true },
+    send: async () => ({ kind: 'retry', code: 'connection_failed', message: 'refused', counts: true }),
+    close: async () => {},
+  };
+  const dispatch = new Dispatch({
+    ...{ channels: new Map([['hook', many]]), concurrency: 64, clock, random: () => 0, logger: silentLogger },
+    ...{ instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
+    ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+  });
+  const tried: string[] = [];
+  dispatch.results$.subscribe(({ row, outcome }) => {
+    tried.push(outcome.kind);
+    dispatch.settled(row);
+  });
+  dispatch.enqueue(
+    Array.from({ length: 30 }, (_, n) => {
+      const row = { _id: `${n}/1`, conversationId: `${n}`, campaignId: 'spring', channel: 'hook' } as Message;
+      return { row, decidedAt: 0 };
+    }),
+  );
+  await clock.advanceAsync(0);
+  expect(tried).toEqual(Array.from({ length: 30 }, () => 'retry'));
+  expect(dispatch.channelStates).toEqual({});
+});
