@@ -15,6 +15,7 @@ const push = { id: 'push', type: 'message', channel: 'push', content, waitForRep
 const over = { id: 'over', type: 'end', outcome: 'over' };
 const rest = { id: 'rest', type: 'wait', for: 'P1D' };
 const first = 'spring:anna/1';
+const rule = (then: object) => ({ on: 'bounce', then });
 const told = {
   ...{ _id: `bounced:${first}`, type: 'bounce', channel: 'sms', address: '+491', data: { messageId: first } },
   at: new Date(seconds(2)),
@@ -80,7 +81,7 @@ describe('the flow goes', () => {
   });
 
   test('where a rule leads it', () => {
-    const story = refused([ask, over, push], [{ on: 'bounce', then: { goto: 'push' } }]);
+    const story = refused([ask, over, push], [rule({ goto: 'push' })]);
     expect(story.conversation).toMatchObject({ status: 'active', stage: 'push' });
   });
 
