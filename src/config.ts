@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { readChannels } from './configChannels.ts';
+import type { DkimConfig } from './configDkim.ts';
 import { type ConfigSource, closest, createReader, fileSuffix, oneOf, type Reader, wholeNumber } from './configSpec.ts';
 import {
   type AddressField,
@@ -17,6 +18,7 @@ import {
 import { ServiceError } from './domain/errors.ts';
 
 export { type ConfigRow, describeConfig } from './configDescribe.ts';
+export type { DkimConfig } from './configDkim.ts';
 export type { ConfigSource } from './configSpec.ts';
 
 export type { AddressField, Driver, LogLevel } from './configValues.ts';
@@ -35,6 +37,8 @@ export interface ChannelConfig {
   readonly from?: string;
   /** smtp: `host` or `host:port` that attachments may be fetched from by https. Absent: none. */
   readonly attachmentHosts?: readonly string[];
+  /** smtp: mail is signed. Absent: it is not, or by the relay. */
+  readonly dkim?: DkimConfig;
   /** The contact's field that holds the address. */
   readonly address: AddressField;
   readonly concurrency: number;

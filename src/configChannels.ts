@@ -1,5 +1,6 @@
 /** `CHANNEL_<NAME>_<SETTING>`: finds the channels, refuses what is unknown, reads each one's settings. */
 import type { ChannelConfig } from './config.ts';
+import { dkimWarning, readDkim } from './configDkim.ts';
 import { checkLogin, hosts, mailHeaders, mailRecipient, sender, smtpUrl } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
 import {
@@ -23,6 +24,9 @@ const settings = [
   'TOKEN',
   'HEADERS',
   'ATTACHMENT_HOSTS',
+  'DKIM_DOMAIN',
+  'DKIM_SELECTOR',
+  'DKIM_KEY',
   'CONCURRENCY',
   'TIMEOUT_MS',
   'ATTEMPTS',
@@ -147,11 +151,12 @@ function readChannel(name: string, reader: Reader): ChannelConfig {
   const channel: ChannelConfig = {
     name,
     driver: readDriver ?? 'console',
-    ...given<Pick<ChannelConfig, 'url' | 'token' | 'from' | 'attachmentHosts' | 'allow' | 'redirect'>>({
+    ...given<Pick<ChannelConfig, 'url' | 'token' | 'from' | 'attachmentHosts' | 'dkim' | 'allow' | 'redirect'>>({
       url,
       token: reader.read(at('TOKEN'), token),
       from: reader.read(at('FROM'), mail ? sender : oneLine),
       attachmentHosts: reader.read(at('ATTACHMENT_HOSTS'), hosts),
+      dkim: readDkim(at, reader),
       allow: reader.read(at('ALLOW'), recipients),
       redirect: reader.read(at('REDIRECT'), mail ? mailRecipient : recipient),
     }),
@@ -175,18 +180,24 @@ function readChannel(name: string, reader: Reader): ChannelConfig {
   return channel;
 }
 
+const mailOnly = ['ATTACHMENT_HOSTS', 'DKIM_DOMAIN', 'DKIM_SELECTOR', 'DKIM_KEY'] as const;
+
 /** Kept, so that a test stage can change the driver alone; told, so that nobody believes they work. */
 function withoutEffect(channel: ChannelConfig, reader: Reader): string[] {
   const idle: Record<Driver, readonly Setting[]> = {
     smtp: [],
-    http: ['ATTACHMENT_HOSTS'],
-    console: ['URL', 'TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'],
-    file: ['TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS'],
+    http: mailOnly,
+    console: ['URL', 'TOKEN', 'HEADERS', ...mailOnly],
+    file: ['TOKEN', 'HEADERS', ...mailOnly],
   };
-  return idle[channel.driver]
+  const { dkim, from } = channel;
+  const unaligned =
+    channel.driver === 'smtp' && dkim ? dkimWarning(channelVariable(channel.name, 'DKIM_DOMAIN'), dkim, from) : [];
+  const without = idle[channel.driver]
     .map((setting) => channelVariable(channel.name, setting))
     .filter((variable) => reader.isSet(variable))
     .map((variable) => `${variable} has no effect with driver ${channel.driver}`);
+  return [...without, ...unaligned];
 }
 
 export function readChannels(

@@ -10,6 +10,7 @@ import { Delivery, type Setup } from './smtpDelivery.ts';
 import { composeMail, MailFault } from './smtpMessage.ts';
 import { SmtpPool } from './smtpPool.ts';
 import type { SmtpServer } from './smtpSession.ts';
+import { dkimSigner, type Signer } from './smtpSigning.ts';
 import { describeError } from './text.ts';
 
 /** A stray percent sign in user or password stands for itself. */
@@ -66,10 +67,11 @@ export interface SmtpDependencies {
 export class SmtpDriver implements Driver {
   readonly #setup: Setup;
   readonly #attachments: AttachmentSource;
+  readonly #sign: Signer | undefined;
 
   /** Throws ServiceError `config_invalid`. */
   constructor(config: ChannelConfig, { clock, logger, ca, dispatcher }: SmtpDependencies) {
-    const { name, url = '', from = '', headers, attachmentHosts = [], timeoutMs } = config;
+    const { name, url = '', from = '', headers, attachmentHosts = [], dkim, timeoutMs } = config;
     const refuse = (what: string): ServiceError => new ServiceError('config_invalid', `channel ${name}: ${what}`);
     if (!URL.canParse(url) || !/^smtps?:\/\//i.test(url)) throw refuse('driver smtp needs an smtp:// or smtps:// URL');
     if (parseMailbox(from) === undefined) throw refuse('driver smtp needs a sender (_FROM)');
@@ -80,6 +82,7 @@ export class SmtpDriver implements Driver {
       secrets: server.login === undefined ? [] : secretsOf(server.login),
       onTrouble: troubleLog(name, clock, logger),
     };
+    this.#sign = dkim && dkimSigner(dkim, `CHANNEL_${name.toUpperCase()}_DKIM_KEY`);
     this.#attachments = new AttachmentSource(attachmentHosts, timeoutMs, clock, dispatcher);
   }
 
@@ -87,7 +90,9 @@ export class SmtpDriver implements Driver {
     const { message } = handover;
     const attachments = message.content.attachments ?? [];
     const deliver = (loaded: Parameters<typeof composeMail>[2]): void => {
-      const delivery = new Delivery(handover, this.#setup, () => composeMail(message, this.#setup.defaults, loaded));
+      const delivery = new Delivery(handover, this.#setup, () =>
+        composeMail(message, this.#setup.defaults, loaded, this.#sign),
+      );
       handover.wire = delivery;
       delivery.start();
     };

@@ -1,12 +1,13 @@
 /** A message as mail. Whatever the row settles gives the same bytes at every try. Only this file knows MailComposer. */
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { compile } from 'html-to-text';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { encodeWord } from 'nodemailer/lib/mime-funcs';
-import type MimeNode from 'nodemailer/lib/mime-node';
 import type { OutboundMessage } from '../domain/channelPorts.ts';
 import { isInternational, parseAddress, parseMailbox } from '../domain/mailAddress.ts';
 import type { Attachment } from './smtpAttachments.ts';
+import type { Signer } from './smtpSigning.ts';
 import { withoutMarks } from './text.ts';
 
 /** Final for this message: it cannot be sent as it is. */
@@ -23,7 +24,8 @@ export interface Mail {
   envelope: { from: string; to: string; size?: number };
   /** The recipient's address needs SMTPUTF8 (RFC 6531). */
   international: boolean;
-  node: MimeNode;
+  /** Its bytes, from their beginning. To be called once. */
+  open: () => Readable;
 }
 
 /** What rows of a release before this one do not settle themselves. */
@@ -73,6 +75,7 @@ export function composeMail(
   message: OutboundMessage,
   defaults: MailDefaults,
   attachments: readonly Attachment[],
+  sign?: Signer,
 ): Mail {
   const { content, messageId, queuedAt } = message;
   const to = parseAddress(message.to);
@@ -100,7 +103,7 @@ export function composeMail(
   return {
     envelope: { from: from.address, to, ...(size > 0 ? { size } : {}) },
     international: isInternational(to),
-    node,
+    open: () => (sign === undefined ? node.createReadStream() : sign(node.createReadStream())),
   };
 }
 
