@@ -62,8 +62,7 @@ export function parseReply(response: string): Reply {
   const found = lines.map((line) => enhancedStart.exec(line)?.[1]).find((one) => one !== undefined);
   const enhanced = found ?? enhancedWithin.exec(text)?.[1];
   const code = Number(/^\d{3}/.exec(response)?.[0] ?? 0);
-  const fits = enhanced?.startsWith(String(code)[0] ?? '') === true;
-  return { code, enhanced: fits ? enhanced : undefined, text };
+  return { code, enhanced: enhanced?.[0] === String(code)[0] ? enhanced : undefined, text };
 }
 
 /** Undefined: nothing beyond what the first digit of its code says. */

@@ -175,7 +175,7 @@ function optedOut(draft: Draft, result: RowResult, error: { code: string; messag
  * other open conversations of the address hear of it as of any other.
  */
 function bounced(draft: Draft, result: RowResult, error: { code: string; message: string }): void {
-  const { row, answeredAt, handedAt } = result;
+  const { row, answeredAt } = result;
   const stage = stageAfter(draft, row);
   const reason = rejectionOf(error);
   const event = bouncing(row, draft.now);
@@ -184,14 +184,14 @@ function bounced(draft: Draft, result: RowResult, error: { code: string; message
   draft.lower(row);
   draft.count('messages.failed');
   draft.count(`reasons.${reason}`);
-  const handed = handedAt === undefined ? {} : { handedAt: new Date(handedAt) };
-  if (!isRepeated) countAged(draft, { ...row, ...handed }, 'bounced');
+  const failed = draft.rowAs(row);
+  if (!isRepeated) countAged(draft, failed, 'bounced');
   suppressOn(draft, row.channel, { reason: 'bounce', topic: everyTopic });
   draft.tell(event);
   if (draft.state.status !== 'active') return;
   const heard = { ...event, id: event._id as string };
   const heeded = { channel: row.channel, type: event.type, isOthers: false };
-  follow(draft, heard, heeded, { row: draft.rowAs(row), isRepeated: false });
+  follow(draft, heard, heeded, { row: failed, isRepeated: false });
   // on another channel it stays: its silence begins
   if (stage !== undefined && stageAfter(draft, row) !== undefined) unanswered(draft, stage, draft.now);
 }
