@@ -1,6 +1,6 @@
 /** Signs mail (DKIM, RFC 6376). Only this file knows nodemailer's signer. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import DKIM from 'nodemailer/lib/dkim';
 import { type DkimConfig, dkimKeyAllowed } from '../configDkim.ts';
 import { ServiceError } from '../domain/errors.ts';
@@ -30,5 +30,16 @@ export function dkimSigner({ domain, selector, key }: DkimConfig, variable: stri
   const bits = details?.modulusLength ?? 0;
   if (bits < minBits || bits > maxBits) throw refuse(`has ${bits} bits`);
   const dkim = new DKIM({ domainName: domain, keySelector: selector, privateKey: key });
-  return (mail) => dkim.sign(mail);
+  return (mail) => dkim.sign(Readable.from(asSent(mail), { objectMode: false }));
+}
+
+/** With the line ends that it leaves with: a lone CR or LF leaves as both, and what is signed is what arrives. */
+async function* asSent(mail: Readable): AsyncGenerator<Buffer> {
+  let held = '';
+  for await (const chunk of mail as AsyncIterable<Buffer>) {
+    const text = held + chunk.toString('latin1');
+    held = text.endsWith('\r') ? '\r' : '';
+    yield Buffer.from(text.slice(0, text.length - held.length).replace(/\r\n?|\n/g, '\r\n'), 'latin1');
+  }
+  if (held !== '') yield Buffer.from('\r\n');
 }
