@@ -31,7 +31,7 @@ function serverOf({ url: text = '', token }: ChannelConfig, ca: string | undefin
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     // RFC 8314, 3.3 and RFC 6409, 3.1.
     port: port === '' ? (implicit ? 465 : 587) : Number(port),
-    tls: implicit ? 'implicit' : searchParams.get('tls') === 'none' ? 'none' : 'required',
+    tls: implicit ? 'implicit' : ((searchParams.get('tls') as 'opportunistic' | 'none' | null) ?? 'required'),
     ...(name === null ? {} : { name }),
     ...(username === '' ? {} : { login }),
     ...(ca === undefined ? {} : { ca }),
