@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, describe as group, test } from '@jest/globals';
 import { describe, replyVerdict, type SmtpError, secretsOf } from '../../../src/channels/smtpAnswer.ts';
 
@@ -133,5 +134,24 @@ group('a server that repeats what it was told', () => {
     expect(describe(refused('RCPT TO', '550 no'), secretsOf({ user: 'app', pass: '' }))).toBe(
       'SMTP 550 at RCPT TO: no',
     );
+  });
+});
+
+group('docs/mail.md says what is true: a reply', () => {
+  const text = readFileSync(new URL('../../../docs/mail.md', import.meta.url), 'utf8');
+  const rows = text
+    .slice(text.indexOf('| Reply |'), text.indexOf('Any 5xx to'))
+    .split('\n')
+    .map((row) => /^\| (`.*`) \| (hard bounce|fails|another try|waits) \|/.exec(row))
+    .filter((row) => row !== null)
+    .flatMap(([, replies = '', outcome = '']) =>
+      [...replies.matchAll(/`([^`]+)`/g)].map(([, response = '']): [string, string] => [response, outcome]),
+    );
+
+  test('is there', () => expect(rows.length).toBeGreaterThan(35));
+  test.each(rows)('%s: %s', (response, outcome) => {
+    const result = replyVerdict(refused('RCPT TO', response), 'said');
+    if (result.kind === 'retry') expect(result.counts ? 'another try' : 'waits').toBe(outcome);
+    else expect(result.kind === 'rejected' && result.bounce === true ? 'hard bounce' : 'fails').toBe(outcome);
   });
 });
