@@ -22,6 +22,7 @@ interface Scene {
 const usual: Talk = (line) => {
   if (line === '') return '220 hello\r\n';
   if (line.startsWith('DATA')) return '354 go on\r\n';
+  if (line.startsWith('QUIT')) return { cut: '221 bye\r\n' };
   return /^(EHLO|MAIL|RCPT|RSET)/.test(line) || line === '.\r\n' ? '250 fine\r\n' : undefined;
 };
 /** As usual, but to what begins like this. */
@@ -46,8 +47,8 @@ const scenes: Readonly<Record<string, Scene>> = {
   'slow, but in time': {
     talk(line, socket) {
       const answer = usual(line, socket);
-      if (typeof answer === 'string')
-        for (const [n, byte] of [...answer].entries()) setTimeout(() => socket.write(byte), n);
+      if (typeof answer !== 'string') return answer;
+      for (const [n, byte] of [...answer].entries()) setTimeout(() => socket.write(byte), n);
       return undefined;
     },
   },
