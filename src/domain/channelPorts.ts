@@ -24,8 +24,8 @@ export type SendResult =
   /** May have left, nobody knows (time-out, connection lost after the request was written). */
   | { kind: 'unknown'; code: string; message: string }
   /**
-   * Final. `code` `opted_out`: the provider has it that the recipient left, which suppresses the address.
-   * `bounce`: the address does not exist or takes nothing any more: what the flow does at a hard bounce
+   * Final. `code` `opted_out`: the provider has it that the recipient left, which suppresses the address. `bounce`: the address
+   * does not exist or takes nothing any more: what the flow does at a hard bounce.
    */
   | { kind: 'rejected'; code: string; message: string; bounce?: true };
 
