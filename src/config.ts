@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { readChannels } from './configChannels.ts';
+import type { DkimConfig } from './configDkim.ts';
 import { type ConfigSource, closest, createReader, fileSuffix, oneOf, type Reader, wholeNumber } from './configSpec.ts';
 import {
   type AddressField,
@@ -18,6 +19,7 @@ import { ServiceError } from './domain/errors.ts';
 import type { RateLimit } from './domain/rates.ts';
 
 export { type ConfigRow, describeConfig } from './configDescribe.ts';
+export type { DkimConfig } from './configDkim.ts';
 export type { ConfigSource } from './configSpec.ts';
 
 export type { AddressField, Driver, LogLevel } from './configValues.ts';
@@ -50,6 +52,8 @@ export interface ChannelConfig {
   readonly attachmentHosts?: readonly string[];
   /** webhook: WEBHOOK_ALLOWED_HOSTS. Absent: none. */
   readonly allowedHosts?: readonly string[];
+  /** smtp: mail is signed. Absent: it is not, or by the relay. */
+  readonly dkim?: DkimConfig;
   /** The contact's field that holds the address. */
   readonly address: AddressField;
   readonly concurrency: number;

@@ -1,5 +1,6 @@
 /** `CHANNEL_<NAME>_<SETTING>`: finds the channels, refuses what is unknown, reads each one's settings. */
 import type { ChannelConfig } from './config.ts';
+import { dkimWarning, readDkim } from './configDkim.ts';
 import { checkRecipientWebhooks, driverRules, unknownDriver } from './configDrivers.ts';
 import { checkLogin, hosts } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
@@ -18,6 +19,9 @@ const settings = [
   'ACCOUNT',
   'STATUS_CALLBACK',
   'MAX_SEGMENTS',
+  'DKIM_DOMAIN',
+  'DKIM_SELECTOR',
+  'DKIM_KEY',
   'CONCURRENCY',
   'TIMEOUT_MS',
   'RATE',
@@ -167,6 +171,7 @@ function readChannel(name: string, hostsAllowed: readonly string[] | undefined, 
       statusCallback: reader.read(at('STATUS_CALLBACK'), statusCallback),
       maxSegments: reader.read(at('MAX_SEGMENTS'), wholeNumber(1, 255)) ?? rules.maxSegments,
       allowedHosts: kind === 'webhook' ? hostsAllowed : undefined,
+      dkim: readDkim(at, reader),
       allow: reader.read(at('ALLOW'), recipients),
       redirect: reader.read(at('REDIRECT'), rules.redirect),
     }),
@@ -199,10 +204,14 @@ function checkChannel(at: (setting: Setting) => string, channel: ChannelConfig, 
 
 /** Kept, so that a test stage can change the driver alone; told, so that nobody believes they work. */
 function withoutEffect(channel: ChannelConfig, reader: Reader): string[] {
-  return driverRules[channel.driver].idle
+  const { dkim, from } = channel;
+  const unaligned =
+    channel.driver === 'smtp' && dkim ? dkimWarning(channelVariable(channel.name, 'DKIM_DOMAIN'), dkim, from) : [];
+  const without = driverRules[channel.driver].idle
     .map((setting) => channelVariable(channel.name, setting))
     .filter((variable) => reader.isSet(variable))
     .map((variable) => `${variable} has no effect with driver ${channel.driver}`);
+  return [...without, ...unaligned];
 }
 
 export function readChannels(

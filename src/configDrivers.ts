@@ -34,14 +34,16 @@ export interface DriverRules {
   /** Settings that change nothing. */
   idle: readonly IdleSetting[];
 }
-type IdleSetting = 'URL' | 'TOKEN' | 'HEADERS' | 'ATTACHMENT_HOSTS' | 'ACCOUNT' | 'STATUS_CALLBACK' | 'MAX_SEGMENTS';
+type IdleSetting = 'URL' | 'TOKEN' | 'HEADERS' | (typeof mailOnly)[number] | (typeof smsOnly)[number];
+
+const mailOnly = ['ATTACHMENT_HOSTS', 'DKIM_DOMAIN', 'DKIM_SELECTOR', 'DKIM_KEY'] as const;
 
 const twilioOnly = ['ACCOUNT', 'STATUS_CALLBACK'] as const;
 const smsOnly = [...twilioOnly, 'MAX_SEGMENTS'] as const;
 
 const usual: DriverRules = {
   ...{ url: httpUrl, from: oneLine, token, headers, redirect: recipient, needs: ['URL'] },
-  ...{ concurrency: 64, timeoutMs: 10_000, idle: ['ATTACHMENT_HOSTS', ...smsOnly] },
+  ...{ concurrency: 64, timeoutMs: 10_000, idle: [...mailOnly, ...smsOnly] },
 };
 
 export const driverRules: Readonly<Record<Driver, DriverRules>> = {
@@ -49,10 +51,10 @@ export const driverRules: Readonly<Record<Driver, DriverRules>> = {
     ...{ ...usual, url: smtpUrl, from: sender, headers: mailHeaders, redirect: mailRecipient, needs: ['URL', 'FROM'] },
     ...{ concurrency: 16, timeoutMs: 60_000, idle: smsOnly },
   },
-  http: { ...usual, idle: ['ATTACHMENT_HOSTS', ...twilioOnly] },
+  http: { ...usual, idle: [...mailOnly, ...twilioOnly] },
   twilio: {
     ...{ ...usual, url: twilioUrl, defaultUrl: twilioApi, from: twilioSender, token: twilioToken },
-    ...{ needs: ['ACCOUNT', 'TOKEN', 'FROM'], address: 'phone', maxSegments: 10, idle: ['ATTACHMENT_HOSTS'] },
+    ...{ needs: ['ACCOUNT', 'TOKEN', 'FROM'], address: 'phone', maxSegments: 10, idle: [...mailOnly] },
   },
   whatsapp: {
     ...{ ...usual, url: graphUrl, defaultUrl: graphApi, from: phoneNumberId, needs: ['FROM', 'TOKEN'] },
@@ -60,8 +62,8 @@ export const driverRules: Readonly<Record<Driver, DriverRules>> = {
   },
   // Standard Webhooks, "Request timeouts": 15 to 30 s
   webhook: { ...usual, token: webhookSecrets, needs: ['TOKEN'], address: 'url', timeoutMs: 15_000 },
-  console: { ...usual, needs: [], idle: ['URL', 'TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS', ...smsOnly] },
-  file: { ...usual, url: filePath, idle: ['TOKEN', 'HEADERS', 'ATTACHMENT_HOSTS', ...smsOnly] },
+  console: { ...usual, needs: [], idle: ['URL', 'TOKEN', 'HEADERS', ...mailOnly, ...smsOnly] },
+  file: { ...usual, url: filePath, idle: ['TOKEN', 'HEADERS', ...mailOnly, ...smsOnly] },
 };
 
 /** What a channel has when its driver is not known: nothing is missing then. */

@@ -6,17 +6,17 @@ import { asciiDomain, isInternational, parseAddress, parseMailbox } from './doma
 const options = ['tls', 'name'];
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i;
 
-/** `tls=none`: no STARTTLS is asked for. `name`: what the service calls itself in EHLO. */
+/** `tls=none`: no STARTTLS is asked for; `tls=opportunistic`: only where the server offers it. `name`: what the service calls itself in EHLO. */
 export const smtpUrl: Spec<string> = {
   allowed:
-    'smtp://[user:password@]host[:587] (STARTTLS is required) or smtps://…[:465], ports from 1 to 65535; options: ?tls=none (smtp only), ?name=<own name for EHLO>',
+    'smtp://[user:password@]host[:587] (STARTTLS is required) or smtps://…[:465], ports from 1 to 65535; options: ?tls=opportunistic or ?tls=none (smtp only), ?name=<own name for EHLO>',
   parse: (text) => {
     if (!URL.canParse(text)) return undefined;
     const { protocol, hostname, port, pathname, hash, searchParams } = new URL(text);
     const given = [...searchParams.keys()];
     const tls = searchParams.get('tls');
     const name = searchParams.get('name');
-    const plain = tls === null || (tls === 'none' && protocol === 'smtp:');
+    const plain = tls === null || (['none', 'opportunistic'].includes(tls) && protocol === 'smtp:');
     const known = given.every((option) => options.includes(option)) && new Set(given).size === given.length;
     return (protocol === 'smtp:' || protocol === 'smtps:') &&
       /^([\w.-]+|\[[\da-f:.]+\])$/i.test(hostname) &&
@@ -95,9 +95,10 @@ export function checkLogin(
   } else if (username !== '' && token === undefined && password === '') {
     reader.fault(`${at('URL')} has a user and no password; allowed: smtp://user:password@host, or ${at('TOKEN')}`);
   }
-  if (username !== '' && searchParams.get('tls') === 'none' && !loopback.test(hostname)) {
+  const tls = searchParams.get('tls');
+  if (username !== '' && tls !== null && !loopback.test(hostname)) {
     reader.fault(
-      `${at('URL')} has tls=none and a user: the password could be read on its way; allowed: one of them, or a host on this machine`,
+      `${at('URL')} has tls=${tls} and a user: the password could be read on its way; allowed: one of them, or a host on this machine`,
     );
   }
 }

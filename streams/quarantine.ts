@@ -9,8 +9,8 @@ import type {
   MessageChange,
   Unit,
 } from '../src/domain/model.ts';
-import { errorOf, leaving, type RowResult, rejectionOf } from '../src/domain/outbox.ts';
-import { receivedStatus } from '../src/domain/receipts.ts';
+import { bouncing, errorOf, leaving, type RowResult, rejectionOf } from '../src/domain/outbox.ts';
+import { agedCounters, receivedStatus } from '../src/domain/receipts.ts';
 import type { Instruments, Logger } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Candidate } from './load.ts';
@@ -108,8 +108,10 @@ function endOf({ row, outcome, answeredAt, handedAt }: RowResult): Pick<Message,
       const known = providerMessageId === undefined ? {} : { providerMessageId };
       return { status: 'sent', sentAt: new Date(answeredAt), handedAt: new Date(handedAt ?? answeredAt), ...known };
     }
-    case 'rejected':
-      return { status: 'failed', reason: rejectionOf(outcome), error: errorOf(outcome), ...left };
+    case 'rejected': {
+      const bounced = outcome.bounce === true ? { bouncedAt: row.bouncedAt ?? new Date(answeredAt) } : {};
+      return { status: 'failed', reason: rejectionOf(outcome), error: errorOf(outcome), ...bounced, ...left };
+    }
     case 'unknown':
       return { status: 'uncertain', reason: 'uncertain', error: errorOf(outcome), ...left };
     case 'lost':
@@ -132,6 +134,10 @@ function record(results: readonly RowResult[]): Recorded {
     const set = { ...end, status: receivedStatus(row, end.status) };
     // whoever it was meant for: that address wants nothing more
     if (set.reason === 'provider_opted_out' && row.to !== undefined) inbound.push(leaving(row, result.answeredAt));
+    if (result.outcome.kind === 'rejected' && result.outcome.bounce === true && row.to !== undefined) {
+      inbound.push(bouncing(row, result.answeredAt));
+      if (row.bouncedAt === undefined) add(counters, ...agedCounters({ ...row, ...end }, 'bounced', result.answeredAt));
+    }
     if (end.status !== 'uncertain' || set.status === 'uncertain') add(counters, `messages.${end.status}`);
     counters['pending'] = (counters['pending'] ?? 0) - 1;
     if (set.reason !== undefined) add(counters, `reasons.${set.reason}`);

@@ -16,6 +16,13 @@ const always = (): boolean => true;
 /** Nothing was tried, nothing left. */
 const notTried = (code: string, message: string): SendResult => ({ kind: 'retry', code, message, counts: false });
 
+/** What is said of the address of a redirection says nothing of the contact's: neither that it is dead nor that it left. */
+function ofRedirection(result: SendResult): SendResult {
+  if (result.kind !== 'rejected') return result;
+  const { kind, code, message } = result;
+  return { kind, code: code === 'opted_out' ? 'redirect_opted_out' : code, message };
+}
+
 /**
  * What all channels promise, around a driver: never more than `concurrency` messages under way (others wait in order of
  * arrival), a result in bounded time (`timeoutMs` from its start until the driver first asks whether bytes may leave, and
@@ -83,8 +90,10 @@ export class BoundedChannel implements Channel {
         message: 'the recipient is not in the allow list',
       });
     }
+    const peers = this.#peers(signal);
+    if (to === message.to) return new Promise((resolve) => this.#admit(message, mayBegin, peers, resolve));
     return new Promise((resolve) => {
-      this.#admit(to === message.to ? message : { ...message, to }, mayBegin, this.#peers(signal), resolve);
+      this.#admit({ ...message, to }, mayBegin, peers, (result) => resolve(ofRedirection(result)));
     });
   }
 

@@ -12,6 +12,7 @@ import { Delivery, type Setup } from './smtpDelivery.ts';
 import { composeMail, MailFault } from './smtpMessage.ts';
 import { SmtpPool } from './smtpPool.ts';
 import type { SmtpServer } from './smtpSession.ts';
+import { dkimSigner, type Signer } from './smtpSigning.ts';
 import { describeError } from './text.ts';
 import { troubleLog } from './trouble.ts';
 
@@ -33,7 +34,7 @@ function serverOf({ url: text = '', token }: ChannelConfig, ca: string | undefin
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     // RFC 8314, 3.3 and RFC 6409, 3.1.
     port: port === '' ? (implicit ? 465 : 587) : Number(port),
-    tls: implicit ? 'implicit' : searchParams.get('tls') === 'none' ? 'none' : 'required',
+    tls: implicit ? 'implicit' : ((searchParams.get('tls') as 'opportunistic' | 'none' | null) ?? 'required'),
     ...(name === null ? {} : { name }),
     ...(username === '' ? {} : { login }),
     ...(ca === undefined ? {} : { ca }),
@@ -53,10 +54,11 @@ export class SmtpDriver implements Driver {
   readonly #setup: Setup;
   readonly #look: (signal: AbortSignal) => Promise<ChannelCheck>;
   readonly #attachments: AttachmentSource;
+  readonly #sign: Signer | undefined;
 
   /** Throws ServiceError `config_invalid`. */
   constructor(config: ChannelConfig, { clock, logger, ca, dispatcher }: SmtpDependencies) {
-    const { name, url = '', from = '', headers, attachmentHosts = [], timeoutMs } = config;
+    const { name, url = '', from = '', headers, attachmentHosts = [], dkim, timeoutMs } = config;
     const refuse = (what: string): ServiceError => new ServiceError('config_invalid', `channel ${name}: ${what}`);
     if (!URL.canParse(url) || !/^smtps?:\/\//i.test(url)) throw refuse('driver smtp needs an smtp:// or smtps:// URL');
     if (parseMailbox(from) === undefined) throw refuse('driver smtp needs a sender (_FROM)');
@@ -68,6 +70,7 @@ export class SmtpDriver implements Driver {
       onTrouble: troubleLog(name, clock, logger),
     };
     this.#look = (signal) => checkServer(server, { clock, secrets: this.#setup.secrets, signal });
+    this.#sign = dkim && dkimSigner(dkim, `CHANNEL_${name.toUpperCase()}_DKIM_KEY`);
     this.#attachments = new AttachmentSource(attachmentHosts, timeoutMs, clock, dispatcher);
   }
 
@@ -75,7 +78,9 @@ export class SmtpDriver implements Driver {
     const { message } = handover;
     const attachments = message.content.attachments ?? [];
     const deliver = (loaded: Parameters<typeof composeMail>[2]): void => {
-      const delivery = new Delivery(handover, this.#setup, () => composeMail(message, this.#setup.defaults, loaded));
+      const delivery = new Delivery(handover, this.#setup, () =>
+        composeMail(message, this.#setup.defaults, loaded, this.#sign),
+      );
       handover.wire = delivery;
       delivery.start();
     };

@@ -1,4 +1,5 @@
 import type { SendResult } from '../domain/channelPorts.ts';
+import { meaningOf, parseReply } from './smtpStatus.ts';
 import { oneLine } from './text.ts';
 import { trouble, troubleMs } from './trouble.ts';
 
@@ -18,15 +19,6 @@ export interface SmtpError extends Error {
 /** A server that has too much to do says so with the connection: it is not asked again at once. */
 const busyMs = 10_000;
 
-/** RFC 5321, 4.2.1 and RFC 3463: the reply's code, the enhanced one where there is one, and its text. */
-function parseReply(response: string): { code: number; enhanced: string | undefined; text: string } {
-  const lines = response.split(/\r?\n/).map((line) => line.replace(/^\d{3}[ -]?/, ''));
-  const pattern = /^([245]\.\d{1,3}\.\d{1,3})(?=\s|$)/;
-  const enhanced = pattern.exec(lines[0] ?? '')?.[1];
-  const text = lines.map((line) => line.replace(pattern, '').trim()).join(' ');
-  return { code: Number(/^\d{3}/.exec(response)?.[0] ?? 0), enhanced, text };
-}
-
 const certificate = /CERT|TLS|SSL|SIGNATURE|SELF_SIGNED/;
 
 /**
@@ -45,38 +37,25 @@ const isTemporary = (code: number): boolean => code >= 400 && code < 500;
 /** RFC 4954, 6: the login is missing, too weak, or expired. RFC 3207, 4: TLS is missing. */
 const loginReplies = new Set([530, 534, 535, 538]);
 /**
- * Postfix and others judge the sender, and who may relay, only once they know the recipient. RFC 3463, 3.2: x.1.7 and x.1.8
- * speak of the sender's address; many say it by the text alone.
- */
-const senderCode = /^[45]\.1\.[78]$/;
-const senderText =
-  /sender (address rejected|verify failed)|relay(ing)?( access)? (denied|not permitted|not allowed)|unable to relay/i;
-/** RFC 3463, 3.2: the address of the recipient is bad for good. 5.1.10: RFC 7505. */
-const badRecipient = new Set(['5.1.0', '5.1.1', '5.1.2', '5.1.3', '5.1.6', '5.1.10']);
-/** RFC 3463: the message is too large, for the mailbox or the system. RFC 1870 uses 552. */
-const tooLarge = new Set(['5.2.3', '5.3.4']);
-
-/**
- * What a reply to MAIL, RCPT, DATA or the message stands for: 4xx is tried again, 5xx is final. A refused sender or login is
- * the channel's, not the message's, wherever it is told: that message waits, others are tried. 421 and 503 (the two sides
- * disagree where they are) say nothing of the message either; 421 as the answer to the message itself counts, as every
- * other 4xx there does.
+ * What a reply to MAIL, RCPT, DATA or the message stands for: 4xx is tried again, 5xx is final (RFC 5321, 4.2.1), and a hard bounce
+ * where it says that the address is dead. A refused sender or login is the channel's, not the message's, wherever it is told: that
+ * message waits, others are tried. 421 and 503 (the two sides disagree where they are) say nothing of the message either; 421 as
+ * the answer to the message itself counts, as every other 4xx there does.
  */
 export function replyVerdict(error: SmtpError, said: string): SendResult {
-  const { code, enhanced = '', text } = parseReply(error.response ?? '');
-  const { command } = error;
+  const reply = parseReply(error.response ?? '');
+  const { code } = reply;
   const isMessage = error.code === 'EMESSAGE';
   if (code === 421 && !isMessage) return trouble('smtp_421', said, busyMs);
   if (loginReplies.has(code)) return trouble('login_failed', said);
-  if (senderCode.test(enhanced) || senderText.test(text)) return trouble('sender_refused', said);
+  const meaning = meaningOf(reply);
+  if (meaning === 'sender') return trouble('sender_refused', said);
   if (code < 500 || code === 503) return { kind: 'retry', code: `smtp_${code}`, message: said, counts: true };
-  const large = code === 552 || tooLarge.has(enhanced);
-  if (command === 'MAIL FROM' && !large) return trouble('sender_refused', said);
+  if (error.command === 'MAIL FROM' && meaning !== 'large') return trouble('sender_refused', said);
   // A mail has one recipient: the answer to the message can only mean the same.
-  if (badRecipient.has(enhanced)) {
-    return { kind: 'rejected', code: 'address_invalid', message: said };
-  }
-  return { kind: 'rejected', code: `smtp_${code}`, message: said };
+  const isAddress = meaning === 'missing' || meaning === 'invalid';
+  const bounce = meaning === 'missing' || meaning === 'closed' ? { bounce: true as const } : {};
+  return { kind: 'rejected', code: isAddress ? 'address_invalid' : `smtp_${code}`, message: said, ...bounce };
 }
 
 /**

@@ -91,7 +91,7 @@ export class Delivery implements Wire {
   #guarded(session: SmtpSession, mail: Mail): Readable {
     const handover = this.#handover;
     async function* bytes(): AsyncGenerator<Buffer> {
-      yield* mail.node.createReadStream() as AsyncIterable<Buffer>;
+      yield* mail.open() as AsyncIterable<Buffer>;
       if (handover.begin()) return;
       session.close();
       throw new Error('it may not leave');

@@ -1,5 +1,6 @@
 /** A message as mail. Whatever the row settles gives the same bytes at every try. Only this file knows MailComposer. */
 import { createHash } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import { compile } from 'html-to-text';
 import MailComposer from 'nodemailer/lib/mail-composer';
 import { encodeWord } from 'nodemailer/lib/mime-funcs';
@@ -7,6 +8,7 @@ import type MimeNode from 'nodemailer/lib/mime-node';
 import type { OutboundMessage } from '../domain/channelPorts.ts';
 import { isInternational, parseAddress, parseMailbox } from '../domain/mailAddress.ts';
 import type { Attachment } from './smtpAttachments.ts';
+import type { Signer } from './smtpSigning.ts';
 import { withoutMarks } from './text.ts';
 
 /** Final for this message: it cannot be sent as it is. */
@@ -23,7 +25,8 @@ export interface Mail {
   envelope: { from: string; to: string; size?: number };
   /** The recipient's address needs SMTPUTF8 (RFC 6531). */
   international: boolean;
-  node: MimeNode;
+  /** Its bytes, from their beginning. To be called once. */
+  open: () => Readable;
 }
 
 /** What rows of a release before this one do not settle themselves. */
@@ -73,6 +76,7 @@ export function composeMail(
   message: OutboundMessage,
   defaults: MailDefaults,
   attachments: readonly Attachment[],
+  sign?: Signer,
 ): Mail {
   const { content, messageId, queuedAt } = message;
   const to = parseAddress(message.to);
@@ -83,9 +87,10 @@ export function composeMail(
   if (subject.length > maxSubjectLength) {
     throw new MailFault('message_invalid', `the subject is longer than ${maxSubjectLength} characters`);
   }
+  const toName = withoutMarks(content.toName ?? '');
   const node = new MailComposer({
     from: { name: from.name ?? '', address: from.address },
-    to: { name: withoutMarks(content.toName ?? ''), address: to },
+    to: { name: toName, address: to },
     subject: foldable(subject),
     ...partsOf(content),
     attachments: [...attachments],
@@ -96,11 +101,24 @@ export function composeMail(
     disableFileAccess: true,
     disableUrlAccess: true,
   }).compile();
+  if (toName.includes('=?')) encodeName(node, toName);
   const size = attachments.reduce((sum, { content: { length } }) => sum + encodedLength(length), 0);
   return {
     envelope: { from: from.address, to, ...(size > 0 ? { size } : {}) },
     international: isInternational(to),
-    node,
+    open: () => (sign === undefined ? node.createReadStream() : sign(node.createReadStream())),
+  };
+}
+
+/**
+ * RFC 2047, 5: what looks like an encoded word is none within quotes. Many programs decode it all the same, so it leaves as an
+ * encoded word that says just that text.
+ */
+function encodeName(node: MimeNode, name: string): void {
+  const encode = node.encodeHeaderValue.bind(node);
+  node.encodeHeaderValue = (key, value) => {
+    const text = encode(key, value);
+    return key === 'To' ? `${encodeWord(name, 'Q', 52)} ${text.slice(text.lastIndexOf('<'))}` : text;
   };
 }
 

@@ -7,8 +7,11 @@ import type { SmtpError } from './smtpAnswer.ts';
 export interface SmtpServer {
   host: string;
   port: number;
-  /** `implicit`: TLS from the first byte; `required`: STARTTLS or nothing. */
-  tls: 'implicit' | 'required' | 'none';
+  /**
+   * `implicit`: TLS from the first byte; `required`: STARTTLS or nothing; `opportunistic`: where the server offers it, with whatever
+   * certificate it has (RFC 7435), and else without.
+   */
+  tls: 'implicit' | 'required' | 'opportunistic' | 'none';
   /** Our name in EHLO. */
   name?: string;
   login?: { user: string; pass: string };
@@ -46,7 +49,8 @@ export class SmtpSession {
     this.#connection = new SMTPConnection({
       ...{ host, port, secure: tls === 'implicit', requireTLS: tls === 'required', ignoreTLS: tls === 'none' },
       ...(name === undefined ? {} : { name }),
-      ...(ca === undefined ? {} : { tls: { ca } }),
+      ...(tls === 'opportunistic' ? { opportunisticTLS: true, tls: { rejectUnauthorized: false } } : {}),
+      ...(ca === undefined || tls === 'opportunistic' ? {} : { tls: { ca } }),
       connectionTimeout: libraryTimeoutMs,
       greetingTimeout: libraryTimeoutMs,
       socketTimeout: libraryTimeoutMs,

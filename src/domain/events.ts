@@ -60,7 +60,8 @@ const endings: ReadonlyMap<string, string> = new Map([
   ['unsubscribe', 'unsubscribed'],
 ]);
 
-function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt: Receipt | undefined): void {
+/** Where an event leads a conversation that is active. `receipt`: the message it is about, and whether that was known. */
+export function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt: Receipt | undefined): void {
   const { type, channel, isOthers } = heeded;
   // what became of a message to somebody else says nothing of the contact, and who leaves another topic stays in this one
   if (isOthers) return;

@@ -120,7 +120,8 @@ export function results(run: Run, metrics: Metrics, now: Date): Record<string, u
       replied: share(metrics.replied, metrics.total),
       sent: share(messages.sent, handedOver),
       delivered: share(messages.delivered, messages.sent),
-      bounced: share(messages.bounced, messages.sent),
+      // some bounce at once: they were never sent
+      bounced: share(messages.bounced, handedOver),
     },
   };
 }

@@ -3,10 +3,11 @@ import { everyTopic } from './addresses.ts';
 import { backoffMs } from './backoff.ts';
 import type { SendResult } from './channelPorts.ts';
 import { type Draft, lostBefore, senderLost } from './draft.ts';
+import { follow } from './events.ts';
 import { fail } from './goingOn.ts';
 import type { InboundEvent, Message, MessageChange, SkipReason } from './model.ts';
 import { unanswered } from './producing.ts';
-import { receivedStatus } from './receipts.ts';
+import { countAged, receivedStatus, stampingOf } from './receipts.ts';
 import { isAlone, stoppedFor } from './replay.ts';
 import { movedInto, type SendWindow } from './sendWindow.ts';
 import { placeAt } from './stages.ts';
@@ -69,7 +70,9 @@ export function recordResult(draft: Draft, result: RowResult): void {
       lost(draft, result);
       return;
     case 'rejected':
-      if (outcome.code === 'opted_out' && isToContact(draft, row.channel, row.to)) optedOut(draft, result, outcome);
+      if (!isToContact(draft, row.channel, row.to)) gaveUp(draft, result, rejectionOf(outcome), outcome);
+      else if (outcome.code === 'opted_out') optedOut(draft, result, outcome);
+      else if (outcome.bounce === true) bounced(draft, result, outcome);
       else gaveUp(draft, result, rejectionOf(outcome), outcome);
       return;
     case 'retry':
@@ -168,6 +171,39 @@ function optedOut(draft: Draft, result: RowResult, error: { code: string; messag
   if (standsOn(draft, row.channel)) draft.end({ status: 'suppressed', outcome: 'unsubscribed', reason }, 'suppressed');
   else if (stage !== undefined) unanswered(draft, stage, draft.now);
 }
+
+/**
+ * The provider says at once what others tell later by a receipt: the address takes nothing, for all topics. The row failed, for
+ * nobody took the message, and counts as bounced, once, whatever receipts say of it. The flow goes where a hard bounce leads;
+ * other open conversations of the address hear of it as of any other.
+ */
+function bounced(draft: Draft, result: RowResult, error: { code: string; message: string }): void {
+  const { row, answeredAt } = result;
+  const stage = stageAfter(draft, row);
+  const reason = rejectionOf(error);
+  const event = bouncing(row, draft.now);
+  const { set, isRepeated } = stampingOf(row, event, new Date(answeredAt));
+  finish(draft, result, { ...set, status: 'failed', reason, error: errorOf(error) });
+  draft.lower(row);
+  draft.count('messages.failed');
+  draft.count(`reasons.${reason}`);
+  const failed = draft.rowAs(row);
+  if (!isRepeated) countAged(draft, failed, 'bounced');
+  suppressOn(draft, row.channel, { reason: 'bounce', topic: everyTopic });
+  draft.tell(event);
+  if (draft.state.status !== 'active') return;
+  const heard = { ...event, id: event._id as string };
+  const heeded = { channel: row.channel, type: event.type, isOthers: false };
+  follow(draft, heard, heeded, { row: failed, isRepeated: false });
+  // on another channel it stays: its silence begins
+  if (stage !== undefined && stageAfter(draft, row) !== undefined) unanswered(draft, stage, draft.now);
+}
+
+/** A provider said that this address is dead: its other conversations hear of it as of any hard bounce of that message. */
+export const bouncing = ({ _id, channel, to }: Message, now: number): InboundEvent & { at: Date } => ({
+  ...{ _id: `bounced:${_id}`, type: 'bounce', channel, address: to as string, data: { messageId: _id } },
+  at: new Date(now),
+});
 
 /** A provider said that this address left: its other conversations hear of it as of any opt-out. */
 export const leaving = ({ _id, channel, to }: Message, now: number): InboundEvent => ({

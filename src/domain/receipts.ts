@@ -142,10 +142,15 @@ export function recordReceipt(draft: Draft, event: InboxEvent, rows: readonly Me
   return { row: draft.rowAs(found), isRepeated };
 }
 
-/** How old a message was tells the guard which messages a receipt can be about. */
-function countAged(draft: Draft, { sentAt, handedAt, queuedAt }: Message, what: 'bounced' | 'complained'): void {
-  draft.count(`messages.${what}`);
-  draft.count(`aged.${what}.${ageOf(draft.now - (sentAt ?? handedAt ?? queuedAt).getTime())}`);
+/** Counters of a message that bounced or was complained about: how old it was tells the guard which ones that can be. */
+export const agedCounters = (
+  { sentAt, handedAt, queuedAt }: Pick<Message, 'sentAt' | 'handedAt' | 'queuedAt'>,
+  what: 'bounced' | 'complained',
+  now: number,
+): string[] => [`messages.${what}`, `aged.${what}.${ageOf(now - (sentAt ?? handedAt ?? queuedAt).getTime())}`];
+
+export function countAged(draft: Draft, row: Message, what: 'bounced' | 'complained'): void {
+  for (const path of agedCounters(row, what, draft.now)) draft.count(path);
 }
 
 // ---------------------------------------------------------------- those that nobody listens to

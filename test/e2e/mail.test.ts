@@ -109,6 +109,19 @@ test('mails arrive once as they were meant, or twice as the same mail; who leave
   expect(stored.get('spring:zoe')).toMatchObject({ status: 'sent', providerMessageId: 'Q4711' });
   expect(stored.get('spring:gone')).toMatchObject({ status: 'failed', reason: 'address_invalid' });
   expect(stored.get('spring:gone')?.['error'].message).toBe('SMTP 550 5.1.1 at DATA: nobody here');
+  // A hard bounce that is told at once: the address is suppressed with the answer, and others of it are told.
+  const gone = { _id: 'spring:gone' as never };
+  expect(stored.get('spring:gone')).toHaveProperty('bouncedAt');
+  expect(await database.db.collection('conversation_states').findOne(gone)).toMatchObject({
+    ...{ status: 'suppressed', outcome: 'bounced' },
+  });
+  expect(await database.db.collection('suppressions').find().toArray()).toMatchObject([
+    { _id: expect.stringMatching(/^news:\*:/), reason: 'bounce', campaignId: 'spring' },
+  ]);
+  const bounced = { _id: 'bounced:spring:gone/1' as never, handledAt: { $exists: true } };
+  await waitFor(async () => (await database.db.collection('inbound_events').countDocuments(bounced)) === 1, {
+    ...{ timeoutMs: 20_000, intervalMs: 100, what: 'others to be told of the bounce' },
+  });
   expect(stored.get('spring:odd')).toMatchObject({ status: 'failed', reason: 'address_invalid' });
 
   const headers = mail.headerLines.map(({ line }) => line.replace(/\r?\n\s/g, ' '));

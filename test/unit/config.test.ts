@@ -314,6 +314,7 @@ describe('driver smtp', () => {
     ['URL', 'smtp://relay.example/path'],
     ['URL', 'smtp://relay.example?tls=maybe'],
     ['URL', 'smtps://relay.example?tls=none'],
+    ['URL', 'smtps://relay.example?tls=opportunistic'],
     ['URL', 'smtp://relay.example?TLS=none'],
     ['URL', 'smtp://relay.example?tls=none&tls=none'],
     ['URL', 'smtp://relay.example?name=a%0d%0aMAIL'],
@@ -362,6 +363,7 @@ describe('driver smtp', () => {
     ['smtp://:p@relay.example', '', 'URL has no user for the password'],
     ['smtp://u@relay.example', '', 'URL has a user and no password'],
     ['smtp://u:p@relay.example?tls=none', '', 'URL has tls=none and a user: the password could be read'],
+    ['smtp://u:p@relay.example?tls=opportunistic', '', 'URL has tls=opportunistic and a user: the password could'],
   ])('login by %s and token %j is a fault', (url, token, fault) => {
     const faults = faultsOf({ ...mail, CHANNEL_NEWS_URL: url, CHANNEL_NEWS_TOKEN: token });
     expect(faults).toEqual([expect.stringContaining(fault)]);
@@ -372,6 +374,103 @@ describe('driver smtp', () => {
     '%s is fine',
     (url) => expect(load({ ...mail, CHANNEL_NEWS_URL: url }).channels[0]?.url).toBe(url),
   );
+
+  describe('signatures (DKIM)', () => {
+    const pem = (label: string): string => `-----BEGIN ${label}-----\nczNjcmV0\nczNjcmV0\n-----END ${label}-----`;
+    const set = (domain: string, selector: string, key: string) => ({
+      ...{
+        ...mail,
+        CHANNEL_NEWS_DKIM_DOMAIN: domain,
+        CHANNEL_NEWS_DKIM_SELECTOR: selector,
+        CHANNEL_NEWS_DKIM_KEY: key,
+      },
+    });
+
+    it.each(['PRIVATE KEY', 'RSA PRIVATE KEY'])('takes a %s, in lines or with its line ends written out', (label) => {
+      for (const key of [pem(label), pem(label).replaceAll('\n', '\\n'), `${pem(label)}\n`]) {
+        const config = load(set(' Compass.example', '2026a._x'.replace('._x', '.eu'), key));
+        expect(config.channels[0]?.dkim).toEqual({ domain: 'compass.example', selector: '2026a.eu', key: pem(label) });
+        expect(config.warnings).toEqual([]);
+        const shown = describeConfig(config).filter(({ variable }) => variable.includes('_DKIM_'));
+        expect(shown.map(({ value }) => value)).toEqual(['compass.example', '2026a.eu', '***']);
+      }
+    });
+
+    it('reads the key from a file', () => {
+      const { CHANNEL_NEWS_DKIM_KEY: _, ...rest } = set('compass.example', 'a', '');
+      const config = load({ ...rest, CHANNEL_NEWS_DKIM_KEY_FILE: '/k' }, file(`${pem('PRIVATE KEY')}\n`));
+      expect(config.channels[0]?.dkim?.key).toBe(pem('PRIVATE KEY'));
+    });
+
+    it('has all three settings, or none', () => {
+      expect(load(mail).channels[0]).not.toHaveProperty('dkim');
+      expect(faultsOf({ ...mail, CHANNEL_NEWS_DKIM_SELECTOR: 'a' })).toEqual([
+        expect.stringMatching(
+          /^CHANNEL_NEWS_DKIM_DOMAIN is not set; allowed with CHANNEL_NEWS_DKIM_SELECTOR: a domain/,
+        ),
+        expect.stringMatching(
+          /^CHANNEL_NEWS_DKIM_KEY is not set; allowed with .*: an RSA private key of 1024 to 4096 bits/,
+        ),
+      ]);
+    });
+
+    it.each([
+      ['the public key', pem('PUBLIC KEY'), 'which is a public key'],
+      ['a key with a passphrase', pem('ENCRYPTED PRIVATE KEY'), 'which has a passphrase'],
+      ['an older one', pem('RSA PRIVATE KEY').replace('\n', '\nProc-Type: 4,ENCRYPTED\n'), 'which has a passphrase'],
+      ['a key of another kind', pem('EC PRIVATE KEY'), 'which says EC PRIVATE KEY'],
+      ['half a key', pem('PRIVATE KEY').slice(0, -9), 'which is not whole'],
+      ['no PEM', 'czNjcmV0', 'which is no PEM'],
+    ])('%s is refused by what it is, and not shown', (_, key, why) => {
+      const [fault, ...more] = faultsOf(set('compass.example', 'a', key));
+      expect(more).toEqual([]);
+      expect(fault).toMatch(/^CHANNEL_NEWS_DKIM_KEY is \*\*\* \(\d+ characters\), which /);
+      expect(fault).toContain(`${why}; allowed: an RSA private key`);
+      expect(fault).not.toContain('czNjcmV0');
+    });
+
+    it.each([
+      ['DOMAIN', 'compass'],
+      ['DOMAIN', 'https://compass.example'],
+      ['DOMAIN', 'größe.example'],
+      ['DOMAIN', 'a.example; s=x'],
+      ['SELECTOR', 'a._domainkey'],
+      ['SELECTOR', 'a;b'],
+      ['SELECTOR', '-a'],
+      ['SELECTOR', 'a..b'],
+    ])('%s %j is refused', (setting, value) => {
+      const faults = faultsOf({
+        ...set('a.example', 'a', pem('PRIVATE KEY')),
+        [`CHANNEL_NEWS_DKIM_${setting}`]: value,
+      });
+      expect(faults).toEqual([
+        expect.stringContaining(`CHANNEL_NEWS_DKIM_${setting} is ${JSON.stringify(value)}; allowed`),
+      ]);
+    });
+
+    it.each([
+      ['compass.example', []],
+      ['mail.compass.example', []],
+      ['example', undefined],
+      ['other.example', ['does not count for DMARC']],
+      ['s.example', ['does not count for DMARC']],
+    ])('of %s for mail from compass.example warns of %j', (domain, expected) => {
+      if (expected === undefined) return expect(faultsOf(set(domain, 'a', pem('PRIVATE KEY')))).toHaveLength(1);
+      const { warnings } = load(set(domain, 'a', pem('PRIVATE KEY')));
+      return expect(warnings).toEqual(expected.map((text) => expect.stringContaining(text)));
+    });
+
+    it('has no effect with another driver', () => {
+      const given = set('compass.example', 'a', pem('PRIVATE KEY'));
+      const { warnings } = load({
+        ...given,
+        CHANNEL_NEWS_DRIVER: 'file',
+        CHANNEL_NEWS_URL: '/m',
+        CHANNEL_NEWS_ADDRESS: 'email',
+      });
+      expect(warnings?.filter((text) => text.includes('DKIM'))).toHaveLength(3);
+    });
+  });
 
   it('takes a redirection to a mail address', () => {
     const [channel] = load({ ...mail, CHANNEL_NEWS_REDIRECT: ' Tester@example.com ' }).channels;

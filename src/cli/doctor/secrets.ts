@@ -24,7 +24,11 @@ export function cleanerOf({ mongodbUri, hashKey, channels }: Config): Clean {
       .filter(([name]) => isSecretName(name))
       .map(([, value]) => value),
   );
-  const tokens = channels.flatMap(({ token, url }) => [token ?? '', ...credentials(url ?? '')]);
+  const tokens = channels.flatMap(({ token = '', url = '', dkim }) => [
+    ...[token, ...credentials(url), dkim?.key ?? ''],
+    // several secrets of one webhook
+    ...token.split(/[\s,]+/),
+  ]);
   const secrets = [...credentials(mongodbUri), hashKey ?? '', ...headers, ...tokens]
     .filter((secret) => secret.length > 0)
     .toSorted((a, b) => b.length - a.length);

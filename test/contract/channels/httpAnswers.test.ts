@@ -167,6 +167,15 @@ describe('any other answer is final', () => {
     });
   });
 
+  it('and no opt-out of the contact where everything is redirected', async () => {
+    const given = { driver: 'http', url: sink.url, address: 'phone', redirect: '+499' } as const;
+    const stage = await createChannel(config(given), { clock, logger: recordingLogger() });
+    expect(await resultOf({ status: 403, body: JSON.stringify({ code: 'opted_out' }) }, stage)).toMatchObject({
+      ...{ kind: 'rejected', code: 'redirect_opted_out' },
+    });
+    await stage.close();
+  });
+
   it.each([
     ['says something else', { status: 400, body: JSON.stringify({ code: 'opted', error: { code: 7 } }) }, 'http_400'],
     ['is no JSON', { status: 400, body: 'opted_out' }, 'http_400'],

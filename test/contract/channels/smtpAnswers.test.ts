@@ -27,11 +27,16 @@ afterEach(async () => {
 });
 
 describe('a reply', () => {
-  const final = (code: string) => ({ kind: 'rejected', code });
+  const final = (code: string) => ({ kind: 'rejected', code, message: expect.any(String) });
+  const dead = (code: string) => ({ ...final(code), bounce: true });
   const again = (code: string) => ({ kind: 'retry', code, counts: true });
   const trouble = (code: string) => ({ kind: 'retry', code, counts: false, retryAfterMs: expect.any(Number) });
   it.each<[string, Behaviour, object]>([
-    ['550 5.1.1 for the recipient', { onRcpt: () => reply(550, '5.1.1 no such user') }, final('address_invalid')],
+    ['550 5.1.1 for the recipient', { onRcpt: () => reply(550, '5.1.1 no such user') }, dead('address_invalid')],
+    ['550 5.2.1 for the recipient', { onRcpt: () => reply(550, '5.2.1 disabled') }, dead('smtp_550')],
+    ['552 5.2.2 for the recipient', { onRcpt: () => reply(552, '5.2.2 mailbox full') }, final('smtp_552')],
+    ['452 4.2.2 for the recipient', { onRcpt: () => reply(452, '4.2.2 mailbox full') }, again('smtp_452')],
+    ['421 for the recipient', { onRcpt: () => reply(421, '4.7.0 too many') }, trouble('smtp_421')],
     ['550 5.7.1 for the recipient', { onRcpt: () => reply(550, '5.7.1 policy') }, final('smtp_550')],
     ['450 4.2.1 for the recipient', { onRcpt: () => reply(450, '4.2.1 greylisted') }, again('smtp_450')],
     ['530 for the recipient', { onRcpt: () => reply(530, '5.7.0 login first') }, trouble('login_failed')],
@@ -44,7 +49,8 @@ describe('a reply', () => {
     ['552 for the sender', { onMail: () => reply(552, '5.3.4 too large') }, final('smtp_552')],
     ['451 for the sender', { onMail: () => reply(451, '4.3.0 later') }, again('smtp_451')],
     ['554 for the message', { onMessage: () => reply(554, '5.6.0 spam') }, final('smtp_554')],
-    ['550 5.1.1 for the message', { onMessage: () => reply(550, '5.1.1 nobody') }, final('address_invalid')],
+    ['550 5.1.1 for the message', { onMessage: () => reply(550, '5.1.1 nobody') }, dead('address_invalid')],
+    ['550 5.7.1 for the message', { onMessage: () => reply(550, '5.7.1 policy') }, final('smtp_550')],
     ['452 for the message', { onMessage: () => reply(452, '4.3.1 disk full') }, again('smtp_452')],
     ['421 for the message', { onMessage: () => reply(421, '4.3.2 shutting down') }, again('smtp_421')],
     ['421 for the sender', { onMail: () => reply(421, '4.7.0 too many') }, trouble('smtp_421')],
@@ -52,8 +58,16 @@ describe('a reply', () => {
     ['554 as the greeting', { onConnect: () => reply(554, '5.7.1 not you') }, trouble('smtp_554')],
   ])('%s', async (_, behaviour, expected) => {
     await start(behaviour);
-    expect(await send(1)).toMatchObject(expected);
+    const message = expect.any(String);
+    expect(await send(1)).toEqual({ message, ...expected });
     expect(server.mails).toEqual([]);
+  });
+
+  it('of a redirection says nothing of the contact', async () => {
+    await start({ onRcpt: () => reply(550, '5.1.1 no such user') }, { redirect: 'tester@example.com' });
+    expect(await send(1)).toEqual({
+      ...{ kind: 'rejected', code: 'address_invalid', message: expect.stringContaining('no such user') },
+    });
   });
 
   it('is told in one line, with its enhanced code and where it came', async () => {
@@ -265,6 +279,17 @@ describe('a server that keeps to no rules', () => {
     });
     expect(result).toMatchObject({ kind: 'unknown' });
   });
+
+  it.each(['251 will forward', '252 we will see'])(
+    'answers the recipient with %s: a yes (RFC 5321, 4.2.3)',
+    async (answer) => {
+      const result = await scripted(
+        (line) => (line.startsWith('RCPT') ? `${answer}\r\n` : line === '.\r\n' ? '250 fine\r\n' : usual(line)),
+        { lines: 2, timeoutMs: 30_000 },
+      );
+      expect(result).toMatchObject({ kind: 'sent' });
+    },
+  );
 
   it('answers with a line without end', async () => {
     const result = await scripted((line) => (line.startsWith('EHLO') ? 'x'.repeat(3_000_000) : undefined), long);

@@ -66,9 +66,11 @@ test('property: all counters together say what the documents say', () => {
     const { status, outcome, repliedAt } = conversation;
     const sent = all.filter((row) => row.status === 'sent');
     const followUps = sent.filter(({ step }) => step > 0).length;
+    const bounced = all.filter(({ bouncedAt }) => bouncedAt !== undefined).length;
     expect(under('messages')).toEqual({
       ...countBy(all.map((row) => (row.pending ? undefined : row.status))),
       ...(followUps > 0 ? { followUps } : {}),
+      ...(bounced > 0 ? { bounced } : {}),
     });
     expect(counters['pending'] ?? 0).toBe(all.filter(({ pending }) => pending).length);
     expect(under('reasons')).toEqual(countBy(all.map(({ reason }) => reason)));

@@ -145,7 +145,7 @@ describe('results', () => {
         replied: 0.3333,
         sent: 0.75,
         delivered: 0.6667,
-        bounced: 0.3333,
+        bounced: 0.25,
       },
     });
   });

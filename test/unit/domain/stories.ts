@@ -103,6 +103,8 @@ const outcomes: fc.Arbitrary<RowOutcome> = fc.oneof(
     { kind: 'unknown', ...code },
     { kind: 'rejected', ...code },
     { kind: 'rejected', ...code, code: 'not_allowed' },
+    { kind: 'rejected', ...code, bounce: true },
+    { kind: 'rejected', ...code, code: 'opted_out' },
     { kind: 'retry', ...code, counts: true },
     { kind: 'retry', ...code, counts: false, retryAfterMs: 500 },
     { kind: 'held' },

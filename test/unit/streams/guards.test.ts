@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ages, type Mark } from '../../../src/domain/guard.ts';
 import type { Run } from '../../../src/domain/model.ts';
 import { Guards } from '../../../streams/guards.ts';
+import { given } from '../domain/given.ts';
 import { contacts, world } from './campaignWorld.ts';
 
 const none = ages.map(() => 0);
@@ -104,6 +105,28 @@ describe('a campaign with a guard', () => {
     await campaigns.foldTick();
     expect(database.runs.get('spring')?.status).toBe('paused');
     expect(instruments.events('guard_tripped')).toBe(2);
+  });
+
+  test('counts what bounced at once among its bounces', async () => {
+    const { database, answer, fold, count, look } = await started();
+    await look({ guard: { bounceRate: 0.05, over: 200 } });
+    const dead = { kind: 'rejected', code: 'smtp_550', message: 'nobody', bounce: true } as const;
+    const story = given([{ id: 'a', type: 'message', channel: 'sms', content: { text: 'a' } }])
+      .due(0)
+      .answer(1, dead);
+    const counted = Object.entries(story.counters).filter(([path]) => /^(messages|reasons|aged)\./.test(path));
+    const bounce = (times: number): void =>
+      count('spring', Object.fromEntries(counted.map(([path, by]) => [path, by * times])));
+    answer(190, 0);
+    bounce(10);
+    await fold();
+    expect(database.campaigns.get('spring')?.status).toBe('running');
+    bounce(1);
+    await fold();
+    expect(database.campaigns.get('spring')).toMatchObject({
+      status: 'paused',
+      error: { path: 'guard.bounceRate', message: expect.stringContaining('11 of the newest 201 messages bounced') },
+    });
   });
 
   test('that cannot be paused just then is looked at again in the next turn', async () => {

@@ -90,3 +90,28 @@ test('a refusal that says the contact has left is told, though its conversation 
   expect(one.row(first)).toMatchObject({ status: 'failed', reason: 'provider_opted_out' });
   expect(one.database.inbound.get(`opted_out:${first}`)).toMatchObject({ type: 'unsubscribe', channel: 'sms' });
 });
+
+test.each([false, true])(
+  'a refusal that says the address is dead is told and counted once, though its conversation is gone (a receipt came before: %p)',
+  async (isKnown) => {
+    const one = await member([asking]);
+    await one.turn();
+    if (isKnown) {
+      one.database.push(id, { id: 'b', type: 'bounce', data: { messageId: first } });
+      await one.turn(id);
+    }
+    one.database.conversations.delete(id);
+    await one.answer({ kind: 'rejected', code: 'smtp_550', message: 'disabled', bounce: true });
+    await one.turn();
+    expect(one.row(first)).toMatchObject({
+      status: 'failed',
+      reason: 'provider_rejected',
+      bouncedAt: expect.any(Date),
+    });
+    expect(one.database.inbound.get(`bounced:${first}`)).toMatchObject({
+      ...{ type: 'bounce', channel: 'sms', address: '+ada', data: { messageId: first } },
+    });
+    const { metrics, pending } = await one.counters();
+    expect([pending, metrics.messages.failed, metrics.messages.bounced]).toEqual([0, 1, 1]);
+  },
+);
