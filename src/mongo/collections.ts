@@ -66,7 +66,7 @@ export const collections = (db: Db): Collections => ({
 });
 
 /** Raised when indexes or validators change; an older release leaves a newer database as it is. */
-export const schemaVersion = 13;
+export const schemaVersion = 14;
 
 export interface InitReport {
   partitions: number;
