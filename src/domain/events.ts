@@ -2,6 +2,7 @@
 import { everyTopic } from './addresses.ts';
 import type { Draft } from './draft.ts';
 import { endEscalation, escalate } from './escalation.ts';
+import { fallsBack } from './fallback.ts';
 import type { CompiledRule } from './flow.ts';
 import { goOn } from './goingOn.ts';
 import { isObjectId, sequenceOf } from './ids.ts';
@@ -10,6 +11,7 @@ import { isPlain, own } from './plain.ts';
 import { printable } from './printable.ts';
 import { failedAfterAll, isOnlyStamp, type Receipt, receiptTarget, recordReceipt } from './receipts.ts';
 import { arriveAt } from './stages.ts';
+import { stageAfter } from './standing.ts';
 import { type Heeded, heed, isSoft, standsOn, suppressOn } from './suppression.ts';
 import { learnWhereabouts } from './whereabouts.ts';
 
@@ -76,6 +78,8 @@ function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt: Receip
     obey(draft, rule, event, heeded);
     return;
   }
+  const isLost = type === 'failed' || (type === 'bounce' && !isSoft(event));
+  if (isLost && row !== undefined && !isRepeated && fallsBackAfterAll(draft, row)) return;
   const isEnd = type === 'failed' || endings.has(type);
   // what became of a message moves the stage that sent it, or one that waits for just that
   if (row !== undefined && row.stage !== stageId && stage?.type === 'message' && !isEnd) return;
@@ -98,6 +102,10 @@ function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt: Receip
     draft.end({ status: 'suppressed', outcome, reason: 'suppressed' }, 'suppressed');
   }
 }
+
+/** The provider took a message, and says now that it cannot be delivered: the fallback of its stage takes its place. */
+const fallsBackAfterAll = (draft: Draft, row: Message): boolean =>
+  stageAfter(draft, row) !== undefined && fallsBack(draft, row, 'provider_rejected');
 
 /** A failure that is told late leads nowhere once another message went out; a bounce does, for the address is gone. */
 const mayMove = ({ state }: Draft, type: string, row: Message | undefined): boolean =>

@@ -5,6 +5,7 @@ import type { FlowContext } from './decision.ts';
 import { conversationScope, type Draft } from './draft.ts';
 import { escalate } from './escalation.ts';
 import { exits } from './exit.ts';
+import { fallsBack, refusalOfFallback } from './fallback.ts';
 import type { CompiledEscalate, CompiledMessage, CompiledStage, CompiledWebhook } from './flow.ts';
 import { fail, goOn } from './goingOn.ts';
 import { messageId } from './ids.ts';
@@ -33,9 +34,12 @@ export function resend(
     unanswered(draft, stage, draft.now);
     return;
   }
-  const refused = refusalOf(draft, refusals, row.channel, row);
+  const refused = refusalOf(draft, refusals, row.channel, row) ?? refusalOfFallback(draft, refusals, row);
   if (refused !== undefined) {
     draft.skipRow(row, refused);
+    // else it may have left by an earlier try
+    const isSkipped = draft.rowAs(row).status === 'skipped';
+    if (isSkipped && fallsBack(draft, row, refused, refusals.get(row.channel) === 'bounced')) return;
     if (endIfUnreachable(draft, refused, refusals)) return;
     unanswered(draft, stage, draft.now);
     return;
@@ -58,6 +62,8 @@ export function needsChannel(stage: CompiledStage, step: number): stage is Sendi
 /** What a row says, and where it goes. */
 interface Letter {
   channel: string;
+  /** It takes the place of another one. */
+  fallback?: true;
   content: CompiledContent;
   /** Of the row; undefined: there is none. */
   to: (channel: ChannelFacts, scope: Scope) => ReturnType<typeof renderText> | undefined;
@@ -68,8 +74,11 @@ function letterOf(draft: Draft, stage: SendingStage): Letter | undefined {
   const own = (channel: ChannelFacts): string | undefined => addressIn(state.contact, channel.address);
   const plain = (text: string | undefined) => (text === undefined ? undefined : ({ kind: 'rendered', text } as const));
   if (stage.type === 'message') {
-    const message = messageOf(stage, state.step);
-    return message && { ...message, to: (channel) => plain(own(channel)) };
+    const message = messageOf(stage, state.step, state.fallback);
+    if (message === undefined) return undefined;
+    const { channel, content } = message;
+    const isFallback = message !== messageOf(stage, state.step);
+    return { channel, content, to: (facts) => plain(own(facts)), ...(isFallback ? { fallback: true } : {}) };
   }
   if (stage.type === 'escalate') {
     const { notify } = stage;
@@ -97,12 +106,16 @@ export function produce(
   if (letter === undefined || channel === undefined || !hasRoom(channel.name)) return false;
   if (stage.type === 'message' && isLimited(draft, stage, channel, dueAt, refusals)) return true;
   const row = newRow(draft, stage.id, channel.name, dueAt);
+  row.fallback = letter.fallback ?? absent;
   draft.apply({ type: 'message', step });
   const scope = scopeOf(context, draft);
   const to = letter.to(channel, scope);
   if (to === undefined) return passOver(draft, stage, { ...row, reason: 'address_missing' }, refusals);
   const refused =
-    to.kind === 'failed' ? undefined : refusalOf(draft, refusals, channel.name, { stage: stage.id, to: to.text });
+    to.kind === 'failed'
+      ? undefined
+      : (refusalOf(draft, refusals, channel.name, { stage: stage.id, to: to.text }) ??
+        refusalOfFallback(draft, refusals, row));
   if (to.kind !== 'failed' && refused !== undefined)
     return passOver(draft, stage, { ...row, to: to.text, reason: refused }, refusals);
   const rendered =
@@ -113,6 +126,7 @@ export function produce(
     draft.insert({ ...row, to: to.kind === 'failed' ? absent : to.text, status: 'failed', reason, error });
     draft.count('messages.failed');
     draft.count(`reasons.${reason}`);
+    if (fallsBack(draft, row, reason)) return true;
     // a notification that fails changes nothing for whoever is escalated
     if (stage.type === 'escalate') settle(draft, stage);
     else fail(draft, stage.id, reason, error);
@@ -145,6 +159,7 @@ export function newRow({ context, state, now }: Draft, stage: string, channel: s
     reason: absent,
     attempts: 0,
     pending: absent,
+    fallback: absent,
     dueAt,
     queuedAt: new Date(now),
     worker: context.worker,
@@ -163,11 +178,13 @@ function passOver(
   refusals: Refusals,
 ): boolean {
   const { reason } = row;
-  const ends = (): boolean => reason !== 'address_missing' && endIfUnreachable(draft, reason, refusals);
+  const ends = (): boolean =>
+    fallsBack(draft, row, reason, refusals.get(row.channel) === 'bounced') ||
+    (reason !== 'address_missing' && endIfUnreachable(draft, reason, refusals));
   return skipNew(draft, stage, row, reason, ends);
 }
 
-/** A new row that does not leave. `ends`: asked when it is written, whether the conversation goes nowhere after it. */
+/** A new row that does not leave. `ends`: asked when it is written, whether the conversation does not go on as silence does. */
 export function skipNew(
   draft: Draft,
   stage: SendingStage,
