@@ -59,7 +59,16 @@ function fixture(more: Partial<FlowContext> = {}) {
       clear: [...found.clear],
     };
   };
-  return { clock, stored, asked, suppressions, hear, refused, hold: () => Object.assign(state, { hangs: true }) };
+  return {
+    clock,
+    stored,
+    bounced,
+    asked,
+    suppressions,
+    hear,
+    refused,
+    hold: () => Object.assign(state, { hangs: true }),
+  };
 }
 
 describe('what a member knows of suppressions', () => {
