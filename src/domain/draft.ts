@@ -204,13 +204,13 @@ export class Draft {
   skipAwaited(reason: SkipReason): void {
     const { awaiting } = this.state;
     if (awaiting === undefined) return;
-    this.skipRow({ _id: awaiting, channel: this.awaitedChannel ?? '-' }, reason);
+    this.skipRow({ _id: awaiting, channel: this.awaitedChannel as string }, reason);
     this.apply({ type: 'resumed' });
   }
 
   /** Of the row that waits for another try, if one does. */
   get awaitedChannel(): string | undefined {
-    const { awaiting, nextChannel } = this.state;
+    const { awaiting, nextChannel = '-' } = this.state;
     if (awaiting === undefined) return undefined;
     const read = this.awaited?._id === awaiting ? this.awaited.channel : nextChannel;
     return this.rows.get(awaiting)?.channel ?? read;

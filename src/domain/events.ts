@@ -2,7 +2,7 @@
 import { everyTopic } from './addresses.ts';
 import type { Draft } from './draft.ts';
 import { endEscalation, escalate } from './escalation.ts';
-import { fallsBack } from './fallback.ts';
+import { fallsBack, isReplaced } from './fallback.ts';
 import type { CompiledRule } from './flow.ts';
 import { goOn } from './goingOn.ts';
 import { isObjectId, sequenceOf } from './ids.ts';
@@ -79,7 +79,7 @@ function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt: Receip
     return;
   }
   const isLost = type === 'failed' || (type === 'bounce' && !isSoft(event));
-  if (isLost && row !== undefined && !isRepeated && fallsBackAfterAll(draft, row)) return;
+  if (isLost && row !== undefined && (isReplaced(draft, row) || (!isRepeated && fallsBackAfterAll(draft, row)))) return;
   const isEnd = type === 'failed' || endings.has(type);
   // what became of a message moves the stage that sent it, or one that waits for just that
   if (row !== undefined && row.stage !== stageId && stage?.type === 'message' && !isEnd) return;

@@ -42,6 +42,10 @@ export function fallsBack(draft: Draft, row: Failed, reason: SkipReason, bounced
   return true;
 }
 
+/** The fallback of the stage that the conversation stands in took the place of this message: what became of it leads nowhere any more. */
+export const isReplaced = (draft: Draft, row: Failed): boolean =>
+  draft.state.fallback === true && draft.state.stage === row.stage && stageOf(draft, row) !== undefined;
+
 function takePlace(draft: Draft, { id, window, fallback }: FallbackStage, row: Failed, reason: SkipReason): void {
   const { state, now } = draft;
   // it was counted when the message was decided, and is entered when the fallback's message is
@@ -50,6 +54,12 @@ function takePlace(draft: Draft, { id, window, fallback }: FallbackStage, row: F
   const place = { stage: id, step: row.step, dueAt, channel: fallback.channel };
   const delayed = why === undefined ? {} : { delayed: why };
   draft.apply({ type: 'fell_back', place: { ...place, ...delayed }, messageId: row._id, reason });
+}
+
+/** Whether what comes next in the stage that a conversation stands in goes by its fallback. */
+export function isByFallback({ context, state }: Draft, stageId: string): boolean {
+  const stage = state.fallback ? context.flow.stages.get(stageId) : undefined;
+  return stage?.type === 'message' && messageOf(stage, state.step, true) !== messageOf(stage, state.step);
 }
 
 /** Of one that takes the place of a message its contact has come to refuse where that was to go. */

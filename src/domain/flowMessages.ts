@@ -126,9 +126,7 @@ export function letterAt(stage: CompiledStage | undefined, step: number, fallbac
   const plain = (text: string | undefined) => (text === undefined ? undefined : ({ kind: 'rendered', text } as const));
   if (stage?.type === 'message') {
     const message = messageOf(stage, step, fallback);
-    if (message === undefined) return undefined;
-    const { channel, content } = message;
-    return { channel, content, to: (field, { contact }) => plain(addressIn(contact, field)) };
+    return message && { ...message, to: (field, { contact }) => plain(addressIn(contact, field)) };
   }
   if (stage?.type === 'escalate') {
     const { notify } = stage;

@@ -3,7 +3,7 @@ import { everyTopic } from './addresses.ts';
 import { backoffMs } from './backoff.ts';
 import type { SendResult } from './channelPorts.ts';
 import { type Draft, lostBefore, senderLost } from './draft.ts';
-import { fallsBack, postpone } from './fallback.ts';
+import { fallsBack, isReplaced, postpone } from './fallback.ts';
 import { fail } from './goingOn.ts';
 import type { InboundEvent, Message, MessageChange, SkipReason } from './model.ts';
 import { unanswered } from './producing.ts';
@@ -209,7 +209,7 @@ function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, 
     draft.changeRow(row, { ...set, ...moved, status: 'queued' });
     postpone(draft, draft.rowAs(row), opensAt, why ?? cause);
   } else {
-    draft.skipRow(row, state.fallback === true && state.stage === row.stage ? 'superseded' : 'replied');
+    draft.skipRow(row, isReplaced(draft, row) ? 'superseded' : 'replied');
   }
 }
 

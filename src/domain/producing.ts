@@ -5,7 +5,7 @@ import type { FlowContext } from './decision.ts';
 import { conversationScope, type Draft } from './draft.ts';
 import { escalate } from './escalation.ts';
 import { exits } from './exit.ts';
-import { fallsBack, refusalOfFallback } from './fallback.ts';
+import { fallsBack, isByFallback, refusalOfFallback } from './fallback.ts';
 import type { CompiledEscalate, CompiledMessage, CompiledStage, CompiledWebhook } from './flow.ts';
 import { fail, goOn } from './goingOn.ts';
 import { messageId } from './ids.ts';
@@ -62,8 +62,6 @@ export function needsChannel(stage: CompiledStage, step: number): stage is Sendi
 /** What a row says, and where it goes. */
 interface Letter {
   channel: string;
-  /** It takes the place of another one. */
-  fallback?: true;
   content: CompiledContent;
   /** Of the row; undefined: there is none. */
   to: (channel: ChannelFacts, scope: Scope) => ReturnType<typeof renderText> | undefined;
@@ -75,10 +73,7 @@ function letterOf(draft: Draft, stage: SendingStage): Letter | undefined {
   const plain = (text: string | undefined) => (text === undefined ? undefined : ({ kind: 'rendered', text } as const));
   if (stage.type === 'message') {
     const message = messageOf(stage, state.step, state.fallback);
-    if (message === undefined) return undefined;
-    const { channel, content } = message;
-    const isFallback = message !== messageOf(stage, state.step);
-    return { channel, content, to: (facts) => plain(own(facts)), ...(isFallback ? { fallback: true } : {}) };
+    return message && { ...message, to: (channel) => plain(own(channel)) };
   }
   if (stage.type === 'escalate') {
     const { notify } = stage;
@@ -106,7 +101,6 @@ export function produce(
   if (letter === undefined || channel === undefined || !hasRoom(channel.name)) return false;
   if (stage.type === 'message' && isLimited(draft, stage, channel, dueAt, refusals)) return true;
   const row = newRow(draft, stage.id, channel.name, dueAt);
-  row.fallback = letter.fallback ?? absent;
   draft.apply({ type: 'message', step });
   const scope = scopeOf(context, draft);
   const to = letter.to(channel, scope);
@@ -143,7 +137,8 @@ export function produce(
 }
 
 /** As it is inserted, when nothing of it is known but that it is skipped. */
-export function newRow({ context, state, now }: Draft, stage: string, channel: string, dueAt: Date): Message {
+export function newRow(draft: Draft, stage: string, channel: string, dueAt: Date): Message {
+  const { context, state, now } = draft;
   return {
     _id: messageId(state._id, state.sequence + 1),
     campaignId: context.campaignId,
@@ -159,7 +154,7 @@ export function newRow({ context, state, now }: Draft, stage: string, channel: s
     reason: absent,
     attempts: 0,
     pending: absent,
-    fallback: absent,
+    fallback: isByFallback(draft, stage) ? true : absent,
     dueAt,
     queuedAt: new Date(now),
     worker: context.worker,
