@@ -10,7 +10,8 @@ import { waitFor } from '../support/waitFor.ts';
 import { startWorker, type WorkerProcess } from '../support/workers.ts';
 
 const run = promisify(execFile);
-const many = 40;
+/** Too few to tell of a provider that it is down. */
+const many = 4;
 
 let database: TestDatabase;
 let broken: Sink;
@@ -24,6 +25,7 @@ const env = () => ({
     CHANNEL_APP_ADDRESS: 'phone',
     CHANNEL_APP_ATTEMPTS: '2',
   },
+  ...{ CHANNEL_WEB_DRIVER: 'http', CHANNEL_WEB_URL: broken.url, CHANNEL_WEB_ADDRESS: 'phone' },
   ...{ CHANNEL_SMS_DRIVER: 'http', CHANNEL_SMS_URL: sound.url },
 });
 
@@ -38,10 +40,10 @@ afterEach(async () => {
   await database.close();
 });
 
-const campaign = (_id: string, fallback: object): Document => ({
+const campaign = (_id: string, channel: string, fallback: object): Document => ({
   ...{ _id, status: 'pending' },
   audience: { contacts: Array.from({ length: many }, (_, n) => ({ id: n, phone: `+49151${1_000_000 + n}` })) },
-  flow: { stages: [{ id: 'ask', type: 'message', channel: 'app', content: { text: 'Hi' }, fallback }] },
+  flow: { stages: [{ id: 'ask', type: 'message', channel, content: { text: 'Hi' }, fallback }] },
 });
 const saidBy = ({ json }: Delivery): string => String((json as Record<string, unknown>)['campaignId']);
 
@@ -49,8 +51,8 @@ test('500 until its tries are used up, and 429 until its time is up: each messag
   broken.answer((delivery) => (saidBy(delivery) === 'late' ? { status: 429, retryAfter: 600 } : { status: 500 }));
   const campaigns = database.db.collection<Document>('campaigns');
   await campaigns.insertMany([
-    campaign('failing', { channel: 'sms' }),
-    campaign('late', { channel: 'sms', after: 'PT2S', content: { text: 'Hi by text' } }),
+    campaign('failing', 'app', { channel: 'sms' }),
+    campaign('late', 'web', { channel: 'sms', after: 'PT2S', content: { text: 'Hi by text' } }),
   ]);
   await waitFor(async () => (await campaigns.countDocuments({ status: 'completed' })) === 2, {
     ...{ what: 'both campaigns to be completed', timeoutMs: 90_000, intervalMs: 100 },

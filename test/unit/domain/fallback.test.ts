@@ -14,6 +14,7 @@ import { nextOf, type StoryContext } from '../../../src/domain/storyNext.ts';
 import { whyOf } from '../../../src/domain/storyWhy.ts';
 import type { Refusal, Refusals } from '../../../src/domain/suppression.ts';
 import { anna, channels, contextOf, facts, Story, seconds, t0 } from './given.ts';
+import { simulated } from './simulated.ts';
 
 const content = { text: 'Hello' };
 const sent: RowOutcome = { kind: 'sent' };
@@ -663,4 +664,21 @@ describe('what its author and its operator see', () => {
     shorter.events(4002, { type: 'unsubscribe' });
     expect(shorter.conversation.status).toBe('suppressed');
   });
+});
+
+test('a simulation goes by the fallback as the worker does', () => {
+  const contacts = Array.from({ length: 20 }, (_, n) => ({ ...anna, id: n }));
+  const half = { stage: 'ask', share: 0.5, after: { months: 0, ms: 0 } };
+  const refusing = simulated([ask], { contacts, failures: [half] });
+  const by = (is: typeof refusing, wanted: string): number =>
+    is.messages.filter(({ channel, status, reason }) => `${channel} ${status} ${reason ?? ''}`.trim() === wanted)
+      .length;
+  const failed = by(refusing, 'push failed provider_rejected');
+  expect([failed > 3, by(refusing, 'push sent') + failed]).toEqual([true, 20]);
+  expect(by(refusing, 'sms sent') + by(refusing, 'sms failed provider_rejected')).toBe(failed);
+  // another try comes after half a second
+  const late = { ...ask, fallback: { channel: 'sms', after: 'PT0.2S' } };
+  const slow = simulated([late], { contacts, retries: [{ ...half, share: 1 }] });
+  expect(by(slow, 'push skipped superseded')).toBeGreaterThan(3);
+  expect(by(slow, 'push sent') + by(slow, 'sms sent')).toBe(20);
 });
