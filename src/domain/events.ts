@@ -2,7 +2,7 @@
 import { everyTopic } from './addresses.ts';
 import type { Draft } from './draft.ts';
 import { endEscalation, escalate } from './escalation.ts';
-import { fallsBack, isReplaced } from './fallback.ts';
+import { givesWay, isReplaced } from './fallback.ts';
 import type { CompiledRule } from './flow.ts';
 import { goOn } from './goingOn.ts';
 import { isObjectId, sequenceOf } from './ids.ts';
@@ -105,7 +105,7 @@ function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt: Receip
 
 /** The provider took a message, and says now that it cannot be delivered: the fallback of its stage takes its place. */
 const fallsBackAfterAll = (draft: Draft, row: Message): boolean =>
-  stageAfter(draft, row) !== undefined && fallsBack(draft, row, 'provider_rejected');
+  stageAfter(draft, row) !== undefined && givesWay(draft, row, 'provider_rejected');
 
 /** A failure that is told late leads nowhere once another message went out; a bounce does, for the address is gone. */
 const mayMove = ({ state }: Draft, type: string, row: Message | undefined): boolean =>

@@ -46,6 +46,13 @@ export function fallsBack(draft: Draft, row: Failed, reason: SkipReason, bounced
 export const isReplaced = (draft: Draft, row: Failed): boolean =>
   draft.state.fallback === true && draft.state.stage === row.stage && stageOf(draft, row) !== undefined;
 
+/** As `fallsBack`, for a message that was tried: its row says so, for whoever thinks of trying it again. */
+export function givesWay(draft: Draft, row: Message, reason: SkipReason): boolean {
+  if (!fallsBack(draft, row, reason)) return false;
+  draft.changeRow(row, { gaveWay: true });
+  return true;
+}
+
 function takePlace(draft: Draft, { id, window, fallback }: FallbackStage, row: Failed, reason: SkipReason): void {
   const { state, now } = draft;
   // it was counted when the message was decided, and is entered when the fallback's message is

@@ -3,7 +3,7 @@ import { everyTopic } from './addresses.ts';
 import { backoffMs } from './backoff.ts';
 import type { SendResult } from './channelPorts.ts';
 import { type Draft, lostBefore, senderLost } from './draft.ts';
-import { fallsBack, isReplaced, postpone } from './fallback.ts';
+import { givesWay, isReplaced, postpone } from './fallback.ts';
 import { fail } from './goingOn.ts';
 import type { InboundEvent, Message, MessageChange, SkipReason } from './model.ts';
 import { unanswered } from './producing.ts';
@@ -141,7 +141,7 @@ function gaveUp(draft: Draft, result: RowResult, reason: SkipReason, error: { co
   draft.count('messages.failed');
   draft.count(`reasons.${reason}`);
   draft.lower(row);
-  if (!current || fallsBack(draft, row, reason)) return;
+  if (!current || givesWay(draft, row, reason)) return;
   const stage = draft.context.flow.stages.get(row.stage);
   // whoever is escalated is so although the notification failed
   if (stage?.type !== 'escalate') fail(draft, row.stage, reason, errorOf(error));

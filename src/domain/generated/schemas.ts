@@ -2498,6 +2498,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "description": "true of one that leaves by the fallback of its stage.",
           "const": true
         },
+        "gaveWay": {
+          "description": "true of one that was tried, once the fallback of its stage took its place: another try would say the same twice.",
+          "const": true
+        },
         "mayHaveLeft": {
           "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late.",
           "const": true

@@ -1157,6 +1157,10 @@ export interface Message {
    */
   fallback?: true;
   /**
+   * true of one that was tried, once the fallback of its stage took its place: another try would say the same twice.
+   */
+  gaveWay?: true;
+  /**
    * true once nobody knows of a try whether it left: no fallback takes its place because it is late.
    */
   mayHaveLeft?: true;

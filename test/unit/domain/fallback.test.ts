@@ -48,6 +48,7 @@ describe('after it failed for good', () => {
     expect(story.row).toMatchObject({ to: '+491', content, stage: 'ask', step: 0, fallback: true, channel: 'sms' });
     story.answer(4, sent);
     expect(rowsOf(story)).toEqual([`1 ask/0 push failed ${reason}`, '2 ask/0 sms! sent']);
+    expect([rowAt(story, 1), rowAt(story, 2)].map(({ gaveWay }) => gaveWay)).toEqual([true, undefined]);
     expect(story.conversation).toMatchObject({ stage: 'ask', step: 1, sequence: 2 });
     expect(story.counters).toMatchObject({
       ...{ 'messages.failed': 1, 'messages.sent': 1, [`reasons.${reason}`]: 1 },
@@ -260,6 +261,7 @@ describe('what its provider took and could not deliver', () => {
       expect(story.conversation).toMatchObject({ stage: 'ask', step: 0, nextChannel: 'sms', fallback: true });
       story.due(6).answer(7, sent);
       expect(rowsOf(story)).toEqual(['1 ask/0 push bounced', '2 ask/0 sms! sent']);
+      expect(rowAt(story, 1).gaveWay).toBe(true);
     },
   );
 
