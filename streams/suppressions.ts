@@ -3,8 +3,8 @@ import { createAddressFilter } from '../src/domain/addressFilter.ts';
 import type { Change } from '../src/domain/changePorts.ts';
 import type { FlowContext } from '../src/domain/decision.ts';
 import type { SuppressionStore } from '../src/domain/inboundPorts.ts';
-import type { Conversation, Id, SuppressionChange } from '../src/domain/model.ts';
-import { conversationAddresses, isUnkeyed, type Refusals } from '../src/domain/suppression.ts';
+import type { Conversation, Id, Suppression, SuppressionChange } from '../src/domain/model.ts';
+import { conversationAddresses, isUnkeyed, type Refusal, type Refusals } from '../src/domain/suppression.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 
 /** Whose flow is meant: of a campaign alone, that of its start. */
@@ -122,7 +122,7 @@ export class Suppressions {
     for (const [id, ids] of asked) {
       const found = ids.filter((one) => stored.has(one));
       if (found.length === 0) clear.add(id);
-      else refused.set(id, refusalsOf(found));
+      else refused.set(id, refusalsOf(found, stored));
     }
     return { refused, clear, askedAt };
   }
@@ -191,7 +191,7 @@ export class Suppressions {
       ids.set(key, isTransactional ? all.filter(isOfEveryTopic) : all);
     }
     const stored = await store.among([...new Set([...ids.values()].flat())], signal);
-    for (const id of stored) this.add(id);
+    for (const id of stored.keys()) this.add(id);
     return new Set([...ids].filter(([, own]) => own.some((id) => stored.has(id))).map(([key]) => key));
   }
 }
@@ -200,12 +200,15 @@ const nothingAsked = (askedAt: Asked) => ({ refused: new Map(), clear: new Set<s
 
 const isOfEveryTopic = (id: string): boolean => id.slice(id.indexOf(':'), id.lastIndexOf(':')) === ':*';
 
-function refusalsOf(ids: readonly string[]): Refusals {
-  const refusals = new Map<string, 'suppressed' | 'unsubscribed_topic'>();
+/** A bounce is nobody's will: it says so only where nothing else speaks against the channel. */
+function refusalsOf(ids: readonly string[], reasons: ReadonlyMap<string, Suppression['reason']>): Refusals {
+  const refusals = new Map<string, Refusal>();
   for (const id of ids) {
     const channel = decodeURIComponent(id.slice(0, id.indexOf(':')));
-    if (isOfEveryTopic(id)) refusals.set(channel, 'suppressed');
-    else if (!refusals.has(channel)) refusals.set(channel, 'unsubscribed_topic');
+    const before = refusals.get(channel);
+    const own = isOfEveryTopic(id) ? (reasons.get(id) === 'bounce' ? 'bounced' : 'suppressed') : 'unsubscribed_topic';
+    // of two that differ one is of every topic, and one may be a will of the contact
+    refusals.set(channel, before === undefined || before === own ? own : 'suppressed');
   }
   return refusals;
 }

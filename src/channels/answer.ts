@@ -16,7 +16,8 @@ export function verdictOf(status: number, retryAfterMs: number | undefined, atMo
   if (atMostOnce && undecided.has(status)) return { kind: 'unknown', code, message };
   if (status === 408 || status === 429 || status >= 500) {
     const wait = retryAfterMs === undefined ? {} : { retryAfterMs };
-    return { kind: 'retry', code, message, counts: status !== 429, ...wait };
+    const doubt = undecided.has(status) ? { mayHaveLeft: true as const } : {};
+    return { kind: 'retry', code, message, counts: status !== 429, ...wait, ...doubt };
   }
   return { kind: 'rejected', code, message };
 }

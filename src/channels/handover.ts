@@ -74,7 +74,7 @@ export class Handover {
   lost(code: string, message: string, counts = true): void {
     if (this.verdict !== undefined) this.settle(this.verdict);
     else if (this.begun && this.#atMostOnce) this.settle({ kind: 'unknown', code, message });
-    else this.settle({ kind: 'retry', code, message, counts });
+    else this.settle({ kind: 'retry', code, message, counts, ...(this.begun ? { mayHaveLeft: true } : {}) });
   }
 
   /** Ends it now, on the wire too. */

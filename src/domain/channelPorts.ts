@@ -20,8 +20,11 @@ export interface OutboundMessage {
 export type SendResult =
   /** `answer`: the JSON object it was answered with, where that is small (16 KB). */
   | { kind: 'sent'; providerMessageId?: string; answer?: Record<string, unknown> }
-  /** May be tried again. `counts` false: no attempt was made (429, refused before anything left). */
-  | { kind: 'retry'; code: string; message: string; retryAfterMs?: number; counts: boolean }
+  /**
+   * May be tried again. `counts` false: no attempt was made (429, refused before anything left). `mayHaveLeft`: nobody knows whether this
+   * one was taken (time-out, connection lost), and the same key goes again.
+   */
+  | { kind: 'retry'; code: string; message: string; retryAfterMs?: number; counts: boolean; mayHaveLeft?: true }
   /** May have left, nobody knows (time-out, connection lost after the request was written). */
   | { kind: 'unknown'; code: string; message: string }
   /**

@@ -6,7 +6,11 @@ export const channelsOf = ({ stages }: Pick<Flow, 'stages'>): string[] => [...ne
 function channelsIn(stage: Stage): string[] {
   switch (stage.type) {
     case 'message':
-      return [stage.channel, ...(stage.followUps ?? []).map(({ channel }) => channel ?? stage.channel)];
+      return [
+        stage.channel,
+        ...(stage.followUps ?? []).map(({ channel }) => channel ?? stage.channel),
+        ...(stage.fallback ? [stage.fallback.channel] : []),
+      ];
     case 'webhook':
       return [stage.channel];
     case 'escalate':

@@ -13,7 +13,7 @@ import {
 } from './compileParts.ts';
 import { compileSendWindow } from './compileSendWindow.ts';
 import type { CompiledContent } from './content.ts';
-import type { CompiledFollowUp, CompiledMessage } from './flow.ts';
+import type { CompiledFallback, CompiledFollowUp, CompiledMessage } from './flow.ts';
 import { isPlain, own } from './plain.ts';
 
 export function compileMessage(
@@ -27,13 +27,20 @@ export function compileMessage(
   const written = own(source, 'content');
   const content = compileOwnContent(compilation, written, facts, `${at}.content`);
   const base = { channel, facts, written, content };
+  const fallback = compileFallback(compilation, own(source, 'fallback'), base, `${at}.fallback`);
   return {
     type: 'message',
     ...place,
     channel,
     content,
     ...optionalDuration(compilation, source, 'delay', at),
-    followUps: compileFollowUps(compilation, own(source, 'followUps') ?? [], base, `${at}.followUps`),
+    followUps: compileFollowUps(
+      compilation,
+      own(source, 'followUps') ?? [],
+      { ...base, ...fallback },
+      `${at}.followUps`,
+    ),
+    ...(fallback && { fallback: fallback.fallback }),
     ...optionalDuration(compilation, source, 'waitForReply', at),
     ...windowOf(compilation, own(source, 'sendWindow'), `${at}.sendWindow`),
     on: compileOn(compilation, source, at),
@@ -54,6 +61,30 @@ interface StageBase {
   facts: ChannelFacts | undefined;
   written: unknown;
   content: CompiledContent;
+  /** Of the channel of its fallback. */
+  fallbackFacts?: ChannelFacts | undefined;
+}
+
+function compileFallback(
+  compilation: Compilation,
+  source: unknown,
+  stage: StageBase,
+  at: string,
+): { fallback: CompiledFallback; fallbackFacts: ChannelFacts | undefined } | undefined {
+  if (source === undefined) return undefined;
+  if (!isPlain(source)) {
+    compilation.faults.add('stage_invalid', at, () => 'is not an object');
+    return undefined;
+  }
+  const channel = asText(own(source, 'channel')) ?? '';
+  const fallbackFacts = compileChannel(compilation, channel, `${at}.channel`);
+  if (fallbackFacts !== undefined && channel === stage.channel)
+    compilation.faults.add('stage_invalid', `${at}.channel`, () => 'is the channel of the stage: name another one');
+  const written = own(source, 'content');
+  if (written === undefined) checkNeeds(compilation, stage.written, fallbackFacts, () => `${at}.channel`, true);
+  const content =
+    written === undefined ? stage.content : compileOwnContent(compilation, written, fallbackFacts, `${at}.content`);
+  return { fallback: { channel, content, ...optionalDuration(compilation, source, 'after', at) }, fallbackFacts };
 }
 
 function compileFollowUps(
@@ -81,7 +112,10 @@ function compileFollowUp(compilation: Compilation, source: object, stage: StageB
   const facts = named === undefined ? stage.facts : compileChannel(compilation, channel, `${at}.channel`);
   const written = own(source, 'content');
   if (written !== undefined) {
-    return { after, channel, content: compileOwnContent(compilation, written, facts, `${at}.content`) };
+    const content = compileOwnContent(compilation, written, facts, `${at}.content`);
+    if (channel === stage.channel)
+      checkNeeds(compilation, written, stage.fallbackFacts, (below) => `${at}.content${below}`, true);
+    return { after, channel, content };
   }
   if (named !== undefined) checkNeeds(compilation, stage.written, facts, () => `${at}.channel`, true);
   return { after, channel, content: stage.content };

@@ -65,15 +65,16 @@ export class ContactChecks {
 
   private tryOn(contact: Contact, message: FlowMessage, first: string): void {
     const { context } = this;
-    const letter = letterAt(context.flow.stages.get(message.stage), message.step);
+    const letter = letterAt(context.flow.stages.get(message.stage), message.step, message.fallback);
     const channel = letter && context.channels.get(letter.channel);
     const scope = this.standIns.over(scopeFor(context, contact, message), message);
     const to = channel && letter?.to(channel.address, scope);
     if (channel !== undefined && to === undefined) {
       const { name, address } = channel;
-      const words = `lack ${address}, the address of channel ${JSON.stringify(name)}: its messages are skipped`;
+      const instead = message.fallsBack ? 'they go by its fallback' : 'its messages are skipped';
+      const words = `lack ${address}, the address of channel ${JSON.stringify(name)}: ${instead}`;
       this.note(
-        `address ${name}`,
+        `address ${name} ${instead}`,
         'address_missing',
         `${message.path}.channel`,
         first,

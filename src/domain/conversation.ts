@@ -3,6 +3,7 @@ import type { Decision, FlowContext } from './decision.ts';
 import { Draft } from './draft.ts';
 import { takeEvent } from './events.ts';
 import { evolve } from './evolve.ts';
+import { gaveWay, isLookedAtLater } from './fallback.ts';
 import type { CompiledFlow, CompiledStage } from './flow.ts';
 import { enteringAt } from './flowVersions.ts';
 import { conversationId, partitionOf } from './ids.ts';
@@ -145,8 +146,11 @@ function actAt(draft: Draft, stage: CompiledStage, due: { dueAt: Date; channel: 
   const mayLeave = slot && !inFlight && knowsLimits(draft);
   if (state.awaiting !== undefined) {
     // what was put back just now leaves by a decision that was given the row
-    if (state.awaiting !== input.conversation.awaiting || !mayLeave || !hasRoom(channel)) return false;
-    if (!isHeldBackAgain(draft, stage, input.awaited, dueAt)) resend(draft, stage, input.awaited, input.refusals);
+    if (state.awaiting !== input.conversation.awaiting || !mayLeave) return false;
+    const { awaited } = input;
+    if (gaveWay(draft, awaited)) return true;
+    if (!hasRoom(awaited?.channel ?? channel)) return isLookedAtLater(draft, awaited, channel);
+    if (!isHeldBackAgain(draft, stage, awaited, dueAt)) resend(draft, stage, awaited, input.refusals);
     return true;
   }
   // the silence after a message begins with its answer; what chooses, hands over or ends need not wait for that

@@ -90,8 +90,8 @@ export class Draft {
 
   /** What due times are worked out of. */
   get scope(): PlaceScope {
-    const { contact, event } = this.state;
-    return { contact, variables: this.variables, event };
+    const { contact, event, fallback, stage } = this.state;
+    return { contact, variables: this.variables, event, fellBack: fallback ? stage : undefined };
   }
 
   /** The campaign's, and over them what the conversation learnt. */
@@ -184,7 +184,7 @@ export class Draft {
   moveTo(place: Place, planned = false, passing = false): void {
     if (place.stage !== this.state.stage || (place.step === 0 && this.state.step > 0))
       this.count(`stages.${place.stage}.entered`);
-    this.apply({ type: 'moved', place, planned, passing });
+    this.apply({ type: 'moved', place, planned, passing, entering: place.step === 0 });
   }
 
   /** Ends the conversation; a row that still waits for another try is skipped for `rowReason`. */
@@ -207,10 +207,18 @@ export class Draft {
   }
 
   skipAwaited(reason: SkipReason): void {
-    const { awaiting, nextChannel = '-' } = this.state;
+    const { awaiting } = this.state;
     if (awaiting === undefined) return;
-    this.skipRow({ _id: awaiting, channel: nextChannel }, reason);
+    this.skipRow({ _id: awaiting, channel: this.awaitedChannel as string }, reason);
     this.apply({ type: 'resumed' });
+  }
+
+  /** Of the row that waits for another try, if one does. */
+  get awaitedChannel(): string | undefined {
+    const { awaiting, nextChannel = '-' } = this.state;
+    if (awaiting === undefined) return undefined;
+    const read = this.awaited?._id === awaiting ? this.awaited.channel : nextChannel;
+    return this.rows.get(awaiting)?.channel ?? read;
   }
 
   /** It is not sent any more. Where an earlier try of it may have left, nobody can say that it was not. */

@@ -2,6 +2,7 @@
 import { everyTopic } from './addresses.ts';
 import type { Draft } from './draft.ts';
 import { endEscalation, escalate } from './escalation.ts';
+import { givesWay, isReplaced } from './fallback.ts';
 import type { CompiledRule } from './flow.ts';
 import { goOn } from './goingOn.ts';
 import { isObjectId, sequenceOf } from './ids.ts';
@@ -11,6 +12,7 @@ import { printable } from './printable.ts';
 import { failedAfterAll, isOnlyStamp, type Receipt, receiptTarget, recordReceipt } from './receipts.ts';
 import { isReplay, takeReplay } from './replay.ts';
 import { arriveAt } from './stages.ts';
+import { stageAfter } from './standing.ts';
 import { type Heeded, heed, isSoft, standsOn, suppressOn } from './suppression.ts';
 import { learnWhereabouts } from './whereabouts.ts';
 
@@ -83,6 +85,8 @@ export function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt:
     obey(draft, rule, event, heeded);
     return;
   }
+  const isLost = type === 'failed' || (type === 'bounce' && !isSoft(event));
+  if (isLost && row !== undefined && (isReplaced(draft, row) || (!isRepeated && fallsBackAfterAll(draft, row)))) return;
   const isEnd = type === 'failed' || endings.has(type);
   // what became of a message moves the stage that sent it, or one that waits for just that
   if (row !== undefined && row.stage !== stageId && stage?.type === 'message' && !isEnd) return;
@@ -105,6 +109,10 @@ export function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt:
     draft.end({ status: 'suppressed', outcome, reason: 'suppressed' }, 'suppressed');
   }
 }
+
+/** The provider took a message, and says now that it cannot be delivered: the fallback of its stage takes its place. */
+const fallsBackAfterAll = (draft: Draft, row: Message): boolean =>
+  stageAfter(draft, row) !== undefined && givesWay(draft, row, 'provider_rejected');
 
 /** A failure that is told late leads nowhere once another message went out; a bounce does, for the address is gone. */
 const mayMove = ({ state }: Draft, type: string, row: Message | undefined): boolean =>

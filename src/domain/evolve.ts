@@ -1,5 +1,13 @@
 /** How a conversation's document changes with each fact. `decide` (conversation.ts) says which facts there are. */
-import type { Contact, Conversation, ConversationChange, EndedStatus, HistoryEntry, InboxEvent } from './model.ts';
+import type {
+  Contact,
+  Conversation,
+  ConversationChange,
+  EndedStatus,
+  HistoryEntry,
+  InboxEvent,
+  SkipReason,
+} from './model.ts';
 import { absent } from './shape.ts';
 import type { Place } from './stages.ts';
 import { headOf } from './textBytes.ts';
@@ -12,7 +20,7 @@ export type Fact =
   | { type: 'unreadable' }
   | { type: 'replied'; at: number }
   /** `planned`: where a message that was just decided leads by itself; its own entry in the history says so. */
-  | { type: 'moved'; place: Place; planned?: boolean; passing?: boolean }
+  | { type: 'moved'; place: Place; planned?: boolean; passing?: boolean; entering?: boolean }
   | { type: 'message'; step: number }
   /** The row waits for another try. */
   | {
@@ -21,7 +29,11 @@ export type Fact =
       at: number;
       channel: string;
       cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
+      /** It is only looked at again: its history says so already. */
+      again?: true;
     }
+  /** The fallback of its stage takes the place of a message. */
+  | { type: 'fell_back'; place: Place; messageId: string; reason: SkipReason }
   | { type: 'resumed' }
   /** A row that gave up waits for another try, although its conversation may have ended. */
   | { type: 'replayed'; messageId: string; at: number; channel: string }
@@ -70,13 +82,19 @@ export function evolve(state: Conversation, fact: Fact): Conversation {
       // only the entry is served by the opening lane, and where a choice leads at once
       const opens = stage === state.stage || fact.passing === true;
       const opening = state.opening === true && opens ? true : absent;
-      return { ...state, opening, delayed, stage, step, ...due(dueAt, channel) };
+      const stays = stage === state.stage && fact.entering !== true;
+      const fallback = stays ? (state.fallback ?? absent) : absent;
+      return { ...state, opening, fallback, delayed, stage, step, ...due(dueAt, channel) };
     }
     case 'message':
       return { ...state, opening: absent, sequence: state.sequence + 1 };
     case 'postponed': {
       const delayed = fact.cause === 'held' ? absent : fact.cause;
       return { ...state, awaiting: fact.messageId, delayed, ...due(fact.at, fact.channel) };
+    }
+    case 'fell_back': {
+      const { stage, step, dueAt, channel, delayed = absent } = fact.place;
+      return { ...state, awaiting: absent, fallback: true, delayed, stage, step, ...due(dueAt, channel) };
     }
     case 'resumed': {
       const rested = { ...state, awaiting: absent, delayed: absent };
@@ -176,12 +194,17 @@ export function historyOf(before: Conversation, after: Conversation, fact: Fact,
         detail: { sequence: after.sequence, step: fact.step },
       };
     case 'postponed':
+      if (fact.again) return undefined;
       return {
         at: now,
         stage: before.stage,
         event: fact.cause,
         detail: { messageId: fact.messageId, until: new Date(fact.at) },
       };
+    case 'fell_back': {
+      const { place, messageId, reason } = fact;
+      return { at: now, stage: place.stage, event: 'fallback', detail: { messageId, channel: place.channel, reason } };
+    }
     case 'ended':
       return {
         at: now,
@@ -226,6 +249,7 @@ const fields = [
   'nextActionAt',
   'nextChannel',
   'opening',
+  'fallback',
   'delayed',
   'sequence',
   'awaiting',

@@ -24,6 +24,14 @@ export interface CompiledFollowUp {
   /** Its own channel, or the stage's. */
   channel: string;
 }
+export interface CompiledFallback {
+  /** Another than the stage's. */
+  channel: string;
+  /** Its own content, or the stage's. */
+  content: CompiledContent;
+  /** It also takes the place of a message that was not sent so long after it was due; absent: only of one that failed. */
+  after?: Duration;
+}
 export interface CompiledMessage {
   type: 'message';
   id: string;
@@ -33,6 +41,8 @@ export interface CompiledMessage {
   content: CompiledContent;
   delay?: Duration;
   followUps: CompiledFollowUp[];
+  /** Where a message goes that the channel of the stage cannot deliver. */
+  fallback?: CompiledFallback;
   waitForReply?: Duration;
   /** When its messages may leave: its own, or the campaign's. Absent: at any time. */
   window?: SendWindow;

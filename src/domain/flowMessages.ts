@@ -18,8 +18,12 @@ export interface FlowMessage {
   stage: string;
   step: number;
   channel: string;
-  /** Of what says it in the document: a stage, or one of its follow-ups. */
+  /** Of what says it in the document: a stage, one of its follow-ups, or its fallback. */
   path: string;
+  /** It is what the stage says by its fallback. */
+  fallback?: true;
+  /** The fallback takes its place if it cannot be delivered. */
+  fallsBack?: true;
   templates: Localised<TemplateUses[]>;
 }
 
@@ -52,16 +56,36 @@ function messagesIn(stage: Stage, path: string): FlowMessage[] {
 }
 
 function inMessage(stage: Extract<Stage, { type: 'message' }>, path: string): FlowMessage[] {
-  const { id, channel } = stage;
+  const { id, channel, fallback } = stage;
   const templates = localisedUses(stage.content, `${path}.content`);
+  const fallsBack = (by: string | undefined = channel) =>
+    fallback !== undefined && by === channel ? ({ fallsBack: true } as const) : {};
   const followUps = (stage.followUps ?? []).map((followUp, n): FlowMessage => {
     const at = `${path}.followUps[${n}]`;
     return {
       ...{ stage: id, step: n + 1, channel: followUp.channel ?? channel, path: at },
       templates: followUp.content ? localisedUses(followUp.content, `${at}.content`) : templates,
+      ...fallsBack(followUp.channel),
     };
   });
-  return [{ stage: id, step: 0, channel, path, templates }, ...followUps];
+  return [
+    { stage: id, step: 0, channel, path, templates, ...fallsBack() },
+    ...byFallback(stage, path, templates),
+    ...followUps,
+  ];
+}
+
+/** What the stage itself says there: a follow-up says nothing else than where it is at home. */
+function byFallback(
+  { id, fallback }: Extract<Stage, { type: 'message' }>,
+  path: string,
+  templates: FlowMessage['templates'],
+): FlowMessage[] {
+  if (fallback === undefined) return [];
+  const { channel, content } = fallback;
+  const at = `${path}.fallback`;
+  const own = content ? localisedUses(content, `${at}.content`) : templates;
+  return [{ stage: id, step: 0, channel, path: at, templates: own, fallback: true }];
 }
 
 /** `to`: the template of an address beside it. */
@@ -97,11 +121,11 @@ export interface Letter {
   to(field: string, scope: Scope & { conversation: { id: string } }): ReturnType<typeof renderText> | undefined;
 }
 
-/** What a stage says at a step; undefined when it says nothing there. As `produce` does it. */
-export function letterAt(stage: CompiledStage | undefined, step: number): Letter | undefined {
+/** What a stage says at a step, or by its fallback there; undefined when it says nothing. As `produce` does it. */
+export function letterAt(stage: CompiledStage | undefined, step: number, fallback?: boolean): Letter | undefined {
   const plain = (text: string | undefined) => (text === undefined ? undefined : ({ kind: 'rendered', text } as const));
   if (stage?.type === 'message') {
-    const message = messageOf(stage, step);
+    const message = messageOf(stage, step, fallback);
     return message && { ...message, to: (field, { contact }) => plain(addressIn(contact, field)) };
   }
   if (stage?.type === 'escalate') {

@@ -1,11 +1,11 @@
 /** What the inbound pipeline and the suppressions need from outside. Each has an in-memory fake and a real adapter, which pass one suite (`test/contract`). */
 import type { Fault } from './errors.ts';
-import type { Conversation, Id, InboxEvent, Message, SuppressionChange } from './model.ts';
+import type { Conversation, Id, InboxEvent, Message, Suppression, SuppressionChange } from './model.ts';
 
 /** Who must not be written to, as it is stored. */
 export interface SuppressionStore {
-  /** Those of the ids that are stored. */
-  among(ids: readonly string[], signal?: AbortSignal): Promise<Set<string>>;
+  /** Those of the ids that are stored, and why. */
+  among(ids: readonly string[], signal?: AbortSignal): Promise<Map<string, Suppression['reason']>>;
   /** All ids in their order, paged. */
   page(after: string | undefined, limit: number): Promise<string[]>;
   /** Of no fence: repeated, they change nothing more. What is suppressed already changes its reason to a stronger one alone. */

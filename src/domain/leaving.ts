@@ -1,6 +1,7 @@
 /** Whether a message that is due leaves now: its send window, and what becomes of one that comes late. Asked each time it is taken up. */
 import type { Late } from './compileSchedule.ts';
 import type { Draft } from './draft.ts';
+import { postpone } from './fallback.ts';
 import type { CompiledMessage, CompiledStage } from './flow.ts';
 import { fail } from './goingOn.ts';
 import type { Message } from './model.ts';
@@ -65,7 +66,7 @@ export function isHeldBackAgain(draft: Draft, stage: CompiledStage, row: Message
   if (verdict.kind === 'waits') {
     const { at, why } = verdict;
     draft.changeRow(row, { dueAt: new Date(at) }, [], 'queued');
-    draft.apply({ type: 'postponed', messageId: row._id, at, channel: row.channel, cause: why });
+    postpone(draft, draft.rowAs(row), at, why);
   } else if (verdict.kind === 'fails') {
     const { error } = verdict;
     draft.changeRow(row, { status: 'failed', reason: 'contact_invalid', error }, ['pending'], 'queued');

@@ -2,6 +2,7 @@
 
 import type { ChannelFacts } from './channelPorts.ts';
 import { type Draft, lostBefore } from './draft.ts';
+import { postpone } from './fallback.ts';
 import type { CompiledMessage, CompiledStage } from './flow.ts';
 import type { CampaignRamp, ContactPressure, Message } from './model.ts';
 import { freeAt, pressureId, raised } from './pressure.ts';
@@ -70,7 +71,7 @@ export function isLimitedAgain(draft: Draft, stage: CompiledStage, row: Message,
     draft.changeRow(row, { dueAt: new Date(at) }, [], 'queued');
     // of one that may have left, nobody can say that its contact did not get it
     if (verdict.why === 'cap' && lostBefore(row) === undefined) draft.lower(row);
-    draft.apply({ type: 'postponed', messageId: row._id, at, channel: row.channel, cause: verdict.why });
+    postpone(draft, draft.rowAs(row), at, verdict.why);
     return true;
   }
   draft.skipAwaited('frequency_cap');

@@ -4,6 +4,7 @@ import { backoffMs } from './backoff.ts';
 import type { SendResult } from './channelPorts.ts';
 import { type Draft, lostBefore, senderLost } from './draft.ts';
 import { follow } from './events.ts';
+import { givesWay, isReplaced, postpone } from './fallback.ts';
 import { fail } from './goingOn.ts';
 import type { InboundEvent, Message, MessageChange, SkipReason } from './model.ts';
 import { unanswered } from './producing.ts';
@@ -146,7 +147,7 @@ function gaveUp(draft: Draft, result: RowResult, reason: SkipReason, error: { co
   draft.count('messages.failed');
   draft.count(`reasons.${reason}`);
   draft.lower(row);
-  if (!current) return;
+  if (!current || givesWay(draft, row, reason)) return;
   const stage = draft.context.flow.stages.get(row.stage);
   // whoever is escalated is so although the notification failed
   if (stage?.type !== 'escalate') fail(draft, row.stage, reason, errorOf(error));
@@ -228,7 +229,10 @@ function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { k
   const over = channel && (attempts >= channel.attempts || at - since > channel.giveUpMs);
   if (over) gaveUp(draft, result, 'retries_exhausted', outcome);
   // that another try failed does not say that the one before did
-  else requeue(draft, row, { attempts, error: lostBefore(row) ?? errorOf(outcome) }, at, 'retry');
+  else {
+    const doubt = outcome.mayHaveLeft ? { mayHaveLeft: true as const } : {};
+    requeue(draft, row, { attempts, error: lostBefore(row) ?? errorOf(outcome), ...doubt }, at, 'retry');
+  }
 }
 
 function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, cause: 'retry' | 'held'): void {
@@ -246,9 +250,9 @@ function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, 
     const { at: opensAt, why } = movedInto(windowOf(draft, row), state.contact, at);
     const moved = why === undefined ? {} : { dueAt: new Date(opensAt) };
     draft.changeRow(row, { ...set, ...moved, status: 'queued' });
-    draft.apply({ type: 'postponed', messageId: row._id, at: opensAt, channel: row.channel, cause: why ?? cause });
+    postpone(draft, draft.rowAs(row), opensAt, why ?? cause);
   } else {
-    draft.skipRow(row, 'replied');
+    draft.skipRow(row, isReplaced(draft, row) ? 'superseded' : 'replied');
   }
 }
 

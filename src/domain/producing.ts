@@ -5,6 +5,7 @@ import type { FlowContext } from './decision.ts';
 import { conversationScope, type Draft } from './draft.ts';
 import { escalate } from './escalation.ts';
 import { exits } from './exit.ts';
+import { fallsBack, isByFallback, refusalOfFallback } from './fallback.ts';
 import type { CompiledEscalate, CompiledMessage, CompiledStage, CompiledWebhook } from './flow.ts';
 import { fail, goOn } from './goingOn.ts';
 import { messageId } from './ids.ts';
@@ -35,10 +36,14 @@ export function resend(
     if (isActive) unanswered(draft, stage, draft.now);
     return;
   }
-  const refused = refusalOf(draft, refusals, row.channel, row);
+  const refused = refusalOf(draft, refusals, row.channel, row) ?? refusalOfFallback(draft, refusals, row);
   if (refused !== undefined) {
     draft.skipRow(row, refused);
-    if (!isActive || endIfUnreachable(draft, refused, refusals)) return;
+    if (!isActive) return;
+    // else it may have left by an earlier try
+    const isSkipped = draft.rowAs(row).status === 'skipped';
+    if (isSkipped && fallsBack(draft, row, refused, refusals.get(row.channel) === 'bounced')) return;
+    if (endIfUnreachable(draft, refused, refusals)) return;
     unanswered(draft, stage, draft.now);
     return;
   }
@@ -70,7 +75,7 @@ function letterOf(draft: Draft, stage: SendingStage): Letter | undefined {
   const own = (channel: ChannelFacts): string | undefined => addressIn(state.contact, channel.address);
   const plain = (text: string | undefined) => (text === undefined ? undefined : ({ kind: 'rendered', text } as const));
   if (stage.type === 'message') {
-    const message = messageOf(stage, state.step);
+    const message = messageOf(stage, state.step, state.fallback);
     return message && { ...message, to: (channel) => plain(own(channel)) };
   }
   if (stage.type === 'escalate') {
@@ -104,7 +109,10 @@ export function produce(
   const to = letter.to(channel, scope);
   if (to === undefined) return passOver(draft, stage, { ...row, reason: 'address_missing' }, refusals);
   const refused =
-    to.kind === 'failed' ? undefined : refusalOf(draft, refusals, channel.name, { stage: stage.id, to: to.text });
+    to.kind === 'failed'
+      ? undefined
+      : (refusalOf(draft, refusals, channel.name, { stage: stage.id, to: to.text }) ??
+        refusalOfFallback(draft, refusals, row));
   if (to.kind !== 'failed' && refused !== undefined)
     return passOver(draft, stage, { ...row, to: to.text, reason: refused }, refusals);
   const rendered =
@@ -115,6 +123,7 @@ export function produce(
     draft.insert({ ...row, to: to.kind === 'failed' ? absent : to.text, status: 'failed', reason, error });
     draft.count('messages.failed');
     draft.count(`reasons.${reason}`);
+    if (fallsBack(draft, row, reason)) return true;
     // a notification that fails changes nothing for whoever is escalated
     if (stage.type === 'escalate') settle(draft, stage);
     else fail(draft, stage.id, reason, error);
@@ -131,7 +140,8 @@ export function produce(
 }
 
 /** As it is inserted, when nothing of it is known but that it is skipped. */
-export function newRow({ context, state, now }: Draft, stage: string, channel: string, dueAt: Date): Message {
+export function newRow(draft: Draft, stage: string, channel: string, dueAt: Date): Message {
+  const { context, state, now } = draft;
   return {
     _id: messageId(state._id, state.sequence + 1),
     campaignId: context.campaignId,
@@ -147,6 +157,7 @@ export function newRow({ context, state, now }: Draft, stage: string, channel: s
     reason: absent,
     attempts: 0,
     pending: absent,
+    fallback: isByFallback(draft, stage) ? true : absent,
     dueAt,
     queuedAt: new Date(now),
     worker: context.worker,
@@ -165,11 +176,13 @@ function passOver(
   refusals: Refusals,
 ): boolean {
   const { reason } = row;
-  const ends = (): boolean => reason !== 'address_missing' && endIfUnreachable(draft, reason, refusals);
+  const ends = (): boolean =>
+    fallsBack(draft, row, reason, refusals.get(row.channel) === 'bounced') ||
+    (reason !== 'address_missing' && endIfUnreachable(draft, reason, refusals));
   return skipNew(draft, stage, row, reason, ends);
 }
 
-/** A new row that does not leave. `ends`: asked when it is written, whether the conversation goes nowhere after it. */
+/** A new row that does not leave. `ends`: asked when it is written, whether the conversation does not go on as silence does. */
 export function skipNew(
   draft: Draft,
   stage: SendingStage,

@@ -99,6 +99,8 @@ function refusalOf(
   const stopped = stoppedFor(draft);
   if (stopped !== undefined) return stopped;
   if (row.replayedAs !== undefined) return 'sent_anew';
+  // its fallback said the same
+  if (row.gaveWay === true) return 'moved_on';
   if (state.status === 'active') return 'moved_on';
   if (state.awaiting !== undefined || inFlight) return 'busy';
   // what could not be written has no bytes to send again

@@ -22,6 +22,7 @@ export const inShape = (from: Conversation): Conversation & Record<keyof Convers
   nextActionAt: from.nextActionAt ?? absent,
   nextChannel: from.nextChannel ?? absent,
   opening: from.opening ?? absent,
+  fallback: from.fallback ?? absent,
   delayed: from.delayed ?? absent,
   entries: from.entries ?? absent,
   sequence: from.sequence,

@@ -21,6 +21,8 @@ export interface Place {
 export interface PlaceScope extends UntilScope {
   contact: Contact;
   variables: Readonly<Record<string, unknown>>;
+  /** The stage it stands in, if what goes by that stage's channel goes by its fallback. */
+  fellBack?: string | undefined;
 }
 
 /** Stages that silence can leave: an end is not left. */
@@ -57,9 +59,11 @@ export function placeAt(stage: CompiledStage, step: number, at: number, scope: P
 
 function inMessage(stage: CompiledMessage, step: number, at: number, scope: PlaceScope): Place {
   const place = { stage: stage.id, step };
-  if (step === 0) return leavesAt(stage, step, stage.delay ? addDuration(at, stage.delay) : at, stage.channel, scope);
-  const followUp = stage.followUps[step - 1];
-  if (followUp) return leavesAt(stage, step, addDuration(at, followUp.after), followUp.channel, scope);
+  const said = messageOf(stage, step, scope.fellBack === stage.id);
+  if (said) {
+    const pause = step === 0 ? stage.delay : stage.followUps[step - 1]?.after;
+    return leavesAt(stage, step, pause ? addDuration(at, pause) : at, said.channel, scope);
+  }
   return stage.waitForReply ? { ...place, dueAt: addDuration(at, stage.waitForReply), channel: noChannel } : place;
 }
 
@@ -97,8 +101,12 @@ function inWait({ id, waitFor }: CompiledWait, step: number, at: number, scope: 
 /** Entering a stage; undefined when the flow has none of that name. */
 export function arriveAt(flow: CompiledFlow, stageId: string, at: number, scope: PlaceScope): Place | undefined {
   const stage = flow.stages.get(stageId);
-  return stage && placeAt(stage, 0, at, scope);
+  return stage && placeAt(stage, 0, at, entering(scope));
 }
+
+/** Whoever enters a stage, be it the same again, begins with its own channel. */
+const entering = (scope: PlaceScope): PlaceScope =>
+  scope.fellBack === undefined ? scope : { ...scope, fellBack: undefined };
 
 /** Where silence leads from a stage, or `target` where the author said so. */
 export function leave(
@@ -126,7 +134,7 @@ export function afterMessage(
   if (next.dueAt !== undefined || stage.type !== 'message') return next;
   const target = silenceTarget(stage);
   const follower = target === undefined ? undefined : flow.stages.get(target);
-  return follower?.type === 'message' || follower?.type === 'wait' ? placeAt(follower, 0, at, scope) : next;
+  return follower?.type === 'message' || follower?.type === 'wait' ? placeAt(follower, 0, at, entering(scope)) : next;
 }
 
 function silenceTarget(stage: LeftStage): string | undefined {
@@ -138,12 +146,17 @@ export function targetOf(stage: CompiledStage | undefined, event: string): strin
   return stage !== undefined && 'on' in stage && Object.hasOwn(stage.on, event) ? stage.on[event] : undefined;
 }
 
-/** Content and channel of the `step`-th message of a stage. */
-export function messageOf(
-  stage: CompiledMessage,
-  step: number,
-): Pick<CompiledMessage, 'content' | 'channel'> | undefined {
-  return step === 0 ? stage : stage.followUps[step - 1];
+type Said = Pick<CompiledMessage, 'content' | 'channel'>;
+
+/**
+ * Content and channel of the `step`-th message of a stage. `fellBack`: what goes by the channel of the stage goes by its fallback;
+ * a follow-up says there what is its own.
+ */
+export function messageOf(stage: CompiledMessage, step: number, fellBack = false): Said | undefined {
+  const said = step === 0 ? stage : stage.followUps[step - 1];
+  const { fallback } = stage;
+  if (!fellBack || fallback === undefined || said === undefined || said.channel !== stage.channel) return said;
+  return { channel: fallback.channel, content: said.content === stage.content ? fallback.content : said.content };
 }
 
 /** The contact's address on a channel, from the field the channel uses. */

@@ -32,6 +32,7 @@ export type StoryWhat =
   | 'message_refused'
   | 'retry'
   | 'held'
+  | 'fallback'
   | 'ended'
   | 'inbox';
 
@@ -98,6 +99,7 @@ function ofHistory(entry: HistoryEntry, index: number, told: Told): StoryEvent[]
   if (event === 'message' && has('sequence')) return ofDecided(entry, base, told);
   const cause = causes.find((one) => one === event);
   if (cause !== undefined && has('messageId')) return [ofPostponed(entry, cause, index, base, told)];
+  if (event === 'fallback' && has('messageId')) return [ofFallback(detail, base)];
   if (event === 'ended' && has('status'))
     return [{ ...base, what: 'ended', text: endedText(detail, told.conversation) }];
   if (event === 'entered') return [{ ...base, what: 'entered', text: `enters stage ${stage}` }];
@@ -180,6 +182,13 @@ function ofPostponed(
   const error = last ? byId.get(message)?.error : undefined;
   const why = error === undefined ? '' : ` (${quote(errorWords(error))})`;
   return { ...base, what: 'retry', message, text: `${name} was not taken${why}; it is tried again at ${until}` };
+}
+
+function ofFallback(detail: Record<string, unknown>, base: Partial<StoryEvent>): StoryEvent {
+  const message = String(detail['messageId']);
+  const why = detail['reason'] === 'superseded' ? 'was not sent in time' : 'cannot be delivered';
+  const text = `message ${sequenceOf(message)} ${why}: the fallback takes its place, on channel ${quote(detail['channel'])}`;
+  return { ...base, what: 'fallback', message, text };
 }
 
 const endedText = (detail: Record<string, unknown>, { error }: Conversation): string => {
@@ -269,6 +278,8 @@ function skippedAt({ _id, attempts, queuedAt }: Message, history: readonly Histo
   const last = history.findLastIndex(({ detail }) => detail?.['messageId'] === _id);
   // what was held back before it left counts no attempt
   if (attempts === 0 && last < 0) return date(queuedAt);
+  const superseded = history[last];
+  if (superseded?.event === 'fallback') return date(superseded.at);
   const queued = time(queuedAt) ?? 0;
   const moved = history.find(
     ({ event, at }, index) => index > last && (event === 'ended' || event === 'entered') && (time(at) ?? 0) >= queued,

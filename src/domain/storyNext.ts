@@ -63,17 +63,23 @@ export function nextOf(context: StoryContext): Next {
   const { conversation, now } = context;
   const { nextActionAt, nextChannel, stage, step } = conversation;
   const at = time(nextActionAt);
+  const channel = awaitedChannel(context) ?? nextChannel;
   const place = placed(context);
   return {
     ...place,
     ...(place.what === 'nothing' ? {} : { stage, step }),
     ...(at === undefined ? {} : { at: new Date(at) }),
-    ...(nextChannel === undefined || nextChannel === '-' ? {} : { channel: nextChannel }),
+    ...(channel === undefined || channel === '-' ? {} : { channel }),
     ...(at === undefined || at > now ? {} : { lateMs: now - at }),
   };
 }
 
-function placed({ conversation, rows, run }: StoryContext): Pick<Next, 'what' | 'text'> {
+/** One that may give way to a fallback waits in no lane of a channel. */
+const awaitedChannel = ({ conversation: { awaiting }, rows }: StoryContext): string | undefined =>
+  awaiting === undefined ? undefined : rows.find(({ _id }) => _id === awaiting)?.channel;
+
+function placed(context: StoryContext): Pick<Next, 'what' | 'text'> {
+  const { conversation, rows, run } = context;
   const { status, awaiting, nextActionAt, nextChannel, stage, step } = conversation;
   const stages = run ? stagesFor(run, conversation) : [];
   const index = stages.findIndex(({ id }) => id === stage);
@@ -83,8 +89,11 @@ function placed({ conversation, rows, run }: StoryContext): Pick<Next, 'what' | 
   if (status === 'escalated')
     return { what: 'nothing', text: 'nothing by itself: it is with a person, and goes on with an event "resume"' };
   if (status !== 'active') return { what: 'nothing', text: 'nothing: it has ended' };
-  if (awaiting !== undefined)
-    return { what: 'retry', text: `another try of message ${sequenceOf(awaiting)} on channel ${nextChannel}` };
+  if (awaiting !== undefined) {
+    const channel = awaitedChannel(context) ?? nextChannel;
+    const instead = nextChannel === '-' ? ', or the fallback of its stage in its place' : '';
+    return { what: 'retry', text: `another try of message ${sequenceOf(awaiting)} on channel ${channel}${instead}` };
+  }
   const newest = rows.at(-1);
   if (nextActionAt === undefined) {
     if (newest?.status !== 'sending') {

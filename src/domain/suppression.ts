@@ -2,13 +2,13 @@
 import { addressesOf, addressKey, addressOn, everyTopic, normalAddress, suppressionId } from './addresses.ts';
 import type { FlowContext } from './decision.ts';
 import type { Draft } from './draft.ts';
-import type { CompiledFlow, CompiledStage } from './flow.ts';
+import type { CompiledFlow, CompiledMessage, CompiledStage } from './flow.ts';
 import type { Conversation, Id, InboxEvent, Message, SkipReason, Suppression, SuppressionChange } from './model.ts';
 import { isDate } from './normalise.ts';
 import { type Word, type WritingKind, wordOf } from './optOut.ts';
 import { isPlain, own } from './plain.ts';
 import { timeOf } from './receipts.ts';
-import { addressIn, leave } from './stages.ts';
+import { addressIn, leave, messageOf } from './stages.ts';
 
 /**
  * From the weakest to the strongest: what is said of an address that is suppressed already changes its reason only to a
@@ -25,8 +25,10 @@ export const liftable: readonly Suppression['reason'][] = ['opt_out', 'unsubscri
 export const weakerThan = (reason: Suppression['reason']): readonly Suppression['reason'][] =>
   reasonsByStrength.slice(0, reasonsByStrength.indexOf(reason));
 
-/** By channel: why nothing may go there. */
-export type Refusals = ReadonlyMap<string, 'suppressed' | 'unsubscribed_topic'>;
+/** Why nothing may go to a channel. `bounced`: suppressed for that alone, which is no will of its contact. */
+export type Refusal = 'suppressed' | 'unsubscribed_topic' | 'bounced';
+/** By channel. */
+export type Refusals = ReadonlyMap<string, Refusal>;
 export const noRefusals: Refusals = new Map();
 
 /** Mail is where the address is a mail address; unknown channels are taken for phones, whose words are more. */
@@ -170,20 +172,21 @@ function firstChannel({ stages }: CompiledFlow): string | undefined {
 
 /** Of the message that was sent last in its stage. */
 function currentChannel({ context: { flow }, state }: Draft): string | undefined {
-  const { stage: id, step } = state;
+  const { stage: id, step, fallback } = state;
   const stage = flow.stages.get(id);
   if (stage?.type !== 'message') return undefined;
-  return stage.followUps[step - 2]?.channel ?? stage.channel;
+  return (messageOf(stage, Math.max(0, step - 1), step > 0 && fallback) ?? stage).channel;
 }
 
 /** More stages without a message than a flow goes through by silence. */
 const mostStages = 100;
 
 /** Of the next message, if silence leads to one. */
-function nextChannel({ context: { flow }, state, scope }: Draft): string | undefined {
+function nextChannel({ context: { flow }, state, scope, awaitedChannel }: Draft): string | undefined {
   let stage: CompiledStage | undefined = flow.stages.get(state.stage);
   const isForOthers = stage?.type === 'webhook' || stage?.type === 'escalate';
-  if (!isForOthers && state.nextChannel !== undefined && state.nextChannel !== '-') return state.nextChannel;
+  const next = awaitedChannel ?? state.nextChannel;
+  if (!isForOthers && next !== undefined && next !== '-') return next;
   for (let n = 0; stage !== undefined && n < mostStages; n++) {
     // which way it will go there, nobody knows yet
     if (stage.type === 'end' || stage.type === 'branch' || stage.type === 'split') return undefined;
@@ -223,6 +226,7 @@ export function refusalOf(
   if (reason === undefined) return undefined;
   const isMessage = stage !== undefined && draft.context.flow.stages.get(stage)?.type === 'message';
   if (!isMessage && !isToContact(draft, channel, to)) return undefined;
+  if (reason === 'bounced') return 'suppressed';
   return reason === 'unsubscribed_topic' && draft.context.transactional === true ? undefined : reason;
 }
 
@@ -239,8 +243,17 @@ export function endIfUnreachable(draft: Draft, reason: SkipReason, refusals: Ref
   };
   const stages = [...flow.stages.values()];
   if (stages.some(({ type }) => type === 'escalate' || type === 'webhook')) return false;
+  // no fallback takes the place of what is not wanted
+  const fallsBack = ({ channel, fallback }: CompiledMessage): boolean =>
+    fallback !== undefined &&
+    isOpen(fallback.channel) &&
+    (refusals.get(channel) === 'bounced' || refusalOf(draft, refusals, channel) === undefined);
   const messages = stages.filter((stage) => stage.type === 'message');
-  if (messages.some((stage) => isOpen(stage.channel) || stage.followUps.some(({ channel }) => isOpen(channel))))
+  if (
+    messages.some(
+      (stage) => isOpen(stage.channel) || fallsBack(stage) || stage.followUps.some(({ channel }) => isOpen(channel)),
+    )
+  )
     return false;
   draft.end({ status: 'suppressed', outcome: 'suppressed', reason }, reason);
   return true;

@@ -5,7 +5,6 @@ import type { Fault } from './errors.ts';
 export const unsupportedFields: ReadonlyMap<string, readonly string[]> = new Map([
   ['limits', ['perSecond']],
   ['Template', ['senders']],
-  ['MessageStage', ['fallback']],
 ]);
 
 export function notSupported(path: string, what: string): Fault {

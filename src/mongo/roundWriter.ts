@@ -215,6 +215,7 @@ const comparable: ReadonlySet<string> = new Set([
     'nextActionAt',
     'nextChannel',
     'opening',
+    'fallback',
     'delayed',
     'sequence',
     'awaiting',

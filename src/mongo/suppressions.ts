@@ -16,11 +16,11 @@ export class MongoSuppressions implements SuppressionStore {
     this.suppressions = params.db.collection('suppressions');
   }
 
-  async among(ids: readonly string[], signal?: AbortSignal): Promise<Set<string>> {
-    if (ids.length === 0) return new Set();
-    const options = { projection: { _id: 1 }, maxTimeMS: patienceMs, ...(signal ? { signal } : {}) };
+  async among(ids: readonly string[], signal?: AbortSignal): Promise<Map<string, Suppression['reason']>> {
+    if (ids.length === 0) return new Map();
+    const options = { projection: { reason: 1 }, maxTimeMS: patienceMs, ...(signal ? { signal } : {}) };
     const found = await this.suppressions.find({ _id: { $in: [...ids] } }, options).toArray();
-    return new Set(found.map(({ _id }) => _id));
+    return new Map(found.map(({ _id, reason }) => [_id, reason]));
   }
 
   async page(after: string | undefined, limit: number): Promise<string[]> {

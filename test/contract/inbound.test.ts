@@ -81,9 +81,9 @@ describe.each([
 
     test('are found by their ids, and paged in their order', async () => {
       await world.suppressions.write([add('sms:*:b'), add('sms:*:a'), add('sms:news:a')]);
-      expect(await world.suppressions.among(['sms:*:a', 'sms:*:x'])).toEqual(new Set(['sms:*:a']));
+      expect(await world.suppressions.among(['sms:*:a', 'sms:*:x'])).toEqual(new Map([['sms:*:a', 'opt_out']]));
       expect([await world.suppressions.among([]), await world.suppressions.page(undefined, 2)]).toEqual([
-        new Set(),
+        new Map(),
         ['sms:*:a', 'sms:*:b'],
       ]);
       expect(await world.suppressions.page('sms:*:b', 2)).toEqual(['sms:news:a']);

@@ -35,6 +35,8 @@ export interface PreviewedMessage {
   stage: string;
   step: number;
   channel: string;
+  /** It is what the stage says where its own channel cannot deliver. */
+  fallback?: true;
   /** Contact field that holds the address. */
   address: string;
   /** Absent: the contact has none, and the message is skipped. */
@@ -116,10 +118,10 @@ function choose(messages: readonly FlowMessage[], { stage, step }: PreviewParams
 }
 
 function previewed(message: FlowMessage, contact: Contact, context: FlowContext, standIns: StandIns): PreviewedMessage {
-  const { stage, step, channel: name, templates } = message;
-  const letter = letterAt(context.flow.stages.get(stage), step);
+  const { stage, step, channel: name, templates, fallback } = message;
+  const letter = letterAt(context.flow.stages.get(stage), step, fallback);
   const channel = context.channels.get(name);
-  const place = { stage, step, channel: name, address: channel?.address ?? '' };
+  const place = { stage, step, channel: name, ...(fallback && { fallback }), address: channel?.address ?? '' };
   if (letter === undefined || channel === undefined) {
     const failure = { reason: 'channel_unknown', message: `channel ${name} is not configured here` };
     return { ...place, missing: [], unknown: [], failure };

@@ -16,9 +16,11 @@ export function showPreview({ campaign, contact, messages }: Preview, out: Outpu
   for (const message of messages) showMessage(message, out);
 }
 
-/** `welcome`, `welcome, follow-up 2`. */
-export const placeWords = ({ stage, step }: Pick<PreviewedMessage, 'stage' | 'step'>): string =>
-  step === 0 ? stage : `${stage}, follow-up ${step}`;
+/** `welcome`, `welcome, follow-up 2`, `welcome, fallback`. */
+export function placeWords({ stage, step, fallback }: Pick<PreviewedMessage, 'stage' | 'step' | 'fallback'>): string {
+  if (fallback) return `${stage}, fallback`;
+  return step === 0 ? stage : `${stage}, follow-up ${step}`;
+}
 
 function showMessage(message: PreviewedMessage, out: Output): void {
   const { bold, cyan, dim, red, yellow } = out.color;

@@ -1125,6 +1125,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "description": "true until its first action; gives what continues a conversation a share of its own.",
           "const": true
         },
+        "fallback": {
+          "description": "true once a message of its stage gave way to the fallback: what goes by the stage's channel goes by the fallback's.",
+          "const": true
+        },
         "delayed": {
           "description": "Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.",
           "enum": [
@@ -1666,6 +1670,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "minLength": 3,
           "maxLength": 64
         },
+        "fallback": {
+          "$ref": "#/definitions/Fallback"
+        },
         "sendWindow": {
           "$ref": "#/definitions/SendWindowSource"
         },
@@ -1782,6 +1789,31 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "id",
         "type",
         "outcome"
+      ],
+      "additionalProperties": false
+    },
+    "Fallback": {
+      "title": "Fallback",
+      "description": "Where a message of the stage goes that its own channel cannot deliver: once, as the next message of the conversation.",
+      "type": "object",
+      "properties": {
+        "channel": {
+          "description": "Name of a configured channel, another than the stage's.",
+          "type": "string"
+        },
+        "after": {
+          "description": "It also takes the place of a message that its channel has not taken so long after it was due or, if that was later, decided.",
+          "type": "string",
+          "format": "duration",
+          "minLength": 3,
+          "maxLength": 64
+        },
+        "content": {
+          "$ref": "#/definitions/Content"
+        }
+      },
+      "required": [
+        "channel"
       ],
       "additionalProperties": false
     },
@@ -2504,6 +2536,18 @@ export const bundle: { definitions: Record<string, unknown> } = {
         },
         "pending": {
           "description": "true while queued or sending.",
+          "const": true
+        },
+        "fallback": {
+          "description": "true of one that leaves by the fallback of its stage.",
+          "const": true
+        },
+        "gaveWay": {
+          "description": "true of one that was tried, once the fallback of its stage took its place: another try would say the same twice.",
+          "const": true
+        },
+        "mayHaveLeft": {
+          "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late.",
           "const": true
         },
         "pressure": {

@@ -595,6 +595,10 @@ export interface Conversation {
    */
   opening?: true;
   /**
+   * true once a message of its stage gave way to the fallback: what goes by the stage's channel goes by the fallback's.
+   */
+  fallback?: true;
+  /**
    * Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.
    */
   delayed?: 'retry' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
@@ -806,6 +810,7 @@ export interface MessageStage {
    * How long to wait for a reply after the last message of the stage.
    */
   waitForReply?: string;
+  fallback?: Fallback;
   sendWindow?: SendWindowSource;
   /**
    * Where an event leads: reply, noReply, bounce, failed or a word of the author.
@@ -854,6 +859,21 @@ export interface FollowUp {
   after: string;
   content?: Content;
   channel?: string;
+}
+/**
+ * Where a message of the stage goes that its own channel cannot deliver: once, as the next message of the conversation.
+ *
+ */
+export interface Fallback {
+  /**
+   * Name of a configured channel, another than the stage's.
+   */
+  channel: string;
+  /**
+   * It also takes the place of a message that its channel has not taken so long after it was due or, if that was later, decided.
+   */
+  after?: string;
+  content?: Content;
 }
 export interface WaitStage {
   id: string;
@@ -1157,6 +1177,18 @@ export interface Message {
    * true while queued or sending.
    */
   pending?: true;
+  /**
+   * true of one that leaves by the fallback of its stage.
+   */
+  fallback?: true;
+  /**
+   * true of one that was tried, once the fallback of its stage took its place: another try would say the same twice.
+   */
+  gaveWay?: true;
+  /**
+   * true once nobody knows of a try whether it left: no fallback takes its place because it is late.
+   */
+  mayHaveLeft?: true;
   /**
    * The document of contact_pressure that counts it. Absent: none does, or no longer.
    */

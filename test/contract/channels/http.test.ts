@@ -160,6 +160,10 @@ describe('http', () => {
       const { port } = sink;
       await sink.close();
       expect(await http.send(message(3), never())).toMatchObject({ kind: 'retry', counts: true });
+      // a kept connection may have had it; a new one had not
+      const refused = await http.send(message(3), never());
+      expect(refused).toMatchObject({ kind: 'retry', code: 'connection_failed', counts: true });
+      expect(refused).not.toHaveProperty('mayHaveLeft');
       sink = await startSink({ port });
       const results = await Promise.all([4, 5, 6].map((n) => http.send(message(n), never())));
       expect(results.map(({ kind }) => kind)).toEqual(['sent', 'sent', 'sent']);
@@ -167,7 +171,7 @@ describe('http', () => {
   });
 
   const bothWays = [
-    ['at-least-once', { kind: 'retry', counts: true }],
+    ['at-least-once', { kind: 'retry', counts: true, mayHaveLeft: true }],
     ['at-most-once', { kind: 'unknown' }],
   ] as const;
 

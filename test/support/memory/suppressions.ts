@@ -1,5 +1,5 @@
 import type { SuppressionStore } from '../../../src/domain/inboundPorts.ts';
-import type { SuppressionChange } from '../../../src/domain/model.ts';
+import type { Suppression, SuppressionChange } from '../../../src/domain/model.ts';
 import { liftable, weakerThan } from '../../../src/domain/suppression.ts';
 import type { MemoryDatabase } from './database.ts';
 
@@ -28,12 +28,11 @@ export class MemorySuppressions implements SuppressionStore {
     this.memberId = memberId;
   }
 
-  among(ids: readonly string[]): Promise<Set<string>> {
-    return this.database.run(
-      'suppressed',
-      this.memberId,
-      () => new Set(ids.filter((id) => this.database.suppressions.get(id) !== undefined)),
-    );
+  among(ids: readonly string[]): Promise<Map<string, Suppression['reason']>> {
+    return this.database.run('suppressed', this.memberId, () => {
+      const found = ids.flatMap((id) => this.database.suppressions.get(id) ?? []);
+      return new Map(found.map(({ _id, reason }) => [_id, reason]));
+    });
   }
 
   page(after: string | undefined, limit: number): Promise<string[]> {

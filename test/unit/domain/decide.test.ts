@@ -86,7 +86,7 @@ test('property: all counters together say what the documents say', () => {
 test('property: no status runs backwards, of a row or of a conversation, and guards are met', () => {
   const ways: Record<string, readonly string[]> = {
     sending: ['sending', 'sent', 'queued', 'failed', 'uncertain', 'skipped'],
-    queued: ['queued', 'sending', 'skipped'],
+    queued: ['queued', 'sending', 'skipped', 'uncertain'],
   };
   forEveryStep(({ before, rowsBefore, decision: { unit }, stored }) => {
     const { status, outcome } = stored.conversation;

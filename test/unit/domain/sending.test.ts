@@ -134,16 +134,31 @@ const forward = happenings.map((story) =>
   })),
 );
 
-test('property: where no way leads back, no step of a stage has more than one message', () => {
+test('property: where no way leads back, no step of a stage has more than one message, and one by its fallback if that did not leave', () => {
+  let fallbacks = 0;
   fc.assert(
     fc.property(onwards, contacts, forward, (stages, contact, story) => {
       const stored = new Stored(stages, contact);
       for (const happening of story) stored.commit(stored.decide(stored.happen(happening)));
-      const steps = [...stored.rows.values()].map(({ stage, step }) => `${stage}/${step}`);
-      expect(steps).toEqual([...new Set(steps)]);
+      const rows = [...stored.rows.values()];
+      const place = ({ stage, step, fallback }: Message): string => `${stage}/${step}${fallback ? ' fallback' : ''}`;
+      expect(rows.map(place)).toEqual([...new Set(rows.map(place))]);
+      for (const { stage, step, channel } of rows.filter(({ fallback }) => fallback)) {
+        const first = rows.find((row) => row.stage === stage && row.step === step && row.fallback !== true);
+        // a follow-up of a stage that fell back before has none
+        if (first === undefined)
+          expect(rows.some((row) => row.stage === stage && row.step < step && row.fallback)).toBe(true);
+        else
+          expect([first.status, channel]).toEqual([
+            expect.stringMatching(/^(failed|skipped)$/),
+            expect.not.stringContaining(first.channel),
+          ]);
+        fallbacks++;
+      }
     }),
-    { numRuns: 200 },
+    { numRuns: 600 },
   );
+  expect(fallbacks).toBeGreaterThan(0);
 });
 
 test('property: left alone, and answered, every conversation ends, or waits for the event its stage names, or for a person', () => {

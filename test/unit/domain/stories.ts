@@ -35,6 +35,7 @@ const stage = fc.record(
     to: target,
     timed: fc.boolean(),
     notifies: fc.boolean(),
+    fallback: fc.record({ after: duration }, { requiredKeys: [] }),
     followUps: fc.array(fc.record({ after: duration, channel }, { requiredKeys: ['after'] }), { maxLength: 2 }),
     on: fc.record(
       { reply: target, noReply: target, failed: target, bounce: target, custom: target },
@@ -48,40 +49,45 @@ type Drawn = typeof stage extends fc.Arbitrary<infer One> ? One : never;
 
 function stagesOf(drawn: readonly Drawn[]): unknown[] {
   const idOf = (index: number): string => `s${index % drawn.length}`;
-  return drawn.map(({ type, text, for: time, to, timed, notifies, on: ways = {}, channel, ...more }, index) => {
-    const id = idOf(index);
-    const on = Object.fromEntries(Object.entries(ways).map(([event, way]) => [event, idOf(way)]));
-    const goto = idOf(to);
-    switch (type) {
-      case 'wait':
-        return { id, type, for: time, on };
-      case 'until':
-        return { id, type: 'wait', until: `contact.attributes.at + ${time}`, ...(timed ? { onMissing: goto } : {}) };
-      case 'event':
-        return { id, type: 'wait', event: 'custom', ...(timed ? { timeout: time, onTimeout: goto } : {}) };
-      case 'end':
-        return { id, type, outcome: `end${index}` };
-      case 'branch':
-        return { id, type, branches: [{ when: { 'event.type': timed ? 'custom' : 'reply' }, goto }] };
-      case 'split':
-        return {
-          id,
-          type,
-          variants: [
-            { variant: 'a', weight: 1, goto },
-            { variant: 'b', weight: timed ? 1 : 0 },
-          ],
-        };
-      case 'escalate': {
-        const notify = notifies ? { notify: { channel, to: '{{ contact.id }}', content: { text } } } : {};
-        return { id, type, to: 'desk', ...notify, ...(timed ? { after: time, onTimeout: goto } : {}), on };
+  return drawn.map(
+    ({ type, text, for: time, to, timed, notifies, on: ways = {}, channel, fallback, ...more }, index) => {
+      const id = idOf(index);
+      const on = Object.fromEntries(Object.entries(ways).map(([event, way]) => [event, idOf(way)]));
+      const goto = idOf(to);
+      switch (type) {
+        case 'wait':
+          return { id, type, for: time, on };
+        case 'until':
+          return { id, type: 'wait', until: `contact.attributes.at + ${time}`, ...(timed ? { onMissing: goto } : {}) };
+        case 'event':
+          return { id, type: 'wait', event: 'custom', ...(timed ? { timeout: time, onTimeout: goto } : {}) };
+        case 'end':
+          return { id, type, outcome: `end${index}` };
+        case 'branch':
+          return { id, type, branches: [{ when: { 'event.type': timed ? 'custom' : 'reply' }, goto }] };
+        case 'split':
+          return {
+            id,
+            type,
+            variants: [
+              { variant: 'a', weight: 1, goto },
+              { variant: 'b', weight: timed ? 1 : 0 },
+            ],
+          };
+        case 'escalate': {
+          const notify = notifies ? { notify: { channel, to: '{{ contact.id }}', content: { text } } } : {};
+          return { id, type, to: 'desk', ...notify, ...(timed ? { after: time, onTimeout: goto } : {}), on };
+        }
+        case 'webhook':
+          return { id, type, channel, body: { text }, keep: timed, on };
+        default: {
+          const other = channel === 'sms' ? 'push' : 'sms';
+          const instead = fallback === undefined ? {} : { fallback: { channel: other, ...fallback } };
+          return { id, type, channel, content: { text }, on, ...instead, ...more };
+        }
       }
-      case 'webhook':
-        return { id, type, channel, body: { text }, keep: timed, on };
-      default:
-        return { id, type, channel, content: { text }, on, ...more };
-    }
-  });
+    },
+  );
 }
 
 const compiled = (stages: unknown[], timing = noTiming): FlowContext['flow'] | undefined =>
@@ -106,6 +112,7 @@ const outcomes: fc.Arbitrary<RowOutcome> = fc.oneof(
     { kind: 'rejected', ...code, bounce: true },
     { kind: 'rejected', ...code, code: 'opted_out' },
     { kind: 'retry', ...code, counts: true },
+    { kind: 'retry', ...code, counts: true, mayHaveLeft: true },
     { kind: 'retry', ...code, counts: false, retryAfterMs: 500 },
     { kind: 'held' },
     { kind: 'lost' },

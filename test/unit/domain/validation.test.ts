@@ -166,13 +166,10 @@ describe('what this release does not run', () => {
         exitWhen: {},
         schedule: { recurrence: 'x' },
         audience: { collection: 'people', mode: 'live' },
-        flow: {
-          stages: [message({ fallback: {} })],
-        },
       }),
     );
     expect(new Set(found.map(({ code }) => code))).toEqual(new Set(['not_supported']));
-    expect(found.map(({ path }) => path).sort()).toEqual(['flow.stages[0].fallback', 'limits.perSecond'].sort());
+    expect(found.map(({ path }) => path).sort()).toEqual(['limits.perSecond']);
     expect(found.find(({ path }) => path === 'limits.perSecond')?.message).toBe(
       'perSecond is not supported by this release; leave it out',
     );

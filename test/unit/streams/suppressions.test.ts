@@ -20,6 +20,8 @@ const conversation = (id: string, more: Partial<Conversation> = {}): Conversatio
 function fixture(more: Partial<FlowContext> = {}) {
   const clock = manualClock();
   const stored = new Set<string>();
+  /** Of those that are stored: why. */
+  const bounced = new Set<string>();
   const asked: string[][] = [];
   const state = { hangs: false };
   const context = contextOf([ask], { addressBook: book, topic: 'news', ...more });
@@ -27,7 +29,8 @@ function fixture(more: Partial<FlowContext> = {}) {
     store: {
       among: async (ids) => {
         asked.push([...ids]);
-        return new Set(ids.filter((id) => stored.has(id)));
+        const found = ids.filter((id) => stored.has(id));
+        return new Map(found.map((id) => [id, bounced.has(id) ? 'bounce' : 'opt_out']));
       },
       page: (after, limit) =>
         state.hangs
@@ -56,7 +59,16 @@ function fixture(more: Partial<FlowContext> = {}) {
       clear: [...found.clear],
     };
   };
-  return { clock, stored, asked, suppressions, hear, refused, hold: () => Object.assign(state, { hangs: true }) };
+  return {
+    clock,
+    stored,
+    bounced,
+    asked,
+    suppressions,
+    hear,
+    refused,
+    hold: () => Object.assign(state, { hangs: true }),
+  };
 }
 
 describe('what a member knows of suppressions', () => {
@@ -84,6 +96,21 @@ describe('what a member knows of suppressions', () => {
     });
     expect(asked[0]).toContain('sms:news:h+6');
     expect(all.map((one) => suppressions.isClear(one, 'sms'))).toEqual([true, false, false, false, false]);
+  });
+
+  test('that an address bounced is told apart, unless something else speaks against it, too', async () => {
+    const { suppressions, hear, refused, stored, bounced } = fixture();
+    for (const id of ['sms:*:h+6', 'sms:*:h+7', 'sms:*:~+7', 'sms:*:h+8', 'sms:news:h+8', 'sms:*:h+9', 'sms:*:~+9'])
+      stored.add(id);
+    for (const id of ['sms:*:h+6', 'sms:*:h+7', 'sms:*:~+7', 'sms:*:h+8', 'sms:*:h+9']) bounced.add(id);
+    await suppressions.load();
+    hear();
+    expect((await refused(...['6', '7', '8', '9'].map((id) => conversation(id)))).refused).toEqual([
+      ['6', 'sms', 'bounced'],
+      ['7', 'sms', 'bounced'],
+      ['8', 'sms', 'suppressed'],
+      ['9', 'sms', 'suppressed'],
+    ]);
   });
 
   test('a member without a key heeds what was said without one, whatever key made the addresses of a conversation', async () => {

@@ -31,6 +31,18 @@ const stages: Record<string, object[]> = {
     end('over', 'told'),
   ],
   long: [message('intro', 'sms'), { id: 'pause', type: 'wait', for: 'P30D' }, message('more', 'sms')],
+  fallback: [
+    message('intro', 'push', {
+      ...{ fallback: { channel: 'sms' }, followUps: [{ after: 'PT3S' }], waitForReply: 'PT4S' },
+      on: { failed: 'quiet', custom: 'more' },
+    }),
+    end('quiet', 'no_answer'),
+    message('more', 'sms', { fallback: { channel: 'push' } }),
+  ],
+  late: [
+    message('intro', 'sms', { fallback: { channel: 'push', after: 'PT2S' } }),
+    message('more', 'push', { fallback: { channel: 'sms', after: 'PT1S' }, followUps: [{ after: 'PT2S' }] }),
+  ],
 };
 
 /** What came of them later: stages that are gone, new, of another type or on another channel. */
@@ -50,6 +62,14 @@ const later: Record<string, object[]> = {
     end('over', 'told_later'),
   ],
   long: [message('intro', 'push'), message('pause', 'sms', { delay: 'PT1S' }), message('more', 'sms')],
+  fallback: [
+    message('intro', 'sms', { fallback: { channel: 'push', after: 'PT2S' }, followUps: [{ after: 'PT2S' }] }),
+    message('more', 'push', { fallback: { channel: 'sms' }, delay: 'PT1S' }),
+  ],
+  late: [
+    message('intro', 'push', { fallback: { channel: 'sms' }, waitForReply: 'PT3S' }),
+    message('more', 'sms', { fallback: { channel: 'push', after: 'PT1S' } }),
+  ],
 };
 
 /** In another order, without the ways that would lead back there. */

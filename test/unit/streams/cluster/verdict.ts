@@ -87,8 +87,13 @@ function conversationFaults(cluster: Cluster, conversation: Conversation): strin
   if (rows.length !== sequence || !expected.every((id) => rows.some((row) => row._id === id)))
     faults.push(`${_id} has ${rows.length} rows of ${sequence}`);
   const own = rows.filter(({ replayOf }) => replayOf === undefined);
-  for (const [step, count] of Object.entries(countBy(own, (row) => `${row.stage}/${row.step}`)))
-    if (count > 1) faults.push(`${_id} has ${count} rows for ${step}`);
+  const steps = countBy(own, ({ stage, step, fallback }) => `${stage}/${step}${fallback ? ' by its fallback' : ''}`);
+  for (const [step, count] of Object.entries(steps)) if (count > 1) faults.push(`${_id} has ${count} rows for ${step}`);
+  for (const { _id: id, stage, step } of rows.filter(({ fallback }) => fallback)) {
+    const first = rows.find((row) => row.stage === stage && row.step === step && row.fallback !== true);
+    if (first && !['failed', 'skipped', 'bounced'].includes(first.status))
+      faults.push(`${id} took the place of one that is ${first.status}`);
+  }
   if (inbox.length > 0) faults.push(`${_id} has events left`);
   for (const id of cluster.events.get(_id) ?? []) {
     const seen = history.filter(({ detail }) => (detail as { id?: unknown } | undefined)?.id === id).length;
@@ -98,8 +103,10 @@ function conversationFaults(cluster: Cluster, conversation: Conversation): strin
   return faults;
 }
 
-function rowFaults(cluster: Cluster, { _id, status }: Message): string[] {
+function rowFaults(cluster: Cluster, { _id, status, reason, bouncedAt }: Message): string[] {
   const tries = cluster.provider.of(_id);
+  if (reason === 'superseded' && bouncedAt === undefined && tries.some(({ refused }) => !refused))
+    return [`${_id} gave way and may have been taken`];
   if (status === 'sent' && !tries.some(({ told }) => told === 'sent')) return [`${_id} is sent and nobody took it`];
   // who was told and is gone could not record it
   if (status === 'failed' && tries.some(({ told, memberId }) => told === 'sent' && !cluster.watch.isOver(memberId)))
