@@ -14,10 +14,8 @@ export interface CircuitParams {
   onChange: (state: ChannelState | undefined) => void;
 }
 
-/** Of so many answers more than half have to fail, or more than a fifth ask for less; of fewer than ten nothing is judged. */
-const window = { size: 20, minimumNumberOfCalls: 10 };
-const failing = { ...window, threshold: 0.5 };
-const throttling = { ...window, threshold: 0.2 };
+/** Of so many answers more than half have to fail, or more than half to ask for less; of fewer than ten nothing is judged. */
+const window = { size: 20, minimumNumberOfCalls: 10, threshold: 0.5 };
 /** Of the first pause and of every one, ms; what the provider asks for may be longer. */
 const [firstPauseMs, longestPauseMs] = [1_000, 30_000];
 /** What a provider asks for beyond this is asked again, ms. */
@@ -44,8 +42,8 @@ function signOf(result: SendResult): Sign {
  */
 export class Circuit {
   private readonly params: CircuitParams;
-  private failures = new CountBreaker(failing);
-  private throttles = new CountBreaker(throttling);
+  private failures = new CountBreaker(window);
+  private throttles = new CountBreaker(window);
   private state: 'closed' | 'open' | 'half_open' = 'closed';
   /** Sends at a time. */
   private most = Number.POSITIVE_INFINITY;
@@ -109,11 +107,11 @@ export class Circuit {
     this.throttles.success(CircuitState.Closed);
   }
 
-  /** While it is on its way back one is enough. */
+  /** While it is on its way back one failure is enough; a busy provider may say so now and then. */
   private isTripped(sign: 'failed' | 'throttled'): boolean {
-    const tried = this.most === Number.POSITIVE_INFINITY ? CircuitState.Closed : CircuitState.HalfOpen;
+    const isBack = this.most === Number.POSITIVE_INFINITY || (sign === 'throttled' && this.state === 'closed');
     const breaker = sign === 'failed' ? this.failures : this.throttles;
-    return breaker.failure(tried);
+    return breaker.failure(isBack ? CircuitState.Closed : CircuitState.HalfOpen);
   }
 
   private open(result: SendResult): void {
@@ -123,8 +121,8 @@ export class Circuit {
     this.state = 'open';
     this.most = 0;
     this.epoch += 1;
-    this.failures = new CountBreaker(failing);
-    this.throttles = new CountBreaker(throttling);
+    this.failures = new CountBreaker(window);
+    this.throttles = new CountBreaker(window);
     const { code, message } = { code: '', message: '', ...result };
     const ms = Math.max(this.pauseMs, askedMs(result));
     this.wait(ms);

@@ -63,7 +63,7 @@ test('what was never tried says nothing', () => {
 
 test('many told to wait: it waits for as long as it was asked to', () => {
   const { circuit: one, clock } = circuit();
-  answer(one, ...times(7, sent), throttled, throttled);
+  answer(one, ...times(5, sent), ...times(5, throttled));
   expect(one.isOpen).toBe(false);
   answer(one, after(throttled, 5_000));
   expect(one.isOpen).toBe(true);
@@ -117,6 +117,19 @@ test('while it comes back one failure is enough; once it is back it takes as man
   clock.advance(1_000);
   answer(one, ...times(8, sent), ...times(8, down));
   expect(one.isOpen).toBe(false);
+});
+
+test('a busy provider may say so now and then, also while it comes back', () => {
+  const { circuit: one, clock } = circuit();
+  for (let n = 0; n < 50; n++) answer(one, sent, sent, sent, throttled);
+  expect(one.isOpen).toBe(false);
+  answer(one, ...times(20, down));
+  clock.advance(1_000);
+  answer(one, throttled);
+  expect(one.isOpen).toBe(true);
+  clock.advance(1_000);
+  for (let n = 0; n < 20; n++) answer(one, sent, sent, sent, throttled);
+  expect([one.isOpen, one.limit]).toEqual([false, Number.POSITIVE_INFINITY]);
 });
 
 test('a stopped one wakes nobody', () => {
