@@ -222,7 +222,8 @@ function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { k
   const { row } = result;
   const channel = draft.context.channels.get(row.channel);
   const attempts = outcome.counts ? row.attempts : row.attempts - 1;
-  const waitMs = outcome.retryAfterMs ?? backoffMs(Math.max(1, attempts), draft.random);
+  // a provider may ask for more, not for less: tries without a pause would be used up by a moment's trouble
+  const waitMs = Math.max(outcome.retryAfterMs ?? 0, backoffMs(Math.max(1, attempts), draft.random));
   const at = draft.now + Math.max(0, waitMs);
   // the time in which a window kept it from being tried is not held against it
   const since = Math.max(row.queuedAt.getTime(), row.dueAt.getTime());
