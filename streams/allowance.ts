@@ -28,20 +28,27 @@ interface Slots {
 
 /** Asked for no more often, ms: who has just been given some leaves the others their turn. */
 const leastGapMs = 100;
+/** Slots that are asked for to begin with. */
+const leastWanted = 2;
 /** From a question that failed to the next, ms. */
 const failedGapMs = 500;
 /** What lasts is said so often, ms. */
 const warnEveryMs = 10_000;
 
 /**
- * What a member may hand over of a limit that holds over all of them: slots are asked for while there is work for them, a quarter
- * of a second's at a time, and are lost soon after their time, so that an idle member keeps none from the others.
+ * What a member may hand over of a limit that holds over all of them: slots are asked for while there is work for them, at most a
+ * quarter of a second's at a time, and are lost soon after their time, so that an idle member keeps none from the others.
  */
 export class Allowance {
   private readonly params: AllowanceParams;
   private limit: RateLimit | undefined;
   private pace: Pace = { everyMs: 0, atOnce: 1, usableMs: 0 };
   private given: Slots[] = [];
+  /** Asked for at a time. */
+  private wanting = leastWanted;
+  /** Since it was last asked for more: slots that were used, and that nobody used in their time. */
+  private used = 0;
+  private lost = 0;
   private isAsking = false;
   /** Not asked for before, monotonic ms. */
   private againAt = Number.NEGATIVE_INFINITY;
@@ -62,7 +69,10 @@ export class Allowance {
     this.limit = limit;
     if (limit) this.pace = paceOf(limit);
     this.given = [];
+    this.wanting = leastWanted;
     this.againAt = Number.NEGATIVE_INFINITY;
+    this.cancelAgain?.();
+    this.cancelAgain = undefined;
     this.params.onSlot();
     this.params.onNews();
   }
@@ -84,6 +94,7 @@ export class Allowance {
       const waitMs = timeOf(next) - this.params.clock.monotonic();
       if (waitMs <= 0) {
         next.used += 1;
+        this.used += 1;
         return true;
       }
       this.wakeIn(waitMs);
@@ -91,15 +102,32 @@ export class Allowance {
     return false;
   }
 
+  /** To the next slot, as far as is known, ms. */
+  get waitMs(): number {
+    this.forget();
+    const [next] = this.given;
+    const at = next === undefined ? (this.isAsking ? 0 : this.againAt) : timeOf(next);
+    return Math.max(0, at - this.params.clock.monotonic());
+  }
+
   /** There is work for more; `onNews` tells when there are more slots, or when to ask again. */
   ask(): void {
     const { limit } = this;
     if (limit === undefined || this.isAsking || this.stopped) return;
-    const want = Math.max(1, Math.ceil((limit.perSecond * horizonMs) / 1_000));
-    if (this.room > want / 2) return;
+    if (this.room > this.wanting / 2) return;
     const waitMs = this.againAt - this.params.clock.monotonic();
     if (waitMs > 0) this.askIn(waitMs);
-    else void this.fetch(limit, want);
+    else void this.fetch(limit, this.wanted(limit));
+  }
+
+  /** As many as were used of the last ones, or twice as many where all of them were: who has little to do takes little. */
+  private wanted({ perSecond }: RateLimit): number {
+    const most = Math.max(1, Math.ceil((perSecond * horizonMs) / 1_000));
+    const next = this.lost > 0 ? this.used : 2 * this.wanting;
+    this.wanting = Math.min(most, Math.max(leastWanted, next));
+    this.used = 0;
+    this.lost = 0;
+    return Math.min(most, this.wanting);
   }
 
   /** Nothing is asked for any more. */
@@ -119,7 +147,7 @@ export class Allowance {
       // later than the server's now by the way back: rather late than early
       const from = clock.monotonic();
       if (count > 0 && limit === this.limit) this.given.push({ from, first: from + firstInMs, count, used: 0, pace });
-      gapMs = Math.max(leastGapMs, againInMs) * (1 + 0.2 * random());
+      gapMs = limit === this.limit ? Math.max(leastGapMs, againInMs) * (1 + 0.2 * random()) : 0;
     } catch (error) {
       this.warn(error);
     }
@@ -152,7 +180,10 @@ export class Allowance {
   private forget(): void {
     const now = this.params.clock.monotonic();
     for (const slots of this.given)
-      while (slots.used < slots.count && timeOf(slots) + slots.pace.usableMs < now) slots.used += 1;
+      while (slots.used < slots.count && timeOf(slots) + slots.pace.usableMs < now) {
+        slots.used += 1;
+        this.lost += 1;
+      }
     if (this.given.some(({ used, count }) => used === count))
       this.given = this.given.filter((one) => one.used < one.count);
   }

@@ -16,6 +16,8 @@ export interface CircuitParams {
 
 /** Of so many answers more than half have to fail, or more than half to ask for less; of fewer than ten nothing is judged. */
 const window = { size: 20, minimumNumberOfCalls: 10, threshold: 0.5 };
+/** While it comes back: most of a few. */
+const comingBack = { ...window, minimumNumberOfCalls: 3 };
 /** Of the first pause and of every one, ms; what the provider asks for may be longer. */
 const [firstPauseMs, longestPauseMs] = [1_000, 30_000];
 /** What a provider asks for beyond this is asked again, ms. */
@@ -24,13 +26,19 @@ const longestAskedMs = 3_600_000;
 const slowStart = 2;
 /** Nothing was tried: what says nothing of the provider. */
 const untried: ReadonlySet<string> = new Set(['not_begun', 'closed', 'aborted']);
+/** Refused on this side as well as there: whoever is asked may not have been. */
+const refusedHere: ReadonlySet<string> = new Set([
+  ...['not_allowed', 'address_invalid', 'message_invalid', 'too_many_segments', 'content_too_long'],
+]);
 
 /** What an answer says of the provider. */
 type Sign = 'well' | 'failed' | 'throttled' | 'nothing';
 
 function signOf(result: SendResult): Sign {
+  if (result.kind === 'sent') return 'well';
   // a refusal is of one message: whoever can refuse works
-  if (result.kind === 'sent' || result.kind === 'rejected') return 'well';
+  if (result.kind === 'rejected') return refusedHere.has(result.code) ? 'nothing' : 'well';
+  if (result.kind === 'retry' && result.ofRecipient) return 'well';
   if (result.kind === 'unknown' || result.counts) return 'failed';
   return untried.has(result.code) ? 'nothing' : 'throttled';
 }
@@ -54,6 +62,7 @@ export class Circuit {
   /** Raised when it opens: what was handed over before says nothing new. */
   private epoch = 0;
   private cancel: (() => void) | undefined;
+  private stopped = false;
 
   constructor(params: CircuitParams) {
     this.params = params;
@@ -89,6 +98,7 @@ export class Circuit {
 
   /** Nothing is waited for any more. */
   stop(): void {
+    this.stopped = true;
     this.cancel?.();
   }
 
@@ -102,16 +112,21 @@ export class Circuit {
     } else if (this.most !== Number.POSITIVE_INFINITY) {
       this.most = Number.POSITIVE_INFINITY;
       this.pauseMs = firstPauseMs;
+      this.judgeBy(window);
     }
     this.failures.success(CircuitState.Closed);
     this.throttles.success(CircuitState.Closed);
   }
 
-  /** While it is on its way back one failure is enough; a busy provider may say so now and then. */
+  /** The probe decides by itself. Others fail now and then, also while it comes back. */
   private isTripped(sign: 'failed' | 'throttled'): boolean {
-    const isBack = this.most === Number.POSITIVE_INFINITY || (sign === 'throttled' && this.state === 'closed');
     const breaker = sign === 'failed' ? this.failures : this.throttles;
-    return breaker.failure(isBack ? CircuitState.Closed : CircuitState.HalfOpen);
+    return breaker.failure(this.state === 'closed' ? CircuitState.Closed : CircuitState.HalfOpen);
+  }
+
+  private judgeBy(options: typeof window): void {
+    this.failures = new CountBreaker(options);
+    this.throttles = new CountBreaker(options);
   }
 
   private open(result: SendResult): void {
@@ -121,8 +136,7 @@ export class Circuit {
     this.state = 'open';
     this.most = 0;
     this.epoch += 1;
-    this.failures = new CountBreaker(window);
-    this.throttles = new CountBreaker(window);
+    this.judgeBy(comingBack);
     const { code, message } = { code: '', message: '', ...result };
     const ms = Math.max(this.pauseMs, askedMs(result));
     this.wait(ms);
@@ -138,13 +152,14 @@ export class Circuit {
     const ms = askedMs(result);
     if (this.told === undefined || clock.monotonic() + ms <= this.until) return;
     this.wait(ms);
-    this.told = { ...this.told, until: new Date(clock.now() + ms) };
+    this.tell({ ...this.told, until: new Date(clock.now() + ms) });
   }
 
   private wait(ms: number): void {
     const { clock } = this.params;
     this.until = clock.monotonic() + ms;
     this.cancel?.();
+    if (this.stopped) return;
     this.cancel = clock.after(ms, () => {
       this.state = 'half_open';
       this.most = 1;

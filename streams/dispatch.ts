@@ -35,6 +35,8 @@ export interface DispatchParams {
   instruments: Instruments;
 }
 
+/** A row that would wait for longer for a slot of its channel's rate waits in its lane, ms. */
+const longestWaitMs = 1_000;
 /** Code of a channel's answer when it asked whether it may begin, and was told no. */
 const notBegun = 'not_begun';
 const nothing: ReadonlyMap<string, number> = new Map();
@@ -75,6 +77,7 @@ export class Dispatch {
         onNews: () => params.onFresh(),
       });
       this.queues.set(channel.name, new ChannelQueue(channel, { ...params, onChange }, allowance));
+      params.instruments.circuit(channel.name, 'closed');
     }
     this.clearance = new Clearance(params);
     this.gate = new Gate({
@@ -123,7 +126,9 @@ export class Dispatch {
 
   /** Something is due on the channel: where a rate holds it back, more of it is asked for. */
   wanted(channel: string): void {
-    this.queues.get(channel)?.allowance?.ask();
+    const queue = this.queues.get(channel);
+    if (queue?.allowance === undefined || this.stopped || this.gate.sendingStopped) return;
+    if (queue.bound > this.doubt.countOf(channel)) queue.allowance.ask();
   }
 
   /** Takes in rows whose round was committed. */
@@ -143,7 +148,9 @@ export class Dispatch {
     this.params.instruments.inDoubt(this.doubt.size);
     for (const [queue, excess] of left) {
       queue.adjust(excess, this.doubt.countOf(queue.channel.name), this.params.concurrency);
-      this.pump(queue);
+      // it may have opened while they were committed
+      if (queue.circuit.isOpen) this.drain(queue);
+      else this.pump(queue);
     }
   }
 
@@ -228,7 +235,10 @@ export class Dispatch {
         return;
       }
       const leaves = !this.gate.sendingStopped && this.mayLeave(entry);
-      if (leaves && queue.allowance?.take() === false) return;
+      if (leaves && queue.allowance?.take() === false) {
+        if (queue.allowance.waitMs > longestWaitMs) this.drain(queue);
+        return;
+      }
       queue.shift();
       if (leaves) void this.hand(queue, entry);
       else this.hold(entry);
@@ -282,6 +292,7 @@ export class Dispatch {
     if (queue === undefined) return;
     if (state?.state === 'open') {
       const { code, message, until } = state;
+      if (before?.state === 'open') return;
       instruments.event('circuit_opened');
       logger[before === undefined ? 'warn' : 'debug'](
         'a channel is left alone for a while: its provider fails, or asks for it',
@@ -289,12 +300,17 @@ export class Dispatch {
           ...{ channel: name, code, reason: message, until },
         },
       );
-      for (const entry of queue.drain()) this.hold(entry);
+      this.drain(queue);
       return;
     }
     if (state === undefined) logger.info('a channel is used again', { channel: name });
     this.pump(queue);
     onFresh();
+  }
+
+  /** What waits goes back, as if it had never been about to leave. */
+  private drain(queue: ChannelQueue): void {
+    for (const entry of queue.drain()) this.hold(entry);
   }
 
   private hold({ row, decidedAt }: InDoubt, isStale = false): void {

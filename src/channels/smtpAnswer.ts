@@ -50,7 +50,10 @@ export function replyVerdict(error: SmtpError, said: string): SendResult {
   if (loginReplies.has(code)) return trouble('login_failed', said);
   const meaning = meaningOf(reply);
   if (meaning === 'sender') return trouble('sender_refused', said);
-  if (code < 500 || code === 503) return { kind: 'retry', code: `smtp_${code}`, message: said, counts: true };
+  // a grey list, or a mailbox that is full: the server works
+  const ofRecipient = error.command === 'RCPT TO' && code !== 503 ? { ofRecipient: true as const } : {};
+  if (code < 500 || code === 503)
+    return { kind: 'retry', code: `smtp_${code}`, message: said, counts: true, ...ofRecipient };
   if (error.command === 'MAIL FROM' && meaning !== 'large') return trouble('sender_refused', said);
   // A mail has one recipient: the answer to the message can only mean the same.
   const isAddress = meaning === 'missing' || meaning === 'invalid';

@@ -22,9 +22,18 @@ export type SendResult =
   | { kind: 'sent'; providerMessageId?: string; answer?: Record<string, unknown> }
   /**
    * May be tried again. `counts` false: no attempt was made (429, refused before anything left). `mayHaveLeft`: nobody knows whether this
-   * one was taken (time-out, connection lost), and the same key goes again.
+   * one was taken (time-out, connection lost), and the same key goes again. `ofRecipient`: it is the recipient that makes it wait; the
+   * provider works.
    */
-  | { kind: 'retry'; code: string; message: string; retryAfterMs?: number; counts: boolean; mayHaveLeft?: true }
+  | {
+      kind: 'retry';
+      code: string;
+      message: string;
+      retryAfterMs?: number;
+      counts: boolean;
+      mayHaveLeft?: true;
+      ofRecipient?: true;
+    }
   /** May have left, nobody knows (time-out, connection lost after the request was written). */
   | { kind: 'unknown'; code: string; message: string }
   /**

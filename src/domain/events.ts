@@ -24,7 +24,7 @@ function eventKey(event: InboxEvent): string | undefined {
 }
 
 /** The first of the inbox, whatever is there. `rows`: those it may name. */
-export function takeEvent(draft: Draft, raw: unknown, rows: readonly Message[], inFlight = false): void {
+export function takeEvent(draft: Draft, raw: unknown, rows: readonly Message[], inFlight: boolean): void {
   if (typeof raw !== 'object' || raw === null || typeof (raw as InboxEvent).type !== 'string') {
     draft.deadLetter('event_invalid', 'an event of `inbox` is an object with a string `type`', raw);
     draft.apply({ type: 'unreadable' });

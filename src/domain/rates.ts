@@ -90,6 +90,7 @@ export function limitInForce(
 
 /**
  * Takes up to `want` slots: GCRA (ITU-T I.371), many at a time. The adapters do the same inside one update.
+ * What another limit, or another server's clock, left further ahead than this limit gives is cut.
  * @param tat Theoretical arrival time: when the next slot would be if none could come early, ms since the epoch. @param now ms since the epoch.
  */
 export function takeSlots(
@@ -99,7 +100,7 @@ export function takeSlots(
   want: number,
 ): { grant: Grant; tat: number } {
   const { everyMs, atOnce } = pace;
-  const base = Math.max(now, tat ?? now);
+  const base = Math.max(now, Math.min(tat ?? now, now + horizonMs + atOnce * everyMs));
   const firstInMs = base - now - (atOnce - 1) * everyMs;
   const count = Math.max(0, Math.min(want, Math.floor((horizonMs - firstInMs) / everyMs) + 1));
   return {

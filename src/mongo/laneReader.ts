@@ -3,6 +3,7 @@ import type { Db, Document } from 'mongodb';
 import { time } from '../domain/audit.ts';
 import type { Due, Standing } from '../domain/auditLanes.ts';
 import type { Lane, Member } from '../domain/model.ts';
+import { horizonMs } from '../domain/rates.ts';
 import { isArray } from './auditReader.ts';
 import { type Collections, collections } from './collections.ts';
 import { conversationQueries } from './conversationQueries.ts';
@@ -68,7 +69,9 @@ export class LaneReader {
 
   /** By channel: messages a second, where its rate is used up. @param now ms since the epoch. */
   async usedUp(now: number): Promise<Map<string, number>> {
-    const found = await this.of.rates.find({ tat: { $gt: now } }, { projection: { inForce: 1 } }).toArray();
+    // slots are given out ahead of their time only where others are waited for
+    const ahead = { tat: { $gt: now + horizonMs / 2 } };
+    const found = await this.of.rates.find(ahead, { projection: { inForce: 1 } }).toArray();
     return new Map(found.map(({ _id, inForce }) => [_id.replace(/^channel:/, ''), inForce?.perSecond ?? 0]));
   }
 

@@ -42,7 +42,8 @@ const plain = (value: unknown): unknown =>
 
 /** As `takeSlots`. */
 function slots({ everyMs, atOnce }: Pace, want: number, inForce: RateLimit): Document[] {
-  const base = { $max: ['$taken.at', { $ifNull: ['$tat', '$taken.at'] }] };
+  const furthest = { $add: ['$taken.at', horizonMs + atOnce * everyMs] };
+  const base = { $max: ['$taken.at', { $min: [{ $ifNull: ['$tat', '$taken.at'] }, furthest] }] };
   const most = {
     $add: [{ $floor: { $divide: [{ $subtract: [{ $add: ['$taken.at', horizonMs] }, '$taken.first'] }, everyMs] } }, 1],
   };

@@ -45,7 +45,16 @@ export function watchPipeline(database: string): Document[] {
           { ...ns('members'), operationType: 'delete' },
           { ...ns('settings'), 'documentKey._id': 'control' },
           // what we take of a limit is nobody's news
-          { ...ns('rate_limits'), 'updateDescription.updatedFields.tat': { $exists: false } },
+          { ...ns('rate_limits'), operationType: { $in: ['insert', 'replace', 'delete'] } },
+          {
+            ...ns('rate_limits'),
+            operationType: 'update',
+            $or: [
+              { 'updateDescription.updatedFields.rate': { $exists: true } },
+              { 'updateDescription.updatedFields.burst': { $exists: true } },
+              { 'updateDescription.removedFields': { $in: ['rate', 'burst'] } },
+            ],
+          },
           { ...ns('inbound_events'), operationType: 'insert' },
           { ...ns('suppressions'), operationType: { $in: ['insert', 'replace'] } },
           { operationType: { $in: ['drop', 'rename', 'dropDatabase', 'invalidate'] } },

@@ -258,7 +258,7 @@ describe('change source on MongoDB', () => {
     await collection('settings').updateOne({ _id: 'cluster' }, { $set: { schemaVersion: 2 } });
     const rate = { _id: 'channel:sms' };
     await collections(database.db).rates.insertOne({ ...rate, rate: '5/s' });
-    await collection('rate_limits').updateOne(rate, [{ $set: { tat: 5, taken: { at: 4 } } }]);
+    for (const at of [4, 5]) await collection('rate_limits').updateOne(rate, [{ $set: { tat: 5, taken: { at } } }]);
     await collection('rate_limits').updateOne(rate, { $set: { rate: '6/s' } });
     await collection('rate_limits').updateOne(rate, { $unset: { rate: '' } });
     await collection('rate_limits').deleteOne(rate);

@@ -75,6 +75,13 @@ describe.each([
     expect(total).toBeLessThanOrEqual(55 + passed / 10 + 1);
   });
 
+  test('a limit that was raised holds before long, whatever the slower one gave out before', async () => {
+    const slow = rateLimit(5 / 3_600);
+    await on.store.take(id, slow, paceOf(slow), 1);
+    const next = await on.store.take(id, limit, pace, 25);
+    expect(next.againInMs).toBeLessThanOrEqual(10);
+  });
+
   test('the document tells what is in force, and what operators wrote stays', async () => {
     await on.put({ _id: id, rate: '100/s' });
     await on.store.take(id, limit, pace, 1);

@@ -100,7 +100,8 @@ export class Lanes {
           add(open, { campaign, channel, many, since });
         else this.report.addMany('overdue', many, findings);
       }
-    for (const told of behind.values()) this.report.notes.push(`${words(told)}; it moves${this.rateOf(told.channel)}`);
+    for (const told of behind.values())
+      this.report.notes.push(`${words(told)}; ${this.rateOf(told.channel) ?? 'it moves'}`);
     for (const told of resting.values())
       if (told.circuit)
         this.report.notes.push(`${words(told)}; it is left alone: ${safe(circuitWords(told.channel, told.circuit))}`);
@@ -108,9 +109,10 @@ export class Lanes {
       this.report.unproved(`${words(told)}; its turn has not come while it was watched, and messages are on their way`);
   }
 
-  private rateOf(channel: string): string {
+  private rateOf(channel: string): string | undefined {
     const perSecond = this.rates.get(channel);
-    return perSecond === undefined ? '' : `, at the rate of its channel (${Number(perSecond.toPrecision(6))} a second)`;
+    if (perSecond === undefined) return undefined;
+    return `the rate of its channel is used up (${Number(perSecond.toPrecision(6))} a second)`;
   }
 
   /** Whether the owner waits for answers on the channel: it may have no room for more. */

@@ -121,6 +121,16 @@ describe('slots', () => {
     );
   });
 
+  test('a limit that was raised holds at once, whatever the slower one gave out before', () => {
+    const slow = paceOf({ perSecond: 5 / 3_600, burst: 1 });
+    const { tat } = takeSlots(undefined, 50_000, slow, 1);
+    expect(tat).toBe(50_000 + 720_000);
+    expect(takeSlots(tat, 50_100, pace, 25).grant).toMatchObject({ count: 0, againInMs: 10 });
+    expect(takeSlots(tat, 50_200, pace, 1_000).grant.count).toBeLessThanOrEqual(1);
+    const cut = takeSlots(tat, 50_100, pace, 25).tat;
+    expect(takeSlots(cut, 50_200, pace, 1_000).grant.count).toBe(10);
+  });
+
   test('while somebody asks none is lost: over a minute the rate is used in full', () => {
     let tat: number | undefined;
     let count = 0;

@@ -416,3 +416,11 @@ describe('told', () => {
     expect(told(story)).toContain('event: event replayed consumed');
   });
 });
+
+test('a message whose fallback took its place is not said again by it', () => {
+  const byPush = { ...ask, channel: 'push', fallback: { channel: 'sms' } };
+  const story = given([byPush, more]).due(0).answer(1, rejected).due(2).answer(3, rejected);
+  expect(story.conversation.status).toBe('failed');
+  expect(refusedWith(replay(story, 10))).toBe('moved_on');
+  expect(rowOf(replay(story, 20, {}, { id: 'spring:anna/2' }), 'spring:anna/2')).toMatchObject({ status: 'queued' });
+});

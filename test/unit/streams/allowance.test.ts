@@ -108,7 +108,7 @@ test('slots that nobody used are lost after a while', async () => {
   one.busy = false;
   one.allowance.ask();
   await pass(clock, 5);
-  expect(one.allowance.room).toBe(25);
+  expect(one.allowance.room).toBe(4);
   await pass(clock, 1_000);
   expect(one.allowance.room).toBe(0);
 });
@@ -191,4 +191,28 @@ test('a limit that holds from the start wakes nobody: who would be woken may not
   });
   rates.open('sms', { onSlot: () => woken.push('slot'), onNews: () => woken.push('news') });
   expect(woken).toEqual([]);
+});
+
+test('a limit that is raised while one waits for its next slot holds at once', async () => {
+  const { clock, senders } = world(1, 5 / 3_600);
+  const [one] = senders as [Sender];
+  await pass(clock, 5_000);
+  expect(one.sent.length).toBeLessThanOrEqual(1);
+  one.allowance.set(rateLimit(100));
+  await pass(clock, 1_000);
+  expect(one.sent.length).toBeGreaterThan(50);
+});
+
+test('who has little to do takes little of what others need', async () => {
+  const { clock, senders } = world(8, 100);
+  for (const idle of senders.slice(1)) idle.busy = false;
+  for (let n = 0; n < 10; n++) {
+    for (const { allowance } of senders.slice(1)) {
+      allowance.ask();
+      allowance.take();
+    }
+    await pass(clock, 1_000);
+  }
+  const all = senders[0]?.sent.length ?? 0;
+  expect(all).toBeGreaterThan(800);
 });

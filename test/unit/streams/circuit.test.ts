@@ -74,7 +74,7 @@ test('many told to wait: it waits for as long as it was asked to', () => {
 });
 
 test('what was on its way when it opened judges nobody, and may ask for a longer pause', () => {
-  const { circuit: one, clock } = circuit();
+  const { circuit: one, clock, told } = circuit();
   const before = one.began();
   answer(one, ...times(10, down));
   one.answered(before, down);
@@ -82,6 +82,7 @@ test('what was on its way when it opened judges nobody, and may ask for a longer
   const until = one.current?.until?.getTime();
   one.answered(before, after(throttled, 7_000));
   expect(one.current?.until?.getTime()).toBe(clock.now() + 7_000);
+  expect(told.at(-1)?.until?.getTime()).toBe(clock.now() + 7_000);
   expect(until).toBe(clock.now() + 1_000);
   clock.advance(7_000);
   one.answered(before, sent);
@@ -108,11 +109,13 @@ test('a probe that fails opens it anew, for a longer time and from the same mome
   expect(Math.max(...pauses)).toBe(30_000);
 });
 
-test('while it comes back one failure is enough; once it is back it takes as many as ever', () => {
+test('while it comes back most of three answers are enough; once it is back it takes as many as ever', () => {
   const { circuit: one, clock } = circuit();
   answer(one, ...times(10, down));
   clock.advance(1_000);
-  answer(one, sent, sent, down);
+  answer(one, sent, down);
+  expect(one.isOpen).toBe(false);
+  answer(one, down);
   expect(one.isOpen).toBe(true);
   clock.advance(1_000);
   answer(one, ...times(8, sent), ...times(8, down));
@@ -132,10 +135,40 @@ test('a busy provider may say so now and then, also while it comes back', () => 
   expect([one.isOpen, one.limit]).toEqual([false, Number.POSITIVE_INFINITY]);
 });
 
-test('a stopped one wakes nobody', () => {
+test('a provider that fails now and then all the time comes back, too', () => {
+  const { circuit: one, clock, told } = circuit(0.5);
+  answer(one, ...times(10, down));
+  for (let n = 0; n < 40; n++) {
+    if (one.isOpen) clock.advance(30_000);
+    answer(one, ...(one.limit === 1 ? [sent] : [sent, sent, sent, sent, down]));
+  }
+  expect(one.limit).toBe(Number.POSITIVE_INFINITY);
+  expect(told.filter((state) => state?.state === 'open')).toHaveLength(1);
+});
+
+test('what is refused on this side tells nothing of the provider; a recipient who has to wait tells that it works', () => {
+  const { circuit: one, clock } = circuit();
+  const here: SendResult = { kind: 'rejected', code: 'not_allowed', message: 'not in the allow list' };
+  const grey: SendResult = { ...down, code: 'smtp_451', ofRecipient: true } as SendResult;
+  answer(one, ...times(20, grey));
+  expect(one.isOpen).toBe(false);
+  answer(one, ...times(20, down));
+  clock.advance(1_000);
+  answer(one, here);
+  expect([one.limit, one.current?.state]).toEqual([1, 'half_open']);
+  answer(one, grey);
+  expect(one.current).toBeUndefined();
+});
+
+test('a stopped one wakes nobody, whatever is answered yet', () => {
   const { circuit: one, clock, told } = circuit();
   answer(one, ...times(10, down));
   one.stop();
   clock.advance(60_000);
-  expect(told).toHaveLength(1);
+  expect(told.map((state) => state?.state)).toEqual(['open']);
+  const { circuit: other, clock: later } = circuit();
+  other.stop();
+  answer(other, ...times(10, down));
+  later.advance(60_000);
+  expect(other.limit).toBe(0);
 });

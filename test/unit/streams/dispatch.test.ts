@@ -2,9 +2,13 @@ import { expect, test } from '@jest/globals';
 import type { Channel, OutboundMessage } from '../../../src/domain/channelPorts.ts';
 import type { Conversation, Message } from '../../../src/domain/model.ts';
 import type { RowResult } from '../../../src/domain/outbox.ts';
+import { rateLimit } from '../../../src/domain/rates.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
+import { Rates } from '../../../streams/rates.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingInstruments, silentLogger } from '../../support/fakes.ts';
+import { MemoryDatabase } from '../../support/memory/database.ts';
+import { MemoryRates } from '../../support/memory/rates.ts';
 import { facts } from '../domain/given.ts';
 
 test('a channel that hangs leaves every other one what it can send at a time', () => {
@@ -323,6 +327,11 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   expect(dispatch.inDoubt).toBe(0);
   expect([dispatch.room('sms'), dispatch.room('push')]).toEqual([0, 8]);
   expect(dispatch.channelStates).toMatchObject({ sms: { state: 'open', code: 'http_503' } });
+  // a round that was decided before is committed only now
+  results.length = 0;
+  put(3);
+  expect(results.map(({ outcome }) => outcome.kind)).toEqual(['held', 'held', 'held']);
+  expect(dispatch.inDoubt).toBe(0);
   const before = tried.length;
   wakes.length = 0;
   await clock.advanceAsync(1_000);
@@ -332,7 +341,13 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   await clock.advanceAsync(0);
   expect(tried.length - before).toBe(5);
   expect(dispatch.channelStates).toEqual({});
-  expect(instruments.of('circuit').map(([, state]) => state)).toEqual(['open', 'half_open', 'closed']);
+  expect(instruments.of('circuit')).toEqual([
+    ['sms', 'closed'],
+    ['push', 'closed'],
+    ['sms', 'open'],
+    ['sms', 'half_open'],
+    ['sms', 'closed'],
+  ]);
 });
 
 test('where each recipient has a host of its own, the failures of one stop nobody else', async () => {
@@ -363,4 +378,42 @@ test('where each recipient has a host of its own, the failures of one stop nobod
   await clock.advanceAsync(0);
   expect(tried).toEqual(Array.from({ length: 30 }, () => 'retry'));
   expect(dispatch.channelStates).toEqual({});
+});
+
+test('a row that would wait for long for a slot of the rate waits in its lane', async () => {
+  const clock = manualClock();
+  const database = new MemoryDatabase({ clock });
+  const channel: Channel = {
+    ...facts('sms', 'phone', {}),
+    ...{ concurrency: 8, rate: rateLimit(0.1) },
+    send: async () => ({ kind: 'sent' }),
+    close: async () => {},
+  };
+  const channels = new Map([['sms', channel]]);
+  const common = { channels, clock, random: () => 0, logger: silentLogger };
+  const dispatch: Dispatch = new Dispatch({
+    ...{ ...common, concurrency: 64, instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+    rates: new Rates({ ...common, store: new MemoryRates({ database, memberId: 'm1' }) }),
+    campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
+    ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+  });
+  const kinds: string[] = [];
+  dispatch.results$.subscribe(({ row, outcome }) => {
+    kinds.push(outcome.kind);
+    dispatch.settled(row);
+  });
+  dispatch.enqueue(
+    Array.from({ length: 3 }, (_, n) => {
+      const row = { _id: `${n}/1`, conversationId: `${n}`, campaignId: 'spring', channel: 'sms' } as Message;
+      return { row, decidedAt: 0 };
+    }),
+  );
+  await clock.advanceAsync(500);
+  expect(kinds.toSorted()).toEqual(['held', 'held', 'sent']);
+  expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([0, 0]);
+  dispatch.wanted('sms');
+  await clock.advanceAsync(10_000);
+  dispatch.wanted('sms');
+  await clock.advanceAsync(200);
+  expect(dispatch.room('sms')).toBe(1);
 });
