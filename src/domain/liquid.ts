@@ -11,6 +11,7 @@ import {
 } from 'liquidjs';
 import { escapeHtml } from './html.ts';
 import { Budget, maxParts, maxWritten } from './liquidBudget.ts';
+import { boundBrackets, boundLevels } from './liquidDepth.ts';
 import { type PlainTemplate, plainTemplate, renderPlain } from './liquidPlain.ts';
 import { budgetOf, pricedOperators, putPrices } from './liquidPrices.ts';
 
@@ -133,6 +134,7 @@ function createEngine(encode: (text: string) => string): Engine {
   putPrices(liquid);
   liquid.registerFilter('raw', { raw: true, handler: printed((text) => text) });
   liquid.unregisterFilter('sample');
+  boundLevels(liquid);
   // Given to the engine itself, `assign` would take a missing variable as empty.
   return { liquid, encode, options: { ...liquid.options, lenientIf: true } };
 }
@@ -151,19 +153,15 @@ export function parseTemplate(source: string, html: boolean): Template {
   if (parts.length === 0) return source.toWellFormed();
   if (parts.length > maxParts)
     throw new Error(`${parts.length} outputs and tags are more than a template may have (${maxParts})`);
-  const written = writtenIn(source);
+  const tokens = new Tokenizer(source).readTopLevelTokens().filter((token) => !TypeGuards.isHTMLToken(token));
+  const written = tokens.reduce((sum, { begin, end }) => sum + end - begin, 0);
   if (written > maxWritten)
     throw new Error(`${written} characters in outputs and tags are more than a template may have (${maxWritten})`);
+  tokens.forEach(boundBrackets);
   const engine = html ? htmlEngine : plainEngine;
   const nodes = engine.liquid.parse(source);
   return { engine, nodes, plain: plainTemplate(nodes, engine.liquid.options.outputEscape), written };
 }
-
-/** Characters of its outputs and tags. */
-const writtenIn = (source: string): number =>
-  new Tokenizer(source)
-    .readTopLevelTokens()
-    .reduce((sum, token) => sum + (TypeGuards.isHTMLToken(token) ? 0 : token.end - token.begin), 0);
 
 /** Renders the templates of one message over one scope, within one budget. */
 export function createRenderer(scope: Readonly<Record<string, unknown>>): (template: Template) => string {

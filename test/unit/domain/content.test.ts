@@ -490,7 +490,7 @@ describe('compileContent', () => {
     ['{{ contact.name | sample }}', 'undefined filter'],
     ['{{ a }}'.repeat(10_001), 'outputs and tags'],
     [`{{ a }}${'x'.repeat(2_000_001)}`, 'parse length'],
-    ['{% if a %}'.repeat(9_999), 'line:1'],
+    ['{% if a %}'.repeat(9_999), 'deeper than 100 levels, line:1'],
   ])('a template that is too much is refused (%#)', (template, message) => {
     const { faults } = compileContent({ text: template }, 'content');
     expect(faults).toEqual([
