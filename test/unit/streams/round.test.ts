@@ -273,7 +273,8 @@ describe('a round', () => {
       wire.findIndex((sent) => sent.id.startsWith('spring:bob')),
       1,
     );
-    await answer({ kind: 'retry', code: 'busy', message: 'later', counts: false, retryAfterMs: 0 });
+    // it was held back: it is due again at once
+    await answer({ kind: 'retry', code: 'not_begun', message: 'later', counts: false });
     let rounds = 0;
     const failures = new Set([2, 6]);
     database.hooks.before = (operation) => {
