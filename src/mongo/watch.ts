@@ -9,7 +9,7 @@ import { ownCollections } from './collections.ts';
  * Raised with every change of `watchPipeline`: the server refuses an event's token under another filter, so a position of
  * another version is given up as planned (a sweep follows, without an alert).
  */
-export const filterVersion = 4;
+export const filterVersion = 5;
 
 /** Every write of ours raises `version`; an update without it is somebody else's. Holds for what is no update too. */
 const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };
@@ -30,7 +30,12 @@ export function watchPipeline(database: string): Document[] {
         $or: [
           // A push by an update with a pipeline may be logged as a replacement.
           { ...ns('conversation_states'), operationType: { $in: ['update', 'replace'] }, ...byOthers },
-          { ...ns('campaigns'), operationType: { $in: ['insert', 'update', 'replace', 'delete'] }, ...byOthers },
+          {
+            ...ns('campaigns'),
+            operationType: { $in: ['insert', 'update', 'replace', 'delete'] },
+            // one that fails may have no run by which other members would learn of it
+            $or: [byOthers, { 'updateDescription.updatedFields.status': 'failed' }],
+          },
           { ...ns('campaign_runs'), operationType: { $in: ['insert', 'update', 'replace'] } },
           { ...ns('enrollments'), operationType: { $in: ['insert', 'replace'] } },
           { ...ns('partitions'), operationType: whole },
