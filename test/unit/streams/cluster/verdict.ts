@@ -32,7 +32,7 @@ export function unsettled({ database, clock, living }: Cluster): string[] {
   const uneven = Math.max(...counts) - Math.min(...counts) > 1 ? [`shares are ${counts.join()} of ${partitions}`] : [];
   const campaigns = database.campaigns.find().flatMap(({ _id, status, type }) => {
     const active = database.conversations.find((one) => one.campaignId === _id && one.status === 'active').length;
-    const open = type === 'triggered' ? ['running', 'cancelled'] : ['completed', 'cancelled'];
+    const open = type === 'triggered' ? ['running', 'cancelled', 'failed'] : ['completed', 'cancelled'];
     const expected = active > 0 ? ['running'] : open;
     return expected.includes(String(status))
       ? []
