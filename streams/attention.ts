@@ -101,7 +101,8 @@ export class Attention {
     const ids = [...campaigns.values()];
     const seen = this.readHeads(ids.filter((id) => this.params.runs.get(id) !== undefined));
     const looks = seen.then(() => this.params.campaigns.lookAtAll(ids));
-    const rest = Promise.all([looks, this.params.enrollments.offer(enrollments)]).then(() => {});
+    const entering = [this.params.enrollments.offer(enrollments), this.params.enrollments.lookAtEnded(ids)];
+    const rest = Promise.all([looks, ...entering]).then(() => {});
     // met by whoever waits for it; what fails first is thrown here
     rest.catch(() => {});
     await Promise.all([

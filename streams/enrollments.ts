@@ -101,6 +101,11 @@ export class Enrollments {
     while (!done) done = await this.queue.run('looks', onePage);
   }
 
+  /** Of campaigns that were written: one that ended, or is gone, before it began has no run that would tell who waits for it. */
+  async lookAtEnded(campaignIds: readonly Id[]): Promise<void> {
+    for (const { id } of (await this.walk.over(campaignIds)).values()) await this.look(id);
+  }
+
   /** Whoever asks before it begins shares it. */
   private lookAtAll(): Promise<void> {
     this.wholeLook ??= this.queue.run('whole', () => {
@@ -143,9 +148,12 @@ export class Enrollments {
     this.compared.next = undefined;
     let left = pagesCompared;
     for await (const { heads, after } of this.walk.pages(undefined, this.compared.from)) {
+      const over = await this.walk.over(heads.flatMap((head) => campaignOf(head) ?? []));
       for (const head of heads) {
-        const known = runs.get(campaignOf(head) ?? '');
+        const id = campaignOf(head) ?? '';
+        const known = runs.get(id);
         if (known?.context !== undefined) found.set(String(head['_id']), known.state);
+        else if (over.get(campaignKey(id))?.isThere) found.set(String(head['_id']), 'ended');
       }
       if (found.size < atOnce && --left > 0) continue;
       this.compared.next = after;

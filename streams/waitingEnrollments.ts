@@ -41,6 +41,20 @@ export class WaitingEnrollments {
     }
   }
 
+  /** Those of these campaigns that no run is known of here and that begin no more, by key: they ended, or are not there (any more). */
+  async over(ids: readonly Id[]): Promise<Map<string, { id: Id; isThere: boolean }>> {
+    const strange = new Map(ids.map((id) => [campaignKey(id), id]));
+    for (const [key, id] of strange) if (this.params.runs.get(id) !== undefined) strange.delete(key);
+    if (strange.size === 0) return new Map();
+    const heads = await this.params.campaigns.heads([...strange.values()]);
+    const found = new Map<string, { id: Id; isThere: boolean }>();
+    for (const [key, id] of strange) {
+      const head = heads.get(key);
+      if (head === undefined || isOver(head)) found.set(key, { id, isThere: head !== undefined });
+    }
+    return found;
+  }
+
   private rests(head: RawEnrollment): boolean {
     const known = this.params.runs.get(campaignOf(head) ?? '');
     return known?.run.audience.kind === 'enrollments' && known.state === 'paused';

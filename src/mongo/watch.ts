@@ -30,7 +30,12 @@ export function watchPipeline(database: string): Document[] {
         $or: [
           // A push by an update with a pipeline may be logged as a replacement.
           { ...ns('conversation_states'), operationType: { $in: ['update', 'replace'] }, ...byOthers },
-          { ...ns('campaigns'), operationType: { $in: ['insert', 'update', 'replace', 'delete'] }, ...byOthers },
+          {
+            ...ns('campaigns'),
+            operationType: { $in: ['insert', 'update', 'replace', 'delete'] },
+            // one that fails may have no run by which other members would learn of it
+            $or: [byOthers, { 'updateDescription.updatedFields.status': 'failed' }],
+          },
           { ...ns('campaign_runs'), operationType: { $in: ['insert', 'update', 'replace'] } },
           { ...ns('enrollments'), operationType: { $in: ['insert', 'replace'] } },
           { ...ns('partitions'), operationType: whole },

@@ -220,7 +220,7 @@ describe('change source on MongoDB', () => {
     }
   };
 
-  test("lets through others' changes and nothing of ours", async () => {
+  test("lets through others' changes, and nothing of ours but that a campaign failed", async () => {
     const oid = new ObjectId();
     const states = collection('conversation_states');
     await states.insertOne({ _id: 'ours', version: 1, inbox: [] });
@@ -230,6 +230,8 @@ describe('change source on MongoDB', () => {
     await states.deleteOne({ _id: 'ours' });
     await collection('campaigns').insertOne({ _id: oid, status: 'pending' });
     await collection('campaigns').updateOne({ _id: oid }, { $set: { version: 1, status: 'running' } });
+    // which other members learn of no other way
+    await collection('campaigns').updateOne({ _id: oid }, { $set: { version: 2, status: 'failed' } });
     await collection('campaigns').updateOne({ _id: oid }, { $set: { status: 'paused' } });
     await collection('campaigns').replaceOne({ _id: oid }, { status: 'pending' });
     await collection('campaigns').deleteOne({ _id: oid });
@@ -238,6 +240,7 @@ describe('change source on MongoDB', () => {
     const campaign = { kind: 'campaign', id: oid };
     expect(await changesUntil('end')).toEqual([
       { kind: 'conversation', id: 'ours' },
+      { ...campaign, deleted: false },
       { ...campaign, deleted: false },
       { ...campaign, deleted: false },
       { ...campaign, deleted: false },

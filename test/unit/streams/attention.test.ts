@@ -36,6 +36,7 @@ function given(more: { looks?: () => Promise<void>; enrollments?: () => Promise<
     enrollments: {
       isNews: () => false,
       offer: tell('offer', more.enrollments),
+      lookAtEnded: tell('ended'),
       look: tell('enrollments', more.enrollments),
     },
     runs: {
@@ -68,7 +69,7 @@ test.each<[string, Parameters<typeof given>[0]]>([
     { kind: 'inbound', id: 'out' },
     { kind: 'conversation', id: 'spring:ada' },
   ]);
-  expect(asked.toSorted()).toEqual(['hints', 'inbound', 'looks', 'offer']);
+  expect(asked.toSorted()).toEqual(['ended', 'hints', 'inbound', 'looks', 'offer']);
   expect(await Promise.race([rest, Promise.resolve('open')])).toBe('open');
 });
 

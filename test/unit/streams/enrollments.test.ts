@@ -192,6 +192,25 @@ describe('what waits for a campaign that has not begun', () => {
     },
   );
 
+  test.each(['cancelled', 'failed'])(
+    'given it is %s and nobody was told, then it is found, and they are',
+    async (status) => {
+      const { database, enrollments, put, answers } = given();
+      database.campaigns.put({ _id: 'none', status } as never);
+      database.campaigns.put({ _id: 'draft', status: 'draft' } as never);
+      many(3, (n) => put(n, { id: `k${n}` }, { campaignId: 'none' }));
+      put('draft', { id: 'ada' }, { campaignId: 'draft' });
+      put('missing', { id: 'ada' }, { campaignId: 'missing' });
+      put('invalid', { id: 'ada' }, { campaignId: {} });
+      expect([...(await enrollments.forgotten()).keys()]).toEqual(['0', '1', '2']);
+      await enrollments.lookAtEnded(['draft', 'none']);
+      expect(answers().slice(0, 3)).toEqual(
+        Array(3).fill(status === 'failed' ? 'campaign_ended' : 'campaign_cancelled'),
+      );
+      expect(await enrollments.forgotten()).toEqual(new Map());
+    },
+  );
+
   test('given thousands of such campaigns, then comparisons go on where the last one ended', async () => {
     const { database, enrollments, put } = given();
     database.runs.insert(spring());

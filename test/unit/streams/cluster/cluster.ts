@@ -33,6 +33,18 @@ const config: Config = loadConfig({
   ...{ CHANNEL_PUSH_ADDRESS: 'url', CHANNEL_PUSH_DELIVERY: 'at-most-once' },
 });
 
+export type Policy = 'never' | 'afterEnd' | 'after';
+/** A draft begins once it is `pending`, or fails then. */
+export type Begins = 'now' | 'later' | 'never';
+
+/** What others make of which status. */
+const before = {
+  paused: ['running', 'draft'],
+  running: ['paused'],
+  cancelled: ['draft', 'pending', 'running', 'paused'],
+  pending: ['draft'],
+};
+
 /** A process with its member. */
 interface Node {
   host: Host;
@@ -169,7 +181,7 @@ export class Cluster {
     for (const { host } of this.nodes) host.heal();
     if (this.living.length === 0) this.join();
     for (const { _id, status } of this.database.campaigns.find())
-      if (status === 'paused') this.database.campaigns.update(_id, { status: 'running' });
+      if (status === 'paused' || status === 'draft') this.database.campaigns.update(_id, { status: 'running' });
   }
 
   /** What a member logs as an error is a state that cannot be. */
@@ -197,10 +209,12 @@ export class Cluster {
     });
   }
 
-  insertTriggered(flow: FlowName, policy: 'never' | 'afterEnd' | 'after'): void {
+  insertTriggered({ flow, policy, begins }: { flow: FlowName; policy: Policy; begins: Begins }): void {
     const _id = `${flow}${this.database.campaigns.find().length}`;
     const reentry = { policy, ...(policy === 'after' ? { after: 'PT20S' } : {}) };
-    this.database.campaigns.insert({ _id, type: 'triggered', status: 'pending', reentry, templateId: flow });
+    const status = begins === 'now' ? 'pending' : 'draft';
+    const templateId = begins === 'never' ? 'no such' : flow;
+    this.database.campaigns.insert({ _id, type: 'triggered', status, reentry, templateId });
   }
 
   /** Into any campaign, also one that takes nobody, or one that is not there (yet). */
@@ -212,11 +226,10 @@ export class Cluster {
       enrollments.insert({ _id: enrollments.find().length, campaignId, contact: { id: `k${n}`, phone: `+49${n}` } });
   }
 
-  setStatus(campaign: number, status: 'paused' | 'running' | 'cancelled'): void {
+  setStatus(campaign: number, status: 'paused' | 'running' | 'cancelled' | 'pending'): void {
     const all = this.database.campaigns.find();
     const found = all[campaign % Math.max(1, all.length)];
-    const from = { paused: ['running'], running: ['paused'], cancelled: ['pending', 'running', 'paused'] }[status];
-    if (found && from.includes(String(found.status))) this.database.campaigns.update(found._id, { status });
+    if (found && before[status].includes(String(found.status))) this.database.campaigns.update(found._id, { status });
   }
 
   migrate(campaign: number, toVersion: number): void {

@@ -1,6 +1,6 @@
 /** What may befall a cluster, drawn at random. */
 import fc from 'fast-check';
-import type { Cluster } from './cluster.ts';
+import type { Begins, Cluster } from './cluster.ts';
 import { type FlowName, flowNames } from './flows.ts';
 import type { CrashAt } from './host.ts';
 
@@ -15,9 +15,9 @@ export type Command = { /** Ms that pass afterwards. */ then: number } & (
   | { kind: 'unknown'; who: number; calls: number; isApplied: boolean }
   | { kind: 'step'; who: number; ms: number }
   | { kind: 'campaign'; flow: FlowName; contacts: number }
-  | { kind: 'triggered'; flow: FlowName; policy: 'never' | 'afterEnd' | 'after' }
+  | { kind: 'triggered'; flow: FlowName; policy: 'never' | 'afterEnd' | 'after'; begins: Begins }
   | { kind: 'enroll'; campaign: number; contacts: number[] }
-  | { kind: 'status'; campaign: number; status: 'paused' | 'running' | 'cancelled' }
+  | { kind: 'status'; campaign: number; status: 'paused' | 'running' | 'cancelled' | 'pending' }
   | { kind: 'migrate'; campaign: number; toVersion: number }
   | { kind: 'event'; conversation: number; id: string; type: string }
   | { kind: 'replay'; message: number; newKey: boolean; uncertain: boolean }
@@ -63,9 +63,14 @@ const command = fc.oneof(
   is(3, {
     ...{ kind: kind('triggered'), flow: fc.constantFrom(...flowNames) },
     policy: fc.constantFrom('never', 'afterEnd', 'after'),
+    begins: fc.constantFrom<Begins>('now', 'now', 'now', 'later', 'never'),
   }),
   is(8, { kind: kind('enroll'), campaign, contacts: fc.array(fc.nat(5), { minLength: 1, maxLength: 6 }) }),
-  is(3, { kind: kind('status'), campaign, status: fc.constantFrom('paused', 'running', 'running', 'cancelled') }),
+  is(3, {
+    kind: kind('status'),
+    campaign,
+    status: fc.constantFrom('paused', 'running', 'running', 'cancelled', 'pending'),
+  }),
   is(4, { kind: kind('migrate'), campaign, toVersion: fc.integer({ min: 1, max: 3 }) }),
   is(8, {
     ...{ kind: kind('event'), conversation: fc.nat(15) },
@@ -128,7 +133,7 @@ export function apply(cluster: Cluster, command: Command): void {
       if (cluster.database.campaigns.find().length < 3) cluster.insertCampaign(command.flow, command.contacts);
       return;
     case 'triggered':
-      if (cluster.database.campaigns.find().length < 3) cluster.insertTriggered(command.flow, command.policy);
+      if (cluster.database.campaigns.find().length < 3) cluster.insertTriggered(command);
       return;
     case 'enroll':
       cluster.enroll(command.campaign, command.contacts);

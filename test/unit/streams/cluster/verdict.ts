@@ -32,7 +32,7 @@ export function unsettled({ database, clock, living }: Cluster): string[] {
   const uneven = Math.max(...counts) - Math.min(...counts) > 1 ? [`shares are ${counts.join()} of ${partitions}`] : [];
   const campaigns = database.campaigns.find().flatMap(({ _id, status, type }) => {
     const active = database.conversations.find((one) => one.campaignId === _id && one.status === 'active').length;
-    const open = type === 'triggered' ? ['running', 'cancelled'] : ['completed', 'cancelled'];
+    const open = type === 'triggered' ? ['running', 'cancelled', 'failed'] : ['completed', 'cancelled'];
     const expected = active > 0 ? ['running'] : open;
     return expected.includes(String(status))
       ? []
@@ -86,7 +86,11 @@ function conversationFaults(cluster: Cluster, conversation: Conversation): strin
   const faults: string[] = [];
   if (rows.length !== sequence || !expected.every((id) => rows.some((row) => row._id === id)))
     faults.push(`${_id} has ${rows.length} rows of ${sequence}`);
-  const own = rows.filter(({ replayOf }) => replayOf === undefined);
+  // a bounce of the last message that left may lead back to a step whose own message never did
+  const isBounced = history.some(({ event }) => event === 'bounce');
+  const neverLeft = ({ _id: key, status }: Message): boolean =>
+    status === 'skipped' && cluster.provider.of(key).every(({ refused }) => refused);
+  const own = rows.filter((row) => row.replayOf === undefined && !(isBounced && neverLeft(row)));
   const steps = countBy(own, ({ stage, step, fallback }) => `${stage}/${step}${fallback ? ' by its fallback' : ''}`);
   for (const [step, count] of Object.entries(steps)) if (count > 1) faults.push(`${_id} has ${count} rows for ${step}`);
   for (const { _id: id, stage, step } of rows.filter(({ fallback }) => fallback)) {

@@ -95,7 +95,9 @@ export class Watch {
   }
 
   private written({ collection, id, kind, fenced }: Write): void {
-    const change = changeOf(collection, id, kind, fenced);
+    const { campaigns } = this.params.database;
+    const isOurs = fenced && !(collection === 'campaigns' && campaigns.get(id)?.status === 'failed');
+    const change = changeOf(collection, id, kind, isOurs);
     if (change) this.params.log.append(change);
     if (collection === 'conversation_states' && kind === 'insert') this.entered(String(id));
     if (collection !== 'members' || !fenced) return;
@@ -117,15 +119,15 @@ export class Watch {
 }
 
 /** What the change stream tells of a write: see `src/mongo/watch.ts`. */
-function changeOf(collection: string, id: unknown, kind: Write['kind'], fenced: boolean): Change | undefined {
+function changeOf(collection: string, id: unknown, kind: Write['kind'], isOurs: boolean): Change | undefined {
   const text = String(id);
   switch (collection) {
     case 'campaigns':
-      return fenced ? undefined : { kind: 'campaign', id: text, deleted: kind === 'delete' };
+      return isOurs ? undefined : { kind: 'campaign', id: text, deleted: kind === 'delete' };
     case 'campaign_runs':
       return { kind: 'run', id: text };
     case 'conversation_states':
-      return fenced || kind !== 'update' ? undefined : { kind: 'conversation', id: text };
+      return isOurs || kind !== 'update' ? undefined : { kind: 'conversation', id: text };
     case 'enrollments':
       return kind === 'insert' ? { kind: 'enrollment', id } : undefined;
     case 'inbound_events':
