@@ -111,8 +111,13 @@ export function follow(draft: Draft, event: InboxEvent, heeded: Heeded, receipt:
 }
 
 /** The provider took a message, and says now that it cannot be delivered: the fallback of its stage takes its place. */
-const fallsBackAfterAll = (draft: Draft, row: Message): boolean =>
-  stageAfter(draft, row) !== undefined && givesWay(draft, row, 'provider_rejected');
+function fallsBackAfterAll(draft: Draft, row: Message): boolean {
+  const isAwaited = draft.state.awaiting === row._id;
+  if (stageAfter(draft, row) === undefined || !givesWay(draft, row, 'provider_rejected')) return false;
+  // it was to be tried again
+  if (isAwaited) draft.skipRow(row, 'superseded');
+  return true;
+}
 
 /** A failure that is told late leads nowhere once another message went out; a bounce does, for the address is gone. */
 const mayMove = ({ state }: Draft, type: string, row: Message | undefined): boolean =>

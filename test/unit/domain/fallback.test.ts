@@ -684,3 +684,16 @@ test('a simulation goes by the fallback as the worker does', () => {
   expect(by(slow, 'push skipped superseded')).toBeGreaterThan(3);
   expect(by(slow, 'push sent') + by(slow, 'sms sent')).toBe(20);
 });
+
+test('a receipt that ends a message which was to be tried again: it waits no more, and the fallback takes its place', () => {
+  const story = of([ask])
+    .due(0)
+    .answer(2, { ...busy, mayHaveLeft: true } as RowOutcome);
+  expect(rowAt(story, 1)).toMatchObject({ status: 'queued', pending: true });
+  story.push(3, { id: 'f1', type: 'failed', data: { messageId: 'spring:anna/1' } });
+  expect(rowAt(story, 1).pending).toBeUndefined();
+  expect(rowAt(story, 1).status).not.toBe('queued');
+  expect(story.due(4).row).toMatchObject({ channel: 'sms', fallback: true });
+  story.answer(5, sent);
+  expect(story.counters['pending']).toBeUndefined();
+});
