@@ -47,7 +47,7 @@ export class HostCircuits {
     this.#troubles.delete(host);
   }
 
-  /** `askedMs`: for so long it wants to be left alone. */
+  /** `askedMs`: for so long it wants to be left alone. No longer than the longest pause: who asks may be one of many behind that host. */
   failed(host: string, askedMs = 0): void {
     const trouble = this.#troubles.get(host) ?? this.#first(host);
     const now = this.#clock.monotonic();
@@ -60,7 +60,7 @@ export class HostCircuits {
         trouble.pauseMs = Math.min(longestPauseMs, trouble.pauseMs * 2);
       }
     }
-    if (askedMs > 0) trouble.until = Math.max(trouble.until, now + askedMs);
+    if (askedMs > 0) trouble.until = Math.max(trouble.until, now + Math.min(longestPauseMs, askedMs));
   }
 
   #first(host: string): Trouble {

@@ -168,11 +168,12 @@ describe('twilio', () => {
   it('logs what an operator has to mend, without the token', async () => {
     const logger = recordingLogger();
     const channel = await createChannel(settings({ url: sink.url, token: 'wrong' }), { clock: manualClock(), logger });
-    sink.script(...[1, 2].map(() => twilioError(401, 20003, 'Authenticate: not "wrong"')));
+    const encoded = Buffer.from(`${account.sid}:wrong`).toString('base64').replace(/=+$/, '');
+    sink.script(...[1, 2].map(() => twilioError(401, 20003, `Authenticate: not "wrong", nor ${encoded}`)));
     await Promise.all([1, 2].map((n) => channel.send(message(n), never())));
     await channel.close();
     expect(logger.of('warn').map(({ fields }) => fields)).toEqual([
-      { channel: 'sms', code: 'login_failed', message: 'Twilio 20003: Authenticate: not "***"' },
+      { channel: 'sms', code: 'login_failed', message: 'Twilio 20003: Authenticate: not "***", nor ***' },
     ]);
   });
 
@@ -216,11 +217,20 @@ describe('twilio', () => {
     [
       '200 of something in between',
       { body: '<h1>Log in</h1>' },
-      { kind: 'retry', code: 'answer_invalid', counts: true },
+      { kind: 'retry', code: 'answer_invalid', counts: true, mayHaveLeft: true },
     ],
     ['200 with an id all the same', { body: '{"sid":"SM1"}' }, { kind: 'sent', providerMessageId: 'SM1' }],
   ])('reads %s', async (_what, answer, expected) => {
     expect(await send({}, message(1), answer)).toMatchObject(expected);
+  });
+
+  it.each([
+    [502, 20500, 'twilio_20500'],
+    [504, 20429, 'rate_limited'],
+  ])('%d leaves open whether it was taken, whatever error %d says', async (status, error, code) => {
+    const answer = twilioError(status, error, 'x');
+    expect(await send({}, message(1), answer)).toMatchObject({ kind: 'retry', code, mayHaveLeft: true });
+    expect(await send({}, message(1), { ...answer, status: 503 })).not.toHaveProperty('mayHaveLeft');
   });
 
   it('leaves 200 of something in between uncertain where nothing may be sent twice', async () => {

@@ -243,6 +243,11 @@ describe('whatsapp', () => {
       ['one that is not listed is final with 4xx', graphError(999_999), { kind: 'rejected', code: 'whatsapp_999999' }],
       ['unless Meta calls it transient', graphError(999_999, { is_transient: true }), { kind: 'retry', counts: true }],
       ['and tried again with 5xx', { ...graphError(999_999), status: 500 }, { kind: 'retry', counts: true }],
+      [
+        'a 502 and a 504 leave open whether it was taken',
+        { ...graphError(131000), status: 502 },
+        { code: 'whatsapp_131000', mayHaveLeft: true },
+      ],
       ['Retry-After is heeded', { ...graphError(130429), retryAfter: 7 }, { code: 'rate_limited', retryAfterMs: 7000 }],
       ['and goes before a wait of ours', { ...graphError(131056), retryAfter: 9 }, { retryAfterMs: 9000 }],
       ['without details', { status: 400, body: '{"error":{"code":100}}' }, { kind: 'rejected', message: 'error 100' }],
