@@ -47,7 +47,10 @@ export class HostCircuits {
     this.#troubles.delete(host);
   }
 
-  /** `askedMs`: for so long it wants to be left alone. No longer than the longest pause: who asks may be one of many behind that host. */
+  /**
+   * `askedMs`: for so long it wants to be left alone. It is heeded up to the longest pause: who asks may be one recipient of many
+   * behind that host.
+   */
   failed(host: string, askedMs = 0): void {
     const trouble = this.#troubles.get(host) ?? this.#first(host);
     const now = this.#clock.monotonic();
