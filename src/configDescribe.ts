@@ -16,11 +16,12 @@ const maskHeaders = (headers: ChannelConfig['headers']): string =>
     ? ''
     : JSON.stringify(
         Object.fromEntries(
-          Object.entries(headers).map(([name, value]) => [name, isSecretName(name) ? '***' : maskInHeader(value)]),
+          Object.entries(headers).map(([name, value]) => [name, isSecretName(name) ? '***' : maskInText(value)]),
         ),
       );
 
-const maskInHeader = (value: string): string => (value.includes('://') ? maskUri(value) : value);
+/** Where a text may be an address with user and password. */
+const maskInText = (value: string): string => (value.includes('://') ? maskUri(value) : value);
 
 const isoDuration = (ms: number): string =>
   ms % 3_600_000 === 0 ? `PT${ms / 3_600_000}H` : ms % 60_000 === 0 ? `PT${ms / 60_000}M` : `PT${ms / 1000}S`;
@@ -42,7 +43,7 @@ function rateText(perSecond: number): string {
 const channelRows = (channel: ChannelConfig): [string, string][] =>
   Object.entries({
     DRIVER: channel.driver,
-    URL: channel.url?.includes('://') ? maskUri(channel.url) : (channel.url ?? ''),
+    URL: maskInText(channel.url ?? ''),
     FROM: channel.from ?? '',
     TOKEN: masked(channel.token),
     HEADERS: maskHeaders(channel.headers),
@@ -61,8 +62,8 @@ const channelRows = (channel: ChannelConfig): [string, string][] =>
     ATTEMPTS: String(channel.attempts),
     GIVE_UP: isoDuration(channel.giveUpMs),
     DELIVERY: channel.delivery,
-    ALLOW: channel.allow?.join(',') ?? '',
-    REDIRECT: channel.redirect ?? '',
+    ALLOW: channel.allow?.map(maskInText).join(',') ?? '',
+    REDIRECT: maskInText(channel.redirect ?? ''),
   }).map(([setting, value]) => [`CHANNEL_${channel.name.toUpperCase()}_${setting}`, value]);
 
 /** What is in force, every variable with its value (secrets masked) and where it came from. */

@@ -17,7 +17,8 @@ export const twilioUrl: Spec<string> = {
   },
 };
 
-export const accountSid = textMatching('the SID of the account, AC and 32 digits', new RegExp(`^${sid('AC')}$`));
+/** No secret; what stands there by mistake may be one. */
+export const accountSid = secretMatching('the SID of the account, AC and 32 digits', new RegExp(`^${sid('AC')}$`));
 
 export const twilioToken = secretMatching(
   'the auth token of the account, or an API key as its SID, a colon and its secret (SK…:secret)',

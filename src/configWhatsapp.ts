@@ -1,5 +1,5 @@
 /** What channels with driver whatsapp are configured by: Meta's Graph API, and the number that sends. */
-import { type Spec, textMatching } from './configSpec.ts';
+import { type Spec, secretMatching } from './configSpec.ts';
 import { httpUrl } from './configValues.ts';
 
 /** Graph API with its version; the number's id and `/messages` follow. */
@@ -14,5 +14,5 @@ export const graphUrl: Spec<string> = {
   },
 };
 
-/** Not the telephone number: what the Graph API calls it. */
-export const phoneNumberId = textMatching('the phone number id of the sender, digits alone', /^\d{5,32}$/);
+/** Not the telephone number: what the Graph API calls it. No secret; what stands there by mistake may be one. */
+export const phoneNumberId = secretMatching('the phone number id of the sender, digits alone', /^\d{5,32}$/);

@@ -24,8 +24,8 @@ const [firstPauseMs, longestPauseMs] = [1_000, 30_000];
 const longestAskedMs = 3_600_000;
 /** After a probe came through: sends at a time, doubled with each round of answers. */
 const slowStart = 2;
-/** Nothing was tried: what says nothing of the provider. */
-const untried: ReadonlySet<string> = new Set(['not_begun', 'closed', 'aborted']);
+/** Nothing was tried, or it is a limit for one recipient: what says nothing of the provider. */
+const silent: ReadonlySet<string> = new Set(['not_begun', 'closed', 'aborted', 'recipient_limited']);
 /** Refused on this side as well as there: whoever is asked may not have been. */
 const refusedHere: ReadonlySet<string> = new Set([
   ...['not_allowed', 'address_invalid', 'message_invalid', 'too_many_segments', 'content_too_long'],
@@ -40,7 +40,7 @@ function signOf(result: SendResult): Sign {
   if (result.kind === 'rejected') return refusedHere.has(result.code) ? 'nothing' : 'well';
   if (result.kind === 'retry' && result.ofRecipient) return 'well';
   if (result.kind === 'unknown' || result.counts) return 'failed';
-  return untried.has(result.code) ? 'nothing' : 'throttled';
+  return silent.has(result.code) ? 'nothing' : 'throttled';
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { SendResult } from '../domain/channelPorts.ts';
+import { hide } from './secrets.ts';
 import { oneLine } from './text.ts';
 
 const maxIdLength = 512;
@@ -21,6 +22,12 @@ export function verdictOf(status: number, retryAfterMs: number | undefined, atMo
   }
   return { kind: 'rejected', code, message };
 }
+
+/** What an error in the body stands for, with the doubt of the status that it came with. */
+export const withDoubt = (result: SendResult, verdict: SendResult): SendResult =>
+  result.kind === 'retry' && verdict.kind === 'retry' && verdict.mayHaveLeft === true
+    ? { ...result, mayHaveLeft: true }
+    : result;
 
 /** Of a longer answer nothing is kept but its `id`. */
 const keptAnswer = 16_384;
@@ -55,9 +62,9 @@ const optedOut = 'opted_out';
 
 /**
  * The verdict with what the body adds: the provider's id, that the recipient opted out, or the first 200 characters of its
- * reasons without `secret`.
+ * reasons without any of `secrets`.
  */
-export function completed(verdict: SendResult, body: string, secret: string | undefined): SendResult {
+export function completed(verdict: SendResult, body: string, secrets: readonly string[]): SendResult {
   if (body === '') return verdict;
   if (verdict.kind === 'sent') {
     const answer = objectIn(body);
@@ -69,7 +76,7 @@ export function completed(verdict: SendResult, body: string, secret: string | un
       ...(body.length <= keptAnswer ? { answer } : {}),
     };
   }
-  const said = oneLine(secret === undefined ? body : body.replaceAll(secret, '***'), 200);
+  const said = oneLine(hide(body, secrets), 200);
   if (said === '') return verdict;
   const code = verdict.kind === 'rejected' && isOptedOut(objectIn(body)) ? { code: optedOut } : {};
   return { ...verdict, ...code, message: `${verdict.message}: ${said}` };

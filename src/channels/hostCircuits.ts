@@ -47,7 +47,10 @@ export class HostCircuits {
     this.#troubles.delete(host);
   }
 
-  /** `askedMs`: for so long it wants to be left alone. */
+  /**
+   * `askedMs`: for so long it wants to be left alone. It is heeded up to the longest pause: who asks may be one recipient of many
+   * behind that host.
+   */
   failed(host: string, askedMs = 0): void {
     const trouble = this.#troubles.get(host) ?? this.#first(host);
     const now = this.#clock.monotonic();
@@ -60,7 +63,7 @@ export class HostCircuits {
         trouble.pauseMs = Math.min(longestPauseMs, trouble.pauseMs * 2);
       }
     }
-    if (askedMs > 0) trouble.until = Math.max(trouble.until, now + askedMs);
+    if (askedMs > 0) trouble.until = Math.max(trouble.until, now + Math.min(longestPauseMs, askedMs));
   }
 
   #first(host: string): Trouble {

@@ -6,6 +6,7 @@ import type { Driver } from './handover.ts';
 import { basic, credentialsIn, httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
 import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
 import { type HttpOptions, HttpTransport } from './httpTransport.ts';
+import { secretsOf } from './secrets.ts';
 import { payload } from './text.ts';
 
 /** Each message is a POST of the contract's JSON. */
@@ -14,7 +15,7 @@ class JsonProtocol implements HttpProtocol {
   readonly #path: string;
   readonly #headers: readonly string[];
   /** Blanked where an answer repeats it. */
-  readonly #secret: string | undefined;
+  readonly #secrets: readonly string[];
   readonly #atMostOnce: boolean;
 
   /** Throws ServiceError `config_invalid` for an address or a header that cannot be used. */
@@ -28,7 +29,7 @@ class JsonProtocol implements HttpProtocol {
     this.origin = url.origin;
     this.#path = url.pathname + url.search;
     this.#headers = staticHeaders(config, own, refuse);
-    this.#secret = config.token ?? (credentials?.password === '' ? undefined : credentials?.password);
+    this.#secrets = secretsOf(config, config.token ?? credentials?.password, own['authorization']);
     this.#atMostOnce = config.delivery === 'at-most-once';
   }
 
@@ -42,7 +43,7 @@ class JsonProtocol implements HttpProtocol {
   }
 
   result(verdict: SendResult, body: string): SendResult {
-    return completed(verdict, body, this.#secret);
+    return completed(verdict, body, this.#secrets);
   }
 }
 

@@ -21,7 +21,7 @@ export interface HttpHead {
 
 /**
  * What one provider understands by a message, and what its answers mean; knows no connection and no clock. The same message
- * is always the same request: a try that comes again has the same bytes.
+ * is always the same request of one configuration: a try that comes again has the same bytes.
  */
 export interface HttpProtocol {
   /** Scheme, host and port of all requests. */

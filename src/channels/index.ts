@@ -8,9 +8,6 @@ import { checked } from './checked.ts';
 import { ConsoleDriver, type WriteLine } from './console.ts';
 import { FileDriver } from './file.ts';
 import type { Driver } from './handover.ts';
-import { httpDriver } from './http.ts';
-import { twilioDriver } from './twilio.ts';
-import { whatsappDriver } from './whatsapp.ts';
 
 export type { ChannelConfig } from '../config.ts';
 
@@ -36,12 +33,19 @@ function consoleWriter(write: ChannelDependencies['write']): WriteLine {
 
 async function createDriver(config: ChannelConfig, { clock, logger, write }: ChannelDependencies): Promise<Driver> {
   switch (config.driver) {
-    case 'http':
+    // each with what it speaks: a worker that has none of HTTP holds no client for it
+    case 'http': {
+      const { httpDriver } = await import('./http.ts');
       return httpDriver(config, clock, { logger });
-    case 'twilio':
+    }
+    case 'twilio': {
+      const { twilioDriver } = await import('./twilio.ts');
       return twilioDriver(config, clock, { logger });
-    case 'whatsapp':
+    }
+    case 'whatsapp': {
+      const { whatsappDriver } = await import('./whatsapp.ts');
       return whatsappDriver(config, clock, { logger });
+    }
     case 'webhook': {
       const { webhookDriver } = await import('./webhook.ts');
       return webhookDriver(config, clock, { logger });

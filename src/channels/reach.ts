@@ -47,7 +47,7 @@ export function reach(url: URL, signal: AbortSignal): Promise<ChannelCheck> {
       socket.destroy();
       resolve(check);
     };
-    const abort = (): void => end({ kind: 'failed', trouble: 'unreachable', found: `${where} did not answer in time` });
+    const abort = (): void => end({ kind: 'failed', trouble: 'late', found: `${where} did not answer` });
     socket.once(isEncrypted ? 'secureConnect' : 'connect', () => {
       const protocol = isEncrypted ? `, encrypted by ${(socket as TLSSocket).getProtocol() ?? 'TLS'}` : '';
       end({ kind: 'ready', found: `${where} answers${protocol}`, left });

@@ -35,7 +35,7 @@ export function checkServer(server: SmtpServer, { clock, secrets, signal }: Chec
     const session = new SmtpSession(server, clock, () => undefined);
     const abort = (): void => {
       session.close();
-      resolve({ kind: 'failed', trouble: 'unreachable', found: `${where} did not answer in time` });
+      resolve({ kind: 'failed', trouble: 'late', found: `${where} did not answer` });
     };
     const end = (check: ChannelCheck): void => {
       signal.removeEventListener('abort', abort);

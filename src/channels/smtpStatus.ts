@@ -43,8 +43,8 @@ const meanings: ReadonlyMap<string, Meaning> = new Map([
 ]);
 
 /** Postfix and others judge the sender, and who may relay, only once they know the recipient; many say it by the text alone. */
-const senderText =
-  /sender (address rejected|verify failed)|relay(ing)?( access)? (denied|not permitted|not allowed)|unable to relay/i;
+const senderText = /sender (address rejected|verify failed)/i;
+const relayText = /relay(ing)?( access)? (denied|not permitted|not allowed)|unable to relay/i;
 /** Gmail says 5.2.1 also of a mailbox that is there, and gets too much at the moment. */
 const busyText = /\bat a rate\b|too (quickly|fast|many)/i;
 /** Servers without RFC 2034 say it by the text, and by 550 alone (RFC 5321, 4.2.3). */
@@ -67,13 +67,17 @@ export function parseReply(response: string): Reply {
 
 /** Undefined: nothing beyond what the first digit of its code says. */
 export function meaningOf({ code, enhanced, text }: Reply): Meaning | undefined {
+  const permanent = enhanced?.replace(/^4/, '5') ?? '';
+  const meaning = meanings.get(permanent);
+  // one mailbox, even where the text repeats what another host said of relaying or of a sender
+  if (permanent === '5.1.1') return code < 500 ? undefined : 'missing';
   // whether for now or for good: it is us who are refused
-  const meaning = meanings.get(enhanced?.replace(/^4/, '5') ?? '');
   if (meaning === 'sender' || senderText.test(text)) return 'sender';
+  if (enhanced === undefined && code === 550 && missingText.test(text)) return 'missing';
+  if (relayText.test(text)) return 'sender';
   if (code < 500) return undefined;
   // RFC 7504: the domain of the address takes no mail; RFC 1870: the message is too large
   if (meaning === undefined && code === 556) return 'missing';
   if (meaning === undefined && code === 552 && enhanced !== '5.2.2') return 'large';
-  if (meaning === undefined && enhanced === undefined && code === 550 && missingText.test(text)) return 'missing';
   return meaning === 'closed' && busyText.test(text) ? undefined : meaning;
 }

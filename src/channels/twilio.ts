@@ -2,11 +2,12 @@ import type { ChannelConfig } from '../config.ts';
 import { plainAddress } from '../domain/addresses.ts';
 import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
-import { verdictOf } from './answer.ts';
+import { verdictOf, withDoubt } from './answer.ts';
 import type { Driver } from './handover.ts';
 import { basic, httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
 import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
 import { type HttpOptions, HttpTransport } from './httpTransport.ts';
+import { hide, secretsOf } from './secrets.ts';
 import { oneLine } from './text.ts';
 import { trouble } from './trouble.ts';
 import { type TwilioError, twilioVerdict } from './twilioErrors.ts';
@@ -52,7 +53,7 @@ export class TwilioProtocol implements HttpProtocol {
   readonly #headers: readonly string[];
   readonly #sender: readonly [string, string];
   readonly #statusCallback: string | undefined;
-  readonly #secret: string;
+  readonly #secrets: readonly string[];
   readonly #atMostOnce: boolean;
 
   /** Throws ServiceError `config_invalid`. */
@@ -65,14 +66,12 @@ export class TwilioProtocol implements HttpProtocol {
     const [user, password] = credentials(account, token);
     this.origin = httpAddress(config, refuse).origin;
     this.#path = `/2010-04-01/Accounts/${account}/Messages.json`;
-    this.#headers = staticHeaders(
-      config,
-      { 'content-type': 'application/x-www-form-urlencoded', authorization: basic(user, password) },
-      refuse,
-    );
+    const authorization = basic(user, password);
+    const own = { 'content-type': 'application/x-www-form-urlencoded', authorization };
+    this.#headers = staticHeaders(config, own, refuse);
     this.#sender = [/^MG[\da-f]{32}$/i.test(from) ? 'MessagingServiceSid' : 'From', from];
     this.#statusCallback = statusCallback;
-    this.#secret = password;
+    this.#secrets = secretsOf(config, password, authorization);
     this.#atMostOnce = config.delivery === 'at-most-once';
   }
 
@@ -104,7 +103,9 @@ export class TwilioProtocol implements HttpProtocol {
     const verdict = verdictOf(status, retryAfterMs, this.#atMostOnce);
     if (verdict.kind !== 'sent' || status === 201) return verdict;
     const code = 'answer_invalid';
-    return this.#atMostOnce ? { kind: 'unknown', code, message } : { kind: 'retry', code, message, counts: true };
+    return this.#atMostOnce
+      ? { kind: 'unknown', code, message }
+      : { kind: 'retry', code, message, counts: true, mayHaveLeft: true };
   }
 
   result(verdict: SendResult, body: string, { status, retryAfterMs }: HttpHead): SendResult {
@@ -114,8 +115,8 @@ export class TwilioProtocol implements HttpProtocol {
     }
     if (verdict.kind === 'sent' || verdict.kind === 'unknown') return verdict;
     const error = this.#errorIn(body);
-    if (error !== undefined) return twilioVerdict(error, retryAfterMs) ?? unlisted(verdict, error);
-    const said = oneLine(this.#hide(body), 200);
+    if (error !== undefined) return withDoubt(twilioVerdict(error, retryAfterMs) ?? unlisted(verdict, error), verdict);
+    const said = oneLine(hide(body, this.#secrets), 200);
     return said === '' ? verdict : { ...verdict, message: `${verdict.message}: ${said}` };
   }
 
@@ -123,11 +124,7 @@ export class TwilioProtocol implements HttpProtocol {
   #errorIn(body: string): TwilioError | undefined {
     const { code, message } = objectIn(body) ?? {};
     if (typeof code !== 'number') return undefined;
-    return { code, said: oneLine(this.#hide(`Twilio ${code}: ${String(message ?? '')}`), 200) };
-  }
-
-  #hide(text: string): string {
-    return text.replaceAll(this.#secret, '***');
+    return { code, said: oneLine(hide(`Twilio ${code}: ${String(message ?? '')}`, this.#secrets), 200) };
   }
 }
 

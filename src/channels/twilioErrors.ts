@@ -17,7 +17,7 @@ export type Meaning = ReturnType<typeof waits> | ReturnType<typeof final>;
 const login = waits('login_failed', minute);
 const account = waits('account_blocked', minute);
 const sender = waits('sender_refused', minute);
-/** The number itself is wrong, or what sends to it: nothing is suppressed, for a fault of the account looks the same. */
+/** The number itself is wrong, or out of reach, or what sends to it: nothing is suppressed, for a fault of the account looks the same. */
 const invalid = final('address_invalid');
 /** There is no phone that could take it. */
 const dead = final('address_invalid', true);
@@ -28,7 +28,7 @@ export const twilioErrors: ReadonlyMap<number, readonly [Meaning, string]> = new
   readonly [Meaning, string]
 >([
   [10001, [account, 'account is not active']],
-  [14107, [waits('rate_limited', 30 * second), 'send rate limit between two numbers']],
+  [14107, [waits('recipient_limited', 30 * second), 'send rate limit between two numbers']],
   [20003, [login, 'authenticate; permission denied']],
   [20005, [account, 'account not active']],
   [20403, [account, 'forbidden: suspended or closed']],
@@ -42,7 +42,7 @@ export const twilioErrors: ReadonlyMap<number, readonly [Meaning, string]> = new
   [21408, [final(), 'no permission for the region of the number']],
   [21601, [sender, "'From' is not an SMS-capable number"]],
   [21603, [sender, "'From' or 'MessagingServiceSid' is required"]],
-  [21606, [sender, "'From' is not a message-capable number of the account"]],
+  [21606, [final(), "'From' cannot send to this destination"]],
   [21608, [final('not_allowed'), "'To' is not verified (trial account)"]],
   [21609, [waits('callback_refused', minute), 'invalid StatusCallback']],
   [21610, [final('opted_out'), 'recipient is unsubscribed (STOP)']],
@@ -53,10 +53,14 @@ export const twilioErrors: ReadonlyMap<number, readonly [Meaning, string]> = new
   [21635, [dead, "'To' number is a landline"]],
   [21659, [sender, "'From' is not a Twilio number"]],
   [21660, [sender, "'From' belongs to another account"]],
-  [21703, [sender, 'Messaging Service has no numbers']],
+  [21701, [sender, 'Messaging Service does not exist']],
+  [21702, [sender, 'Messaging Service is not available to the account']],
+  [21703, [final(), "Messaging Service has no number for this 'To'"]],
+  [21704, [sender, 'Messaging Service has no numbers']],
+  [21705, [sender, 'Messaging Service is invalid']],
   [30001, [waits('rate_limited', minute), 'queue overflow']],
   [30002, [account, 'account suspended']],
-  [30005, [dead, 'unknown destination handset']],
+  [30005, [invalid, 'unknown destination handset']],
   [30006, [invalid, 'landline or unreachable carrier']],
   [63038, [waits('rate_limited', 15 * minute), 'daily limit of messages']],
 ]);

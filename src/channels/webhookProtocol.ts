@@ -6,6 +6,7 @@ import type { Clock } from '../domain/systemPorts.ts';
 import { completed, verdictOf } from './answer.ts';
 import { basic, credentialsIn, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
 import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
+import { secretsOf } from './secrets.ts';
 import { payload } from './text.ts';
 
 /** What all requests of a channel share. */
@@ -14,6 +15,8 @@ export interface WebhookSettings {
   readonly secrets: readonly Webhook[];
   /** Names and values in turn. */
   readonly headers: readonly string[];
+  /** As they are configured: what of them is secret shows in no answer. */
+  readonly given: ChannelConfig['headers'];
   readonly atMostOnce: boolean;
   readonly clock: Pick<Clock, 'now'>;
 }
@@ -26,6 +29,7 @@ export function webhookSettings(config: ChannelConfig, clock: Clock): WebhookSet
   return {
     secrets: secrets.map((secret) => new Webhook(secret)),
     headers: staticHeaders(config, { 'content-type': 'application/json' }, refuse),
+    given: config.headers,
     atMostOnce: config.delivery === 'at-most-once',
     clock,
   };
@@ -84,6 +88,9 @@ export class WebhookProtocol implements HttpProtocol {
   }
 
   result(verdict: SendResult, body: string): SendResult {
-    return completed(verdict, body, this.#credentials?.password === '' ? undefined : this.#credentials?.password);
+    if (verdict.kind === 'sent') return completed(verdict, body, []);
+    const { user = '', password } = this.#credentials ?? {};
+    const authorization = password === undefined ? undefined : basic(user, password);
+    return completed(verdict, body, secretsOf({ headers: this.#settings.given }, password, authorization));
   }
 }

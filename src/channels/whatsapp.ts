@@ -1,11 +1,12 @@
 import type { ChannelConfig } from '../config.ts';
 import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
-import { verdictOf } from './answer.ts';
+import { verdictOf, withDoubt } from './answer.ts';
 import type { Driver } from './handover.ts';
 import { httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
 import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
 import { type HttpOptions, HttpTransport } from './httpTransport.ts';
+import { hide, secretsOf } from './secrets.ts';
 import { oneLine } from './text.ts';
 import { type GraphError, graphVerdict } from './whatsappErrors.ts';
 import { cloudApiBody, isNumber } from './whatsappMessage.ts';
@@ -31,7 +32,7 @@ function wamidIn(body: string): string | undefined {
 }
 
 /** `error` of an answer; undefined where there is none that can be read. */
-function errorIn(body: string, hide: (text: string) => string): GraphError | undefined {
+function errorIn(body: string, secrets: readonly string[]): GraphError | undefined {
   const error = objectIn(body)?.['error'] as Plain | null | undefined;
   const { code, error_subcode: subcode, is_transient: transient, message, error_data: data } = error ?? {};
   if (typeof code !== 'number') return undefined;
@@ -42,7 +43,7 @@ function errorIn(body: string, hide: (text: string) => string): GraphError | und
     ...(typeof subcode === 'number' ? { subcode } : {}),
     isTransient: transient === true,
     // the code stands in Meta's own message, as a rule
-    said: oneLine(hide(parts.join(': ') || `error ${code}`), 200),
+    said: oneLine(hide(parts.join(': ') || `error ${code}`, secrets), 200),
   };
 }
 
@@ -51,7 +52,7 @@ export class CloudApiProtocol implements HttpProtocol {
   readonly origin: string;
   readonly #path: string;
   readonly #headers: readonly string[];
-  readonly #secret: string | undefined;
+  readonly #secrets: readonly string[];
   readonly #atMostOnce: boolean;
 
   /** Throws ServiceError `config_invalid`. */
@@ -63,7 +64,7 @@ export class CloudApiProtocol implements HttpProtocol {
     this.origin = url.origin;
     this.#path = `${url.pathname.replace(/\/+$/, '')}/${config.from}/messages`;
     this.#headers = staticHeaders(config, { 'content-type': 'application/json', ...authorization }, refuse);
-    this.#secret = config.token;
+    this.#secrets = secretsOf(config, config.token);
     this.#atMostOnce = config.delivery === 'at-most-once';
   }
 
@@ -87,9 +88,9 @@ export class CloudApiProtocol implements HttpProtocol {
       const wamid = wamidIn(body);
       return wamid === undefined ? verdict : { kind: 'sent', providerMessageId: wamid };
     }
-    const secret = this.#secret;
-    const error = errorIn(body, (text) => (secret === undefined ? text : text.replaceAll(secret, '***')));
-    return error === undefined || verdict.kind === 'unknown' ? verdict : graphVerdict(error, status, retryAfterMs);
+    const error = errorIn(body, this.#secrets);
+    if (error === undefined || verdict.kind === 'unknown') return verdict;
+    return withDoubt(graphVerdict(error, status, retryAfterMs), verdict);
   }
 }
 

@@ -14,7 +14,7 @@ const waits = (code: string, waitMs?: number) => ({ kind: 'waits', code, waitMs 
 /** Tried again, and counted. */
 const again = { kind: 'again' } as const;
 /** Final. Without `code`: `whatsapp_<number>`. */
-const final = (code?: string, bounce?: true) => ({ kind: 'final', code, bounce }) as const;
+const final = (code?: string) => ({ kind: 'final', code }) as const;
 
 type Meaning = ReturnType<typeof waits> | typeof again | ReturnType<typeof final>;
 
@@ -26,17 +26,18 @@ const meanings: ReadonlyMap<number, Meaning> = new Map<number, Meaning>([
   ...[0, 3, 10, 190, 131005].map((code): [number, Meaning] => [code, login]),
   // the account, its number or its payments: blocked for a violation, locked, unpaid, not registered, being moved, deleted
   ...[33, 368, 131031, 131037, 131042, 131045, 131057, 133010].map((code): [number, Meaning] => [code, account]),
-  // throttling: calls of the app (4) and of the account (80007) in an hour, messages in a second (130429), spam (131048)
-  [4, waits('rate_limited', minute)],
-  [80007, waits('rate_limited', minute)],
+  // throttling: calls of the app (4, 613), of its user (17) and of the account (80007, 80008) in an hour, messages in a second
+  // (130429), spam (131048)
+  ...[4, 17, 613, 80007, 80008].map((code): [number, Meaning] => [code, waits('rate_limited', minute)]),
   [130429, waits('rate_limited')],
   [131048, waits('rate_limited', 10 * minute)],
-  // one message in 6 s from a number to a person
-  [131056, waits('rate_limited', 6 * second)],
+  // one message in 6 s from a number to a person: it says nothing of all the others
+  [131056, waits('recipient_limited', 6 * second)],
   // the service: unknown, down, overloaded
   ...[1, 2, 131000, 131016, 133004].map((code): [number, Meaning] => [code, again]),
-  // the recipient: not on WhatsApp or with too old a version; has stopped marketing messages; window of 24 h is closed
-  [131026, final('address_invalid', true)],
+  // the recipient: not on WhatsApp, with too old a version, or in reach of nothing for another reason that Meta does not tell, so that
+  // it is no hard bounce; has stopped marketing messages; window of 24 h is closed
+  [131026, final('address_invalid')],
   [131050, final('opted_out')],
   [131047, final('session_closed')],
   // only with a test number: not among the five it may write to
@@ -66,8 +67,7 @@ export function graphVerdict(error: GraphError, status: number, retryAfterMs: nu
   const meaning = meaningOf(error, status);
   const own = `whatsapp_${error.code}`;
   if (meaning.kind === 'final') {
-    const bounce = meaning.bounce === undefined ? {} : { bounce: meaning.bounce };
-    return { kind: 'rejected', code: meaning.code ?? own, message: error.said, ...bounce };
+    return { kind: 'rejected', code: meaning.code ?? own, message: error.said };
   }
   const waitMs = retryAfterMs ?? (meaning.kind === 'waits' ? meaning.waitMs : undefined);
   return {

@@ -44,10 +44,10 @@ export type SendResult =
 
 /**
  * What is wrong with the way to a provider: its name is not known (`dns`), nobody listens (`refused`), nothing comes back
- * (`unreachable`), encryption or certificate (`tls`), user, password or token (`login`), a file that cannot be written (`path`),
- * any other answer than yes (`answer`).
+ * (`unreachable`), no answer when the look was ended (`late`), encryption or certificate (`tls`), user, password or token
+ * (`login`), a file that cannot be written (`path`), any other answer than yes (`answer`).
  */
-export type ChannelTrouble = 'dns' | 'refused' | 'unreachable' | 'tls' | 'login' | 'path' | 'answer';
+export type ChannelTrouble = 'dns' | 'refused' | 'unreachable' | 'late' | 'tls' | 'login' | 'path' | 'answer';
 
 /** What a look at the way of a channel found, in words without secrets. */
 export type ChannelCheck =

@@ -13,6 +13,8 @@ export interface TwilioAccount {
   /** What may stand in `From`. */
   senders: readonly string[];
   services?: readonly string[];
+  /** Messaging Services without a number. */
+  emptyServices?: readonly string[];
   /** Who said STOP to it. */
   optedOut?: readonly string[];
   landlines?: readonly string[];
@@ -54,7 +56,10 @@ function wrongSender(account: TwilioAccount, form: URLSearchParams): Answer | un
     return refusal(21603, "A 'From' or 'MessagingServiceSid' parameter is required to send a message.");
   }
   if (service !== null) {
-    return account.services?.includes(service) ? undefined : refusal(21703, 'The Messaging Service has no numbers');
+    if (account.services?.includes(service)) return undefined;
+    return account.emptyServices?.includes(service)
+      ? refusal(21704, 'The Messaging Service contains no phone numbers')
+      : refusal(21701, 'The Messaging Service does not exist');
   }
   if (account.senders.includes(from ?? '')) return undefined;
   return refusal(21660, `Mismatch between the 'From' number ${from} and the account ${account.sid}`);

@@ -70,6 +70,16 @@ describe('driver webhook', () => {
     const shown = Object.fromEntries(rows.map(({ variable, value }) => [variable, value]));
     expect(shown).toMatchObject({ CHANNEL_CRM_TOKEN: '***', WEBHOOK_ALLOWED_HOSTS: 'crm.internal' });
   });
+
+  it('shows no password of an address that all goes to, or that alone is allowed', () => {
+    const [one, other] = ['https://me:s3cret@stage.example/a', 'https://stage.example/b'];
+    const rows = describeConfig(load({ ...hook, CHANNEL_CRM_REDIRECT: one, CHANNEL_CRM_ALLOW: `${one},${other}` }));
+    const shown = Object.fromEntries(rows.map(({ variable, value }) => [variable, value]));
+    expect(shown).toMatchObject({
+      CHANNEL_CRM_REDIRECT: 'https://***@stage.example/a',
+      CHANNEL_CRM_ALLOW: `https://***@stage.example/a,${other}`,
+    });
+  });
 });
 
 describe('WEBHOOK_ALLOWED_HOSTS', () => {
@@ -127,7 +137,10 @@ describe('driver whatsapp', () => {
 
   it.each([
     [{ CHANNEL_WHATSAPP_FROM: '' }, /^CHANNEL_WHATSAPP_FROM is not set; driver whatsapp needs the phone number id/],
-    [{ CHANNEL_WHATSAPP_FROM: '+49 151' }, /^CHANNEL_WHATSAPP_FROM is "\+49 151"; allowed: the phone number id/],
+    [
+      { CHANNEL_WHATSAPP_FROM: '+49 151' },
+      /^CHANNEL_WHATSAPP_FROM is \*\*\* \(7 characters\); allowed: the phone number id/,
+    ],
     [{ CHANNEL_WHATSAPP_TOKEN: '' }, /^CHANNEL_WHATSAPP_TOKEN is not set; driver whatsapp needs visible ASCII/],
     [{ CHANNEL_WHATSAPP_URL: 'https://graph.example/v25.0?a=b' }, /^CHANNEL_WHATSAPP_URL is .* the Graph API/],
     [{ CHANNEL_WHATSAPP_HEADERS: '{"Authorization":"x"}' }, /^CHANNEL_WHATSAPP_TOKEN and an Authorization header/],

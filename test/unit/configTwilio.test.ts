@@ -55,6 +55,7 @@ describe('a channel of Twilio', () => {
     ['URL', 'https://api.twilio.com/2010-04-01'],
     ['ACCOUNT', `SK${hex}`],
     ['ACCOUNT', 'AC123'],
+    ['ACCOUNT', 's3cret'],
     ['TOKEN', 's3cret:more'],
     ['TOKEN', 'SK12:s3cret'],
     ['FROM', '015551234567890'],

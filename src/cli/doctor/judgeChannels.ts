@@ -4,8 +4,22 @@ import type { ChannelCheck, ChannelTrouble } from '../../domain/channelPorts.ts'
 import { safe } from '../output.ts';
 import { failure, notChecked, ok, type Result, type Verdict } from './verdict.ts';
 
+/** A look at a channel takes no longer, ms; nor longer than its worker would wait. */
+export const longestLookMs = 10_000;
+
+/** What was asked for how long, where that is all that is known. */
+function waited(check: ChannelCheck, { timeoutMs }: ChannelConfig): string {
+  if (check.kind !== 'failed' || check.trouble !== 'late') return '';
+  const within = ` within ${Math.min(longestLookMs, timeoutMs) / 1000} s`;
+  return timeoutMs > longestLookMs ? `${within}; the worker waits for ${timeoutMs / 1000} s` : within;
+}
+
 /** By trouble; `at` names a variable of the channel. */
-function mends(trouble: ChannelTrouble, { driver }: ChannelConfig, at: (setting: string) => string): string[] {
+function mends(
+  trouble: ChannelTrouble,
+  { driver, timeoutMs }: Pick<ChannelConfig, 'driver' | 'timeoutMs'>,
+  at: (setting: string) => string,
+): string[] {
   const isMail = driver === 'smtp';
   switch (trouble) {
     case 'dns':
@@ -14,6 +28,14 @@ function mends(trouble: ChannelTrouble, { driver }: ChannelConfig, at: (setting:
       return [
         `start what should listen there, or correct host and port in ${at('URL')}${isMail ? ' (587 with STARTTLS, 465 with smtps://)' : ''}`,
       ];
+    case 'late':
+      if (timeoutMs > longestLookMs) {
+        return [
+          'a slow server works all the same, and some mail servers are slow on purpose: see whether a test message arrives',
+          `where none does, check host and port in ${at('URL')}, and what lies in between`,
+        ];
+      }
+      return mends('unreachable', { driver, timeoutMs }, at);
     case 'unreachable':
       return [
         'let this machine through: firewalls and clouds often block what goes out',
@@ -48,7 +70,7 @@ function mends(trouble: ChannelTrouble, { driver }: ChannelConfig, at: (setting:
 export function judgeChannel(config: ChannelConfig, check: ChannelCheck): Result {
   const at = (setting: string): string => `CHANNEL_${config.name.toUpperCase()}_${setting}`;
   const verdict = (): Verdict => {
-    const found = `${config.driver}: ${safe(check.found)}`;
+    const found = `${config.driver}: ${safe(check.found)}${waited(check, config)}`;
     switch (check.kind) {
       case 'ready':
         return ok(found, check.left === undefined ? [] : [check.left]);

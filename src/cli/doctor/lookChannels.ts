@@ -4,10 +4,9 @@ import type { ChannelConfig } from '../../config.ts';
 import type { ChannelCheck } from '../../domain/channelPorts.ts';
 import type { Logger } from '../../domain/systemPorts.ts';
 import { systemClock } from '../../worker/systemClock.ts';
-import { judgeChannel } from './judgeChannels.ts';
+import { judgeChannel, longestLookMs } from './judgeChannels.ts';
 import type { Clean, Look } from './runChecks.ts';
 
-const longestMs = 10_000;
 const silent: Logger = { error() {}, warn() {}, info() {}, debug() {} };
 
 async function ask(config: ChannelConfig, signal: AbortSignal): Promise<ChannelCheck> {
@@ -24,7 +23,7 @@ export const channelLooks = (configs: readonly ChannelConfig[], clean: Clean): L
   configs.map((config) => ({
     group: 'channels',
     check: config.name,
-    limitMs: Math.min(longestMs, config.timeoutMs),
+    limitMs: Math.min(longestLookMs, config.timeoutMs),
     async run(signal) {
       const check = await ask(config, signal);
       return [judgeChannel(config, { ...check, found: clean(check.found) })];

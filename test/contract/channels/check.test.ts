@@ -63,7 +63,7 @@ describe('http', () => {
       check({ driver: 'http', url: 'http://nosuchhost.invalid/' }),
       check({ driver: 'http', url: `https://127.0.0.1:${silent}/` }, late),
     ]);
-    expect(found.map((one) => one?.kind === 'failed' && one.trouble)).toEqual(['refused', 'tls', 'dns', 'unreachable']);
+    expect(found.map((one) => one?.kind === 'failed' && one.trouble)).toEqual(['refused', 'tls', 'dns', 'late']);
   });
 });
 
@@ -120,7 +120,7 @@ describe('smtp', () => {
         return channel.check?.(at === 2 ? AbortSignal.timeout(50) : never());
       }),
     );
-    expect(found.map((one) => one?.kind === 'failed' && one.trouble)).toEqual(['refused', 'answer', 'unreachable']);
+    expect(found.map((one) => one?.kind === 'failed' && one.trouble)).toEqual(['refused', 'answer', 'late']);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Every kind of answer a provider can give, and the result it stands for. */
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createChannel } from '../../../src/channels/index.ts';
+import type { ChannelConfig } from '../../../src/config.ts';
 import type { Channel, SendResult } from '../../../src/domain/channelPorts.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingLogger } from '../../support/fakes.ts';
@@ -9,6 +10,7 @@ import { waitFor } from '../../support/waitFor.ts';
 import { config, message, never } from './conformance.ts';
 
 const token = 'hush-hush';
+const base64 = (text: string): string => Buffer.from(text).toString('base64').replace(/=+$/, '');
 const clock = manualClock(Date.UTC(2026, 0, 5, 9));
 let sink: Sink;
 let careful: Channel;
@@ -199,6 +201,26 @@ describe('any other answer is final', () => {
   it('does not tell the token that an answer repeats', async () => {
     const result = await resultOf({ status: 401, body: `Bearer ${token} is not known` });
     expect(result).toMatchObject({ message: 'HTTP 401: Bearer *** is not known' });
+  });
+
+  it.each<[string, Partial<ChannelConfig>, string, string]>([
+    ['a header that is secret', { headers: { 'X-Api-Key': 'k3y-of-ours' } }, 'no k3y-of-ours here', 'no *** here'],
+    ['its credentials', { headers: { Authorization: 'Key k3y-of-ours' } }, 'no k3y-of-ours here', 'no *** here'],
+    [
+      'Basic as it is written, and the password in it',
+      { headers: { authorization: `Basic ${base64('us:s3same')}` } },
+      `${base64('us:s3same')}, s3same`,
+      '***, ***',
+    ],
+    ['nor what a URL has', { url: 'http://us:s3same@H' }, `${base64('us:s3same')}, s3same`, '***, ***'],
+    ['but a header that is none', { headers: { 'X-Team': 'growth' } }, 'no growth here', 'no growth here'],
+    ['and what stands in any text', { headers: { 'X-Auth-Version': '1' } }, '1 of 11', '1 of 11'],
+  ])('nor %s', async (_what, given, body, said) => {
+    const url = (given.url ?? 'http://H').replace('H', `127.0.0.1:${sink.port}`);
+    const settings = config({ driver: 'http', ...given, url });
+    const secret = await createChannel(settings, { clock, logger: recordingLogger() });
+    expect(await resultOf({ status: 400, body }, secret)).toMatchObject({ message: `HTTP 400: ${said}` });
+    await secret.close();
   });
 
   it('with what came of a body that was cut', async () => {

@@ -30,15 +30,16 @@ describe('a reply', () => {
   const final = (code: string) => ({ kind: 'rejected', code, message: expect.any(String) });
   const dead = (code: string) => ({ ...final(code), bounce: true });
   const again = (code: string) => ({ kind: 'retry', code, counts: true });
+  const later = (code: string) => ({ ...again(code), ofRecipient: true });
   const trouble = (code: string) => ({ kind: 'retry', code, counts: false, retryAfterMs: expect.any(Number) });
   it.each<[string, Behaviour, object]>([
     ['550 5.1.1 for the recipient', { onRcpt: () => reply(550, '5.1.1 no such user') }, dead('address_invalid')],
     ['550 5.2.1 for the recipient', { onRcpt: () => reply(550, '5.2.1 disabled') }, dead('smtp_550')],
     ['552 5.2.2 for the recipient', { onRcpt: () => reply(552, '5.2.2 mailbox full') }, final('smtp_552')],
-    ['452 4.2.2 for the recipient', { onRcpt: () => reply(452, '4.2.2 mailbox full') }, again('smtp_452')],
+    ['452 4.2.2 for the recipient', { onRcpt: () => reply(452, '4.2.2 mailbox full') }, later('smtp_452')],
     ['421 for the recipient', { onRcpt: () => reply(421, '4.7.0 too many') }, trouble('smtp_421')],
     ['550 5.7.1 for the recipient', { onRcpt: () => reply(550, '5.7.1 policy') }, final('smtp_550')],
-    ['450 4.2.1 for the recipient', { onRcpt: () => reply(450, '4.2.1 greylisted') }, again('smtp_450')],
+    ['450 4.2.1 for the recipient', { onRcpt: () => reply(450, '4.2.1 greylisted') }, later('smtp_450')],
     ['530 for the recipient', { onRcpt: () => reply(530, '5.7.0 login first') }, trouble('login_failed')],
     ['550 5.1.8 for the sender', { onMail: () => reply(550, '5.1.8 bad sender') }, trouble('sender_refused')],
     [

@@ -21,6 +21,7 @@ const account: TwilioAccount = {
   keys: { [`SK${hex}`]: 'key:secret' },
   senders: ['+15557654321', 'Compass'],
   services: [`MG${hex}`],
+  emptyServices: [`MG${'e'.repeat(32)}`],
   optedOut: ['+15550000001'],
   landlines: ['+15550000002'],
   regions: ['+1', '+49'],
@@ -147,6 +148,12 @@ describe('twilio', () => {
     ],
     ['a wrong token', { token: 'wrong' }, message(1), { kind: 'retry', code: 'login_failed', counts: false }],
     ['another account', { account: `AC${'f'.repeat(32)}` }, message(1), { kind: 'retry', code: 'login_failed' }],
+    ...['e', 'f'].map((digit): [string, Partial<ChannelConfig>, ReturnType<typeof message>, object] => [
+      `a Messaging Service that is empty, or not there (${digit})`,
+      { from: `MG${digit.repeat(32)}` },
+      message(1),
+      { kind: 'retry', code: 'sender_refused', counts: false, retryAfterMs: 60_000 },
+    ]),
     ['a sender of somebody else', { from: '+15551' + '111111' }, message(1), { kind: 'retry', code: 'sender_refused' }],
     [
       'an address for statuses that it does not take',
@@ -161,11 +168,12 @@ describe('twilio', () => {
   it('logs what an operator has to mend, without the token', async () => {
     const logger = recordingLogger();
     const channel = await createChannel(settings({ url: sink.url, token: 'wrong' }), { clock: manualClock(), logger });
-    sink.script(...[1, 2].map(() => twilioError(401, 20003, 'Authenticate: not "wrong"')));
+    const encoded = Buffer.from(`${account.sid}:wrong`).toString('base64').replace(/=+$/, '');
+    sink.script(...[1, 2].map(() => twilioError(401, 20003, `Authenticate: not "wrong", nor ${encoded}`)));
     await Promise.all([1, 2].map((n) => channel.send(message(n), never())));
     await channel.close();
     expect(logger.of('warn').map(({ fields }) => fields)).toEqual([
-      { channel: 'sms', code: 'login_failed', message: 'Twilio 20003: Authenticate: not "***"' },
+      { channel: 'sms', code: 'login_failed', message: 'Twilio 20003: Authenticate: not "***", nor ***' },
     ]);
   });
 
@@ -177,6 +185,23 @@ describe('twilio', () => {
         : { kind: 'retry', code: meaning.code, counts: false },
     );
     expect('bounce' in result).toBe(meaning.kind === 'final' && meaning.bounce === true);
+  });
+
+  it.each([21606, 21612, 21703])('takes %d for a matter of one recipient, for good', async (code) => {
+    expect(await send({}, message(1), twilioError(400, code, 'x'))).toEqual({
+      ...{ kind: 'rejected', code: `twilio_${code}`, message: `Twilio ${code}: x` },
+    });
+  });
+
+  it('a limit for one recipient has a code of its own', async () => {
+    expect(await send({}, message(1), twilioError(429, 14107, 'x'))).toMatchObject({
+      ...{ kind: 'retry', code: 'recipient_limited', counts: false, retryAfterMs: 30_000 },
+    });
+  });
+
+  it('a handset that is unknown today is no hard bounce', async () => {
+    const result = await send({}, message(1), twilioError(400, 30005, 'x'));
+    expect(result).toEqual({ kind: 'rejected', code: 'address_invalid', message: 'Twilio 30005: x' });
   });
 
   it.each<[string, Answer, object]>([
@@ -192,11 +217,20 @@ describe('twilio', () => {
     [
       '200 of something in between',
       { body: '<h1>Log in</h1>' },
-      { kind: 'retry', code: 'answer_invalid', counts: true },
+      { kind: 'retry', code: 'answer_invalid', counts: true, mayHaveLeft: true },
     ],
     ['200 with an id all the same', { body: '{"sid":"SM1"}' }, { kind: 'sent', providerMessageId: 'SM1' }],
   ])('reads %s', async (_what, answer, expected) => {
     expect(await send({}, message(1), answer)).toMatchObject(expected);
+  });
+
+  it.each([
+    [502, 20500, 'twilio_20500'],
+    [504, 20429, 'rate_limited'],
+  ])('%d leaves open whether it was taken, whatever error %d says', async (status, error, code) => {
+    const answer = twilioError(status, error, 'x');
+    expect(await send({}, message(1), answer)).toMatchObject({ kind: 'retry', code, mayHaveLeft: true });
+    expect(await send({}, message(1), { ...answer, status: 503 })).not.toHaveProperty('mayHaveLeft');
   });
 
   it('leaves 200 of something in between uncertain where nothing may be sent twice', async () => {

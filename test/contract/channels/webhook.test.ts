@@ -147,9 +147,14 @@ describe('webhook', () => {
     });
 
     it('leaves the password out of what a refusal repeats', async () => {
-      sink.script({ status: 400, body: 'no s3same for you' });
+      sink.script({ status: 400, body: `no s3same for you, ${Buffer.from('me:s3same').toString('base64')}` });
       const to = `http://me:s3same@127.0.0.1:${sink.port}/`;
-      expect(await toEach().send(message(1, { to }), never())).toMatchObject({ message: 'HTTP 400: no *** for you' });
+      expect(await toEach().send(message(1, { to }), never())).toMatchObject({
+        message: 'HTTP 400: no *** for you, ***',
+      });
+      sink.script({ status: 400, body: 'no k3y-of-ours' });
+      const keyed = toOne({ headers: { 'X-Api-Key': 'k3y-of-ours' } });
+      expect(await keyed.send(message(2), never())).toMatchObject({ message: 'HTTP 400: no ***' });
     });
 
     it.each(['spring:ada', 'mailto:a@b.c', 'ftp://127.0.0.1/', 'file:///etc/passwd', 'http://', ''])(

@@ -183,8 +183,8 @@ describe('whatsapp', () => {
       ...{ kind: 'retry', code, counts, message: expect.stringMatching(/^\(#\d+\) \S+/) },
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
-    const rejected = (code: string, more = {}) => ({
-      ...{ kind: 'rejected', code, message: expect.stringMatching(/^\(#\d+\) \S+/), ...more },
+    const rejected = (code: string) => ({
+      ...{ kind: 'rejected', code, message: expect.stringMatching(/^\(#\d+\) \S+/) },
     });
 
     it.each<[number, object]>([
@@ -202,13 +202,16 @@ describe('whatsapp', () => {
       [131045, retry('account_blocked', false, 60_000)],
       [133010, retry('account_blocked', false, 60_000)],
       [4, retry('rate_limited', false, 60_000)],
+      [17, retry('rate_limited', false, 60_000)],
+      [613, retry('rate_limited', false, 60_000)],
+      [80008, retry('rate_limited', false, 60_000)],
       [80007, retry('rate_limited', false, 60_000)],
       [130429, retry('rate_limited', false)],
       [131048, retry('rate_limited', false, 600_000)],
-      [131056, retry('rate_limited', false, 6000)],
+      [131056, retry('recipient_limited', false, 6000)],
       [131000, retry('whatsapp_131000', true)],
       [131016, retry('whatsapp_131016', true)],
-      [131026, rejected('address_invalid', { bounce: true })],
+      [131026, rejected('address_invalid')],
       [131050, rejected('opted_out')],
       [131030, rejected('not_allowed')],
       [131047, rejected('session_closed')],
@@ -240,6 +243,11 @@ describe('whatsapp', () => {
       ['one that is not listed is final with 4xx', graphError(999_999), { kind: 'rejected', code: 'whatsapp_999999' }],
       ['unless Meta calls it transient', graphError(999_999, { is_transient: true }), { kind: 'retry', counts: true }],
       ['and tried again with 5xx', { ...graphError(999_999), status: 500 }, { kind: 'retry', counts: true }],
+      [
+        'a 502 and a 504 leave open whether it was taken',
+        { ...graphError(131000), status: 502 },
+        { code: 'whatsapp_131000', mayHaveLeft: true },
+      ],
       ['Retry-After is heeded', { ...graphError(130429), retryAfter: 7 }, { code: 'rate_limited', retryAfterMs: 7000 }],
       ['and goes before a wait of ours', { ...graphError(131056), retryAfter: 9 }, { retryAfterMs: 9000 }],
       ['without details', { status: 400, body: '{"error":{"code":100}}' }, { kind: 'rejected', message: 'error 100' }],

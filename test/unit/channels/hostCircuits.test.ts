@@ -75,6 +75,11 @@ describe('hosts that are left alone', () => {
     expect([circuits.waitMs(down), circuits.waitMs(down)]).toEqual([0, 15_000]);
   });
 
+  it('are not left alone for longer than five minutes, whatever one of them asks', () => {
+    circuits.failed(down, 86_400_000);
+    expect(circuits.waitMs(down)).toBe(300_000);
+  });
+
   it('are forgotten where there are too many, those that failed first', () => {
     fail(10);
     for (let n = 0; n < 10_000; n += 1) circuits.failed(`https://${n}.example`);

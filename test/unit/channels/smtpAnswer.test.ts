@@ -21,6 +21,8 @@ group('a sender that is refused is the channel’s trouble, wherever the server 
     ['RCPT TO', '550 relay not permitted'],
     ['RCPT TO', '550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain'],
     ['RCPT TO', '550-Verification failed for <news@a.test>\r\n550 Sender verify failed'],
+    ['RCPT TO', '550-The mail server of a.test said: no such user\r\n550 Sender verify failed'],
+    ['RCPT TO', '550 5.1.2 we are no relay: relaying denied'],
     ['DATA', '554 5.7.1 <news@a.test>: Sender address rejected: Access denied'],
     ['DATA', '550 5.1.8 bad sender'],
     ['MAIL FROM', '550 5.7.1 not you'],
@@ -37,6 +39,13 @@ group('an address that does not exist, or takes nothing any more, is a hard boun
   test.each([
     ['RCPT TO', '550 5.1.1 <sender@b.test>: Recipient address rejected: User unknown', 'address_invalid'],
     ['DATA', '550 5.1.1 nobody here', 'address_invalid'],
+    [
+      'RCPT TO',
+      '550 5.1.1 <ada@b.test>: Recipient address rejected: undeliverable address: host mx.b.test said: 554 5.7.1 Relay access denied',
+      'address_invalid',
+    ],
+    ['RCPT TO', '550 5.1.1 <ada@b.test>: host mx.b.test said: 550 Sender address rejected', 'address_invalid'],
+    ['RCPT TO', '550 no such user: host mx.b.test said: relaying denied', 'address_invalid'],
     [
       'RCPT TO',
       '550-5.1.1 The account that you tried to reach does not exist.\r\n550 5.1.1 More at',
@@ -99,6 +108,7 @@ group('nobody is suppressed for anything else', () => {
     '452 4.2.2 over quota',
     '450 5.1.1 nobody',
     '450 no such user',
+    '450 4.1.1 <ada@b.test>: unverified address: host mx.b.test said: 450 Relay access denied',
   ])('%s: another try', (response) => {
     const code = `smtp_${response.slice(0, 3)}`;
     for (const command of ['RCPT TO', 'DATA', 'MAIL FROM'])

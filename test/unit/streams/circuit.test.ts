@@ -9,7 +9,7 @@ const down: SendResult = { kind: 'retry', code: 'http_503', message: 'HTTP 503',
 const unknown: SendResult = { kind: 'unknown', code: 'timeout', message: 'no answer' };
 const refused: SendResult = { kind: 'rejected', code: 'http_400', message: 'HTTP 400' };
 const throttled: SendResult = { kind: 'retry', code: 'http_429', message: 'HTTP 429', counts: false };
-const untried: SendResult = { kind: 'retry', code: 'not_begun', message: 'not begun', counts: false };
+const silent = ['not_begun', 'closed', 'aborted', 'recipient_limited'] as const;
 const after = (result: SendResult, retryAfterMs: number): SendResult => ({ ...result, retryAfterMs }) as SendResult;
 
 function circuit(random = 0): { circuit: Circuit; clock: ManualClock; told: (ChannelState | undefined)[] } {
@@ -55,9 +55,9 @@ test('a provider that refuses messages one by one works, and so does one that fa
   expect(one.isOpen).toBe(false);
 });
 
-test('what was never tried says nothing', () => {
+test.each(silent)('what was never tried, or is a limit for one recipient, says nothing: %s', (code) => {
   const { circuit: one } = circuit();
-  answer(one, ...times(100, untried));
+  answer(one, ...times(100, { kind: 'retry', code, message: 'not now', counts: false }));
   expect(one.isOpen).toBe(false);
 });
 

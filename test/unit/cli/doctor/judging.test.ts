@@ -298,7 +298,7 @@ describe('workers and campaigns', () => {
 });
 
 describe('channels', () => {
-  const troubles: ChannelTrouble[] = ['dns', 'refused', 'unreachable', 'tls', 'login', 'path', 'answer'];
+  const troubles: ChannelTrouble[] = ['dns', 'refused', 'unreachable', 'late', 'tls', 'login', 'path', 'answer'];
   const judge = (given: Partial<ChannelConfig>, trouble: ChannelTrouble): Result =>
     judgeChannel(config(given), { kind: 'failed', trouble, found: 'h:1: no' });
 
@@ -309,10 +309,19 @@ describe('channels', () => {
         group: 'channels',
         check: 'news',
         status: 'failure',
-        found: `${driver}: h:1: no`,
+        found: expect.stringContaining(`${driver}: h:1: no`),
       });
       expect(mended(result)).toMatch(/CHANNEL_NEWS_(URL|TOKEN)/);
     }
+  });
+
+  test('what did not answer in the time of a look is no firewall yet where the worker waits for longer', () => {
+    const slow = judge({ driver: 'smtp', timeoutMs: 60_000 }, 'late');
+    expect(slow.found).toBe('smtp: h:1: no within 10 s; the worker waits for 60 s');
+    expect(mended(slow)).not.toMatch(/firewall/);
+    const dead = judge({ driver: 'http', timeoutMs: 10_000 }, 'late');
+    expect(dead.found).toBe('http: h:1: no within 10 s');
+    expect(mended(dead)).toMatch(/firewall/);
   });
 
   test('a login of mail and of http are mended in other places', () => {
