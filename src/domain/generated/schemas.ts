@@ -2951,6 +2951,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "manual"
           ]
         },
+        "willed": {
+          "description": "Something else than a bounce was said of it, now or before: an opt-out, a complaint, a rule, a command. Without it, reason `bounce` is no will of anybody, and a fallback may write elsewhere. START takes it back from a bounce that stays. Absent in documents from before this field.",
+          "const": true,
+          "type": "boolean"
+        },
         "campaignId": {
           "bson": "id",
           "tsType": "Id"
