@@ -85,11 +85,20 @@ export function refusalOfFallback(
 /** Looks at a row behind a channel without room: an eighth of the time that is left, ms at least. */
 const shortestLookMs = 1000;
 
-/** When a row gives way that was not sent by then, ms since the epoch; undefined: never, for it may have left, or its stage says no such thing. */
+/**
+ * When a row gives way that was not sent by then, ms since the epoch; undefined: never, for it may have left, its stage says no such thing,
+ * or its conversation has ended, and nothing goes on in its place.
+ */
 function givesWayAt(draft: Draft, row: Message): number | undefined {
   const stage = stageOf(draft, row);
   const after = stage?.fallback.after;
-  if (after === undefined || row.mayHaveLeft === true || lostBefore(row) !== undefined) return undefined;
+  if (
+    draft.state.status !== 'active' ||
+    after === undefined ||
+    row.mayHaveLeft === true ||
+    lostBefore(row) !== undefined
+  )
+    return undefined;
   // neither the time before it was decided nor a closed window is held against its channel
   const since = Math.max(row.dueAt.getTime(), row.queuedAt.getTime());
   return movedInto(stage?.window, draft.state.contact, addDuration(since, after)).at;

@@ -152,6 +152,25 @@ describe('when its campaign is over', () => {
     expect(story.counters).toMatchObject({ 'messages.failed': 1, failed: 1, 'outcomes.failed': 1 });
   });
 
+  test('it gives way to no fallback, however late it gets', () => {
+    const late = { ...ask, channel: 'push', fallback: { channel: 'sms', after: 'PT1M' } };
+    const story = replay(
+      settled(
+        given([late])
+          .due(0)
+          .answer(1, { ...rejected, code: 'not_allowed' }),
+      ),
+      10,
+    );
+    story.due(11).answer(12, busy);
+    expect(story.conversation).toMatchObject({ status: 'failed', awaiting: first, nextChannel: 'push' });
+    story.decide(600, { slot: true, hasRoom: () => false });
+    expect(rowOf(story)).toMatchObject({ status: 'queued', pending: true });
+    expect(story.due(700).row).toMatchObject({ _id: first, channel: 'push' });
+    expect(story.answer(701, busy).conversation).toMatchObject({ status: 'failed', awaiting: first });
+    expect(story.conversation).not.toHaveProperty('fallback');
+  });
+
   test('with a key of its own', () => {
     const second = 'spring:anna/2';
     const story = replay(settled(), 10, { newKey: true }).due(11).answer(12, { kind: 'sent' });
