@@ -4,6 +4,7 @@ import { sequenceOf } from './ids.ts';
 import type { Conversation, InboxEvent, Message } from './model.ts';
 import { isPlain, own } from './plain.ts';
 import { newRow } from './producing.ts';
+import { absent } from './shape.ts';
 import { stageAfter } from './standing.ts';
 
 /** Of the event: none of the words of authors, for no flow can ask for it. */
@@ -142,9 +143,12 @@ const mayHaveLeft = { code: senderLost, message: 'it may have arrived before it 
 /** A row of its own says the same; the other one stays what it is. */
 function sendAnew(draft: Draft, row: Message, from: Message['status'], replay: Mark): void {
   const { _id: replayOf, stage, step, channel, to, content, variant } = row as Required<Message>;
+  // where the conversation stands by now says nothing of them
+  const { fallback = absent, segments = absent } = row;
   const fresh: Message = {
     ...newRow(draft, stage, channel, new Date(draft.now)),
-    ...{ step, variant, to, content, status: 'queued', pending: true, replayOf, replay: { ...replay, count: 0 } },
+    ...{ step, variant, to, content, fallback, segments },
+    ...{ status: 'queued', pending: true, replayOf, replay: { ...replay, count: 0 } },
   };
   draft.insert(fresh);
   draft.count('pending');

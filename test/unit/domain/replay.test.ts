@@ -179,6 +179,24 @@ describe('when its campaign is over', () => {
     expect(refusedWith(replay(story, 20))).toBe('sent_anew');
   });
 
+  test.each([true, undefined])(
+    'what is sent anew is of the fallback (%p) as the other was, and as long',
+    (fallback) => {
+      const end = { id: 'end', type: 'end', outcome: 'told' };
+      const stage = { ...ask, channel: 'push', fallback: { channel: 'sms' }, on: { failed: 'end' } };
+      const story = given([stage, end]).due(0).answer(1, rejected).due(2).answer(3, rejected).due(4);
+      const [second, third] = ['spring:anna/2', 'spring:anna/3'] as const;
+      expect(rowOf(story, second)).toMatchObject({ channel: 'sms', fallback: true });
+      const { fallback: _, ...plain } = rowOf(story, second);
+      story.rows.set(second, { ...plain, ...(fallback ? { fallback } : {}), segments: 3 });
+      // its conversation ended elsewhere, or where it still stands by the fallback
+      story.conversation = { ...story.conversation, ...(fallback ? {} : { stage: 'ask', fallback: true }) };
+      replay(settled(story), 20, { newKey: true }, { id: second });
+      expect(rowOf(story, third)).toMatchObject({ replayOf: second, segments: 3 });
+      expect(rowOf(story, third).fallback).toBe(fallback);
+    },
+  );
+
   test('one at a time: another row of the conversation is refused meanwhile', () => {
     const story = given([{ ...ask, on: { failed: 'more' } }, more])
       .due(0)
