@@ -162,6 +162,18 @@ describe('a bounce is counted once', () => {
   });
 });
 
+test('what others are told does not come back to end a conversation that fell back and went on', () => {
+  const { waitForReply: _, ...intro } = { ...ask, fallback: { channel: 'push' } };
+  const later = { ...intro, id: 'later', delay: 'PT1H' };
+  const story = refused([intro, later]).due(3).answer(4, sent);
+  expect(story.conversation).toMatchObject({ status: 'active', stage: 'later', nextChannel: 'sms' });
+  // whoever pushes asks for that first
+  expect(story.conversation.consumed).toEqual([told._id]);
+  const { _id: id, address: __, ...event } = told;
+  receipt(story, 5, { ...event, id });
+  expect(story.conversation).toMatchObject({ status: 'active', stage: 'later', inbox: [] });
+});
+
 test('another conversation of the address ends by what it is told, and its messages did not bounce', () => {
   const story = of([ask]);
   story.conversation = { ...story.conversation, _id: 'summer:anna' };
