@@ -82,8 +82,9 @@ export function refusalOfFallback(
 
 // ---------------------------------------------------------------- by time
 
-/** Looks at a row behind a channel without room: an eighth of the time that is left, ms at least. */
-const shortestLookMs = 1000;
+/** Looks at a row behind a channel without room: an eighth of the time that is left, ms at least and at most, so that it soon knows of room. */
+const shortestLookMs = 1_000;
+const longestLookMs = 30_000;
 
 /**
  * When a row gives way that was not sent by then, ms since the epoch; undefined: never, for it may have left, its stage says no such thing,
@@ -131,6 +132,8 @@ export function gaveWay(draft: Draft, row: Message | undefined): boolean {
   return true;
 }
 
+const lookMs = (leftMs: number): number => Math.min(longestLookMs, Math.max(shortestLookMs, leftMs / 8));
+
 /** There is no room for a row that is due for another try. False: it stays due, in the lane of its channel. */
 export function isLookedAtLater(draft: Draft, row: Message | undefined, lane: string): boolean {
   if (lane !== '-' || row === undefined) return false;
@@ -139,7 +142,7 @@ export function isLookedAtLater(draft: Draft, row: Message | undefined, lane: st
   const next =
     until === undefined
       ? { at: now, channel: row.channel }
-      : { at: Math.min(until, now + Math.max(shortestLookMs, (until - now) / 8)), channel: '-' };
+      : { at: Math.min(until, now + lookMs(until - now)), channel: '-' };
   draft.apply({ type: 'postponed', messageId: row._id, ...next, cause: 'retry', again: true });
   return true;
 }

@@ -453,6 +453,17 @@ describe('by time', () => {
     expect(rowsOf(story.due(61))).toEqual(['1 ask/0 push skipped superseded', '2 ask/0 sms! sending']);
   });
 
+  test('nor ever more seldom than every 30 s: its channel may be back', () => {
+    const story = of([{ ...late, fallback: { ...late.fallback, after: 'PT1H' } }])
+      .due(0)
+      .answer(1, held(20_000));
+    story.decide(21, hasNoRoom);
+    expect(story.conversation).toMatchObject({ nextChannel: '-', nextActionAt: new Date(seconds(51)) });
+    story.decide(51, hasNoRoom);
+    expect(story.conversation.nextActionAt).toEqual(new Date(seconds(81)));
+    expect(rowsOf(story.due(81))).toEqual(['1 ask/0 push sending']);
+  });
+
   test('nothing gives way while it is on its way, or may have left', () => {
     expect(rowsOf(of([late]).due(0).due(61))).toEqual(['1 ask/0 push sending']);
     const doubt = first({ ...busy, mayHaveLeft: true } as RowOutcome);
