@@ -100,8 +100,8 @@ function givesWayAt(draft: Draft, row: Message): number | undefined {
     lostBefore(row) !== undefined
   )
     return undefined;
-  // neither the time before it was decided nor a closed window is held against its channel
-  const since = Math.max(row.dueAt.getTime(), row.queuedAt.getTime());
+  // neither the time before it was decided, nor a pause of its campaign, nor a closed window is held against its channel
+  const since = Math.max(row.dueAt.getTime(), row.queuedAt.getTime(), draft.context.resumedAt ?? 0);
   return movedInto(stage?.window, draft.state.contact, addDuration(since, after)).at;
 }
 
