@@ -4,6 +4,7 @@ import { sequenceOf } from './ids.ts';
 import type { Conversation, InboxEvent, Message } from './model.ts';
 import { isPlain, own } from './plain.ts';
 import { newRow } from './producing.ts';
+import { agedCounters } from './receipts.ts';
 import { absent } from './shape.ts';
 import { stageAfter } from './standing.ts';
 
@@ -128,10 +129,14 @@ type Mark = NonNullable<Message['replay']>;
 /** The same row, the same key, the same bytes. */
 function queueAgain(draft: Draft, row: Message, from: Message['status'], replay: Mark): void {
   const again = { status: 'queued', attempts: 0, dueAt: new Date(draft.now), pending: true, replay } as const;
+  // refused as dead, or told so later: of this try nobody knows yet. How old it was then is known to the moment it was told
+  const bounced = row.bouncedAt === undefined ? [] : (['bouncedAt'] as const);
   // whatever becomes of this try does not say that the one before did not arrive
   if (row.status === 'uncertain')
-    draft.changeRow(row, { ...again, error: lostBefore(row) ?? mayHaveLeft }, ['reason'], from);
-  else draft.changeRow(row, again, ['reason', 'error'], from);
+    draft.changeRow(row, { ...again, error: lostBefore(row) ?? mayHaveLeft }, ['reason', ...bounced], from);
+  else draft.changeRow(row, again, ['reason', 'error', ...bounced], from);
+  if (row.bouncedAt !== undefined)
+    for (const path of agedCounters(row, 'bounced', row.bouncedAt.getTime())) draft.count(path, -1);
   draft.count(`messages.${row.status}`, -1);
   if (row.reason !== undefined) draft.count(`reasons.${row.reason}`, -1);
   draft.count('pending');
