@@ -108,7 +108,9 @@ function refusalOf(
   // what could not be written has no bytes to send again
   if (row.content === undefined || row.to === undefined) return 'never_written';
   const once = context.channels.get(row.channel)?.delivery === 'at-most-once';
-  return row.status === 'uncertain' && once && !newKey && !uncertain ? 'may_have_left' : undefined;
+  // what a later try was answered does not say what became of that one
+  const isDoubtful = row.status === 'uncertain' || row.mayHaveLeft === true;
+  return isDoubtful && once && !newKey && !uncertain ? 'may_have_left' : undefined;
 }
 
 /** The conversation failed by this very message, while its campaign runs: it goes on from there. */
@@ -132,9 +134,10 @@ function queueAgain(draft: Draft, row: Message, from: Message['status'], replay:
   // refused as dead, or told so later: of this try nobody knows yet. How old it was then is known to the moment it was told
   const bounced = row.bouncedAt === undefined ? [] : (['bouncedAt'] as const);
   // whatever becomes of this try does not say that the one before did not arrive
-  if (row.status === 'uncertain')
-    draft.changeRow(row, { ...again, error: lostBefore(row) ?? mayHaveLeft }, ['reason', ...bounced], from);
-  else draft.changeRow(row, again, ['reason', 'error', ...bounced], from);
+  if (row.status === 'uncertain') {
+    const doubt = { error: lostBefore(row) ?? mayHaveLeft, mayHaveLeft: true as const };
+    draft.changeRow(row, { ...again, ...doubt }, ['reason', ...bounced], from);
+  } else draft.changeRow(row, again, ['reason', 'error', ...bounced], from);
   if (row.bouncedAt !== undefined)
     for (const path of agedCounters(row, 'bounced', row.bouncedAt.getTime())) draft.count(path, -1);
   draft.count(`messages.${row.status}`, -1);

@@ -2547,7 +2547,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": true
         },
         "mayHaveLeft": {
-          "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late.",
+          "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late, and on a channel that delivers at most once it is tried again only if somebody takes that risk.",
           "const": true
         },
         "pressure": {

@@ -1186,7 +1186,7 @@ export interface Message {
    */
   gaveWay?: true;
   /**
-   * true once nobody knows of a try whether it left: no fallback takes its place because it is late.
+   * true once nobody knows of a try whether it left: no fallback takes its place because it is late, and on a channel that delivers at most once it is tried again only if somebody takes that risk.
    */
   mayHaveLeft?: true;
   /**

@@ -336,6 +336,14 @@ describe('what may have arrived', () => {
     expect(story.counters).toMatchObject({ 'messages.uncertain': 1, 'reasons.uncertain': 1 });
   });
 
+  test('nor when a later try of it, at that risk, was refused', () => {
+    const story = replay(uncertain(), 20, { uncertain: true }).due(21).answer(22, rejected);
+    expect(rowOf(story)).toMatchObject({ status: 'failed', mayHaveLeft: true });
+    replay(story, 30);
+    expect([refusedWith(story), rowOf(story).status]).toEqual(['may_have_left', 'failed']);
+    expect(rowOf(replay(story, 40, { uncertain: true }))).toMatchObject({ status: 'queued', mayHaveLeft: true });
+  });
+
   test('keeps what its row said of a lost sender', () => {
     const story = uncertain();
     const error = { code: 'sender_lost', message: 'as it was' };
