@@ -147,12 +147,16 @@ export class Loader {
     const hidden = countByLane(inDoubt, clock.now());
     const skip = (id: string): boolean => dispatch.entry(id) !== undefined || quarantine.isUntouchable(id);
     const taken = await schedule.take(capacity, hidden, skip, planned);
-    // what comes from a pause was allotted no room on the channel it may need: it gets what the others leave
-    const pauseLast = (a: Conversation, b: Conversation): number =>
-      Number(a.nextChannel === '-') - Number(b.nextChannel === '-');
-    for (const conversation of taken.toSorted(pauseLast)) {
+    for (const conversation of taken.toSorted((a, b) => rankOf(a) - rankOf(b))) {
       const known = candidates.get(conversation._id);
       candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true });
     }
   }
 }
+
+/**
+ * What comes from a pause was allotted no room on the channel it may need: it gets what the others leave. Unless its message waits for
+ * another try: behind fresh ones it would give way to its fallback while its channel works.
+ */
+const rankOf = ({ nextChannel, awaiting }: Conversation): number =>
+  nextChannel !== '-' ? 1 : awaiting === undefined ? 2 : 0;

@@ -4,7 +4,13 @@ import type { Change } from '../src/domain/changePorts.ts';
 import type { FlowContext } from '../src/domain/decision.ts';
 import type { SuppressionStore } from '../src/domain/inboundPorts.ts';
 import type { Conversation, Id, Suppression, SuppressionChange } from '../src/domain/model.ts';
-import { conversationAddresses, isUnkeyed, type Refusal, type Refusals } from '../src/domain/suppression.ts';
+import {
+  conversationAddresses,
+  hasOnlyBounced,
+  isUnkeyed,
+  type Refusal,
+  type Refusals,
+} from '../src/domain/suppression.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 
 /** Whose flow is meant: of a campaign alone, that of its start. */
@@ -200,13 +206,17 @@ const nothingAsked = (askedAt: Asked) => ({ refused: new Map(), clear: new Set<s
 
 const isOfEveryTopic = (id: string): boolean => id.slice(id.indexOf(':'), id.lastIndexOf(':')) === ':*';
 
+type Stored = Pick<Suppression, 'reason' | 'willed'>;
+
 /** A bounce is nobody's will: it says so only where nothing else speaks against the channel. */
-function refusalsOf(ids: readonly string[], reasons: ReadonlyMap<string, Suppression['reason']>): Refusals {
+function refusalsOf(ids: readonly string[], stored: ReadonlyMap<string, Stored>): Refusals {
   const refusals = new Map<string, Refusal>();
   for (const id of ids) {
     const channel = decodeURIComponent(id.slice(0, id.indexOf(':')));
     const before = refusals.get(channel);
-    const own = isOfEveryTopic(id) ? (reasons.get(id) === 'bounce' ? 'bounced' : 'suppressed') : 'unsubscribed_topic';
+    const found = stored.get(id);
+    const isBounce = found !== undefined && hasOnlyBounced(found);
+    const own = isOfEveryTopic(id) ? (isBounce ? 'bounced' : 'suppressed') : 'unsubscribed_topic';
     // of two that differ one is of every topic, and one may be a will of the contact
     refusals.set(channel, before === undefined || before === own ? own : 'suppressed');
   }

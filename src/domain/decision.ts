@@ -20,6 +20,8 @@ export interface FlowContext {
   channels: ReadonlyMap<string, ChannelFacts>;
   /** Set when the campaign is over: whatever is active ends. */
   stopped?: 'campaign_ended' | 'campaign_cancelled';
+  /** When its last pause was over, ms since the epoch; absent: there was none. */
+  resumedAt?: number;
   /** It has ended for good: nobody comes back. */
   isOver?: boolean;
   /** Whoever fits it leaves before the next message. */

@@ -15,6 +15,8 @@ import { headOf } from './textBytes.ts';
 export type Fact =
   /** `isQuiet`: its row says all that there is to say of it. */
   | { type: 'consumed'; key: string | undefined; event: InboxEvent; isQuiet?: boolean }
+  /** Others are told of what it knows: should that come back, it was consumed. */
+  | { type: 'told'; key: string }
   /** An event that was consumed before, or cannot be read. */
   | { type: 'repeated' }
   | { type: 'unreadable' }
@@ -63,6 +65,8 @@ export type Fact =
 
 const consumedLimit = 200;
 
+const withKey = (consumed: readonly string[], key: string): string[] => [...consumed, key].slice(-consumedLimit);
+
 /** Applies one fact. The result shares what did not change with the conversation given. */
 export function evolve(state: Conversation, fact: Fact): Conversation {
   switch (fact.type) {
@@ -70,8 +74,10 @@ export function evolve(state: Conversation, fact: Fact): Conversation {
       const [, ...inbox] = state.inbox;
       return fact.key === undefined
         ? { ...state, inbox }
-        : { ...state, inbox, consumed: [...state.consumed, fact.key].slice(-consumedLimit) };
+        : { ...state, inbox, consumed: withKey(state.consumed, fact.key) };
     }
+    case 'told':
+      return { ...state, consumed: withKey(state.consumed, fact.key) };
     case 'repeated':
     case 'unreadable':
       return { ...state, inbox: state.inbox.slice(1) };
@@ -231,6 +237,7 @@ export function historyOf(before: Conversation, after: Conversation, fact: Fact,
       if (fact.stays !== true) return undefined;
       return { at: now, stage: before.stage, event: 'stayed', detail: { migration: fact.number } };
     case 'repeated':
+    case 'told':
     case 'replied':
     case 'resumed':
     case 'heard':

@@ -82,16 +82,26 @@ export function refusalOfFallback(
 
 // ---------------------------------------------------------------- by time
 
-/** Looks at a row behind a channel without room: an eighth of the time that is left, ms at least. */
-const shortestLookMs = 1000;
+/** Looks at a row behind a channel without room: an eighth of the time that is left, ms at least and at most, so that it soon knows of room. */
+const shortestLookMs = 1_000;
+const longestLookMs = 30_000;
 
-/** When a row gives way that was not sent by then, ms since the epoch; undefined: never, for it may have left, or its stage says no such thing. */
+/**
+ * When a row gives way that was not sent by then, ms since the epoch; undefined: never, for it may have left, its stage says no such thing,
+ * or its conversation has ended, and nothing goes on in its place.
+ */
 function givesWayAt(draft: Draft, row: Message): number | undefined {
   const stage = stageOf(draft, row);
   const after = stage?.fallback.after;
-  if (after === undefined || row.mayHaveLeft === true || lostBefore(row) !== undefined) return undefined;
-  // neither the time before it was decided nor a closed window is held against its channel
-  const since = Math.max(row.dueAt.getTime(), row.queuedAt.getTime());
+  if (
+    draft.state.status !== 'active' ||
+    after === undefined ||
+    row.mayHaveLeft === true ||
+    lostBefore(row) !== undefined
+  )
+    return undefined;
+  // neither the time before it was decided, nor a pause of its campaign, nor a closed window is held against its channel
+  const since = Math.max(row.dueAt.getTime(), row.queuedAt.getTime(), draft.context.resumedAt ?? 0);
   return movedInto(stage?.window, draft.state.contact, addDuration(since, after)).at;
 }
 
@@ -122,6 +132,8 @@ export function gaveWay(draft: Draft, row: Message | undefined): boolean {
   return true;
 }
 
+const lookMs = (leftMs: number): number => Math.min(longestLookMs, Math.max(shortestLookMs, leftMs / 8));
+
 /** There is no room for a row that is due for another try. False: it stays due, in the lane of its channel. */
 export function isLookedAtLater(draft: Draft, row: Message | undefined, lane: string): boolean {
   if (lane !== '-' || row === undefined) return false;
@@ -130,7 +142,7 @@ export function isLookedAtLater(draft: Draft, row: Message | undefined, lane: st
   const next =
     until === undefined
       ? { at: now, channel: row.channel }
-      : { at: Math.min(until, now + Math.max(shortestLookMs, (until - now) / 8)), channel: '-' };
+      : { at: Math.min(until, now + lookMs(until - now)), channel: '-' };
   draft.apply({ type: 'postponed', messageId: row._id, ...next, cause: 'retry', again: true });
   return true;
 }

@@ -5,10 +5,10 @@ import type { Conversation, Id, InboxEvent, Message, Suppression, SuppressionCha
 /** Who must not be written to, as it is stored. */
 export interface SuppressionStore {
   /** Those of the ids that are stored, and why. */
-  among(ids: readonly string[], signal?: AbortSignal): Promise<Map<string, Suppression['reason']>>;
+  among(ids: readonly string[], signal?: AbortSignal): Promise<Map<string, Pick<Suppression, 'reason' | 'willed'>>>;
   /** All ids in their order, paged. */
   page(after: string | undefined, limit: number): Promise<string[]>;
-  /** Of no fence: repeated, they change nothing more. What is suppressed already changes its reason to a stronger one alone. */
+  /** Of no fence: repeated, they change nothing more. What is suppressed already changes its reason to a stronger one alone, and keeps `willed`. */
   write(changes: readonly SuppressionChange[]): Promise<void>;
 }
 

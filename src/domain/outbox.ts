@@ -194,6 +194,8 @@ function bounced(draft: Draft, result: RowResult, error: { code: string; message
   draft.tell(event);
   if (draft.state.status !== 'active') return;
   const heard = { ...event, id: event._id as string };
+  // what it does is done here: coming back it would end a conversation that went on elsewhere meanwhile
+  draft.apply({ type: 'told', key: heard.id });
   const heeded = { channel: row.channel, type: event.type, isOthers: false };
   follow(draft, heard, heeded, { row: failed, isRepeated: false });
   // on another channel it stays: its silence begins

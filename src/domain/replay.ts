@@ -4,6 +4,8 @@ import { sequenceOf } from './ids.ts';
 import type { Conversation, InboxEvent, Message } from './model.ts';
 import { isPlain, own } from './plain.ts';
 import { newRow } from './producing.ts';
+import { agedCounters } from './receipts.ts';
+import { absent } from './shape.ts';
 import { stageAfter } from './standing.ts';
 
 /** Of the event: none of the words of authors, for no flow can ask for it. */
@@ -106,7 +108,9 @@ function refusalOf(
   // what could not be written has no bytes to send again
   if (row.content === undefined || row.to === undefined) return 'never_written';
   const once = context.channels.get(row.channel)?.delivery === 'at-most-once';
-  return row.status === 'uncertain' && once && !newKey && !uncertain ? 'may_have_left' : undefined;
+  // what a later try was answered does not say what became of that one
+  const isDoubtful = row.status === 'uncertain' || row.mayHaveLeft === true;
+  return isDoubtful && once && !newKey && !uncertain ? 'may_have_left' : undefined;
 }
 
 /** The conversation failed by this very message, while its campaign runs: it goes on from there. */
@@ -127,10 +131,15 @@ type Mark = NonNullable<Message['replay']>;
 /** The same row, the same key, the same bytes. */
 function queueAgain(draft: Draft, row: Message, from: Message['status'], replay: Mark): void {
   const again = { status: 'queued', attempts: 0, dueAt: new Date(draft.now), pending: true, replay } as const;
+  // refused as dead, or told so later: of this try nobody knows yet. How old it was then is known to the moment it was told
+  const bounced = row.bouncedAt === undefined ? [] : (['bouncedAt'] as const);
   // whatever becomes of this try does not say that the one before did not arrive
-  if (row.status === 'uncertain')
-    draft.changeRow(row, { ...again, error: lostBefore(row) ?? mayHaveLeft }, ['reason'], from);
-  else draft.changeRow(row, again, ['reason', 'error'], from);
+  if (row.status === 'uncertain') {
+    const doubt = { error: lostBefore(row) ?? mayHaveLeft, mayHaveLeft: true as const };
+    draft.changeRow(row, { ...again, ...doubt }, ['reason', ...bounced], from);
+  } else draft.changeRow(row, again, ['reason', 'error', ...bounced], from);
+  if (row.bouncedAt !== undefined)
+    for (const path of agedCounters(row, 'bounced', row.bouncedAt.getTime())) draft.count(path, -1);
   draft.count(`messages.${row.status}`, -1);
   if (row.reason !== undefined) draft.count(`reasons.${row.reason}`, -1);
   draft.count('pending');
@@ -142,9 +151,12 @@ const mayHaveLeft = { code: senderLost, message: 'it may have arrived before it 
 /** A row of its own says the same; the other one stays what it is. */
 function sendAnew(draft: Draft, row: Message, from: Message['status'], replay: Mark): void {
   const { _id: replayOf, stage, step, channel, to, content, variant } = row as Required<Message>;
+  // where the conversation stands by now says nothing of them
+  const { fallback = absent, segments = absent } = row;
   const fresh: Message = {
     ...newRow(draft, stage, channel, new Date(draft.now)),
-    ...{ step, variant, to, content, status: 'queued', pending: true, replayOf, replay: { ...replay, count: 0 } },
+    ...{ step, variant, to, content, fallback, segments },
+    ...{ status: 'queued', pending: true, replayOf, replay: { ...replay, count: 0 } },
   };
   draft.insert(fresh);
   draft.count('pending');

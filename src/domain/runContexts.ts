@@ -4,6 +4,7 @@ import type { FlowContext } from './decision.ts';
 import type { Fault } from './errors.ts';
 import { type FlowContextOptions, flowContextOf } from './flowContext.ts';
 import { type FlowVersion, pinnedAt, versionOf, versionsOf } from './flowVersions.ts';
+import { resumedAt as resumedAtOf } from './guard.ts';
 import type { Conversation, Run } from './model.ts';
 
 /** By version. One that does not compile here is missing. */
@@ -25,17 +26,22 @@ export function runContextsOf(
   return { contexts, faults };
 }
 
-/** The contexts as the run stands now: whether it is over, and what conversations are asked. The same ones when nothing of that is new. */
+/** The contexts as the run stands now: whether it is over, when it was resumed, and what conversations are asked. The same ones when nothing of that is new. */
 export function contextsNow(before: RunContexts, run: Run): RunContexts {
   const stopped = run.status === 'cancelled' ? (run.endReason ?? 'campaign_cancelled') : undefined;
+  const resumedAt = resumedAtOf(run);
   const isNews = [...before.values()].some(
     (context) =>
-      context.stopped !== stopped || context.isOver !== run.settled || context.asking?.number !== run.migration?.number,
+      context.stopped !== stopped ||
+      context.isOver !== run.settled ||
+      context.resumedAt !== resumedAt ||
+      context.asking?.number !== run.migration?.number,
   );
   if (!isNews) return before;
   const now = new Map(
     [...before].map(([version, { stopped: _, asking: __, ...rest }]) => {
       const context: FlowContext = { ...rest, ...(stopped === undefined ? {} : { stopped }), isOver: run.settled };
+      if (resumedAt !== undefined) context.resumedAt = resumedAt;
       return [version, context] as const;
     }),
   );

@@ -15,7 +15,7 @@ import { addressIn, leave, messageOf } from './stages.ts';
  * stronger one, so that START does not lift what was a complaint meanwhile.
  */
 export const reasonsByStrength = [
-  ...['unsubscribe', 'opt_out', 'provider_opted_out', 'rule', 'bounce', 'manual', 'complaint'],
+  ...['unsubscribe', 'opt_out', 'provider_opted_out', 'bounce', 'rule', 'manual', 'complaint'],
 ] as readonly Suppression['reason'][];
 
 /** Reasons that a person gives, to us or to her provider, and can take back. */
@@ -24,6 +24,13 @@ export const liftable: readonly Suppression['reason'][] = ['opt_out', 'unsubscri
 /** Reasons that give way to this one. */
 export const weakerThan = (reason: Suppression['reason']): readonly Suppression['reason'][] =>
   reasonsByStrength.slice(0, reasonsByStrength.indexOf(reason));
+
+/** An address that takes nothing is nobody's will; whatever else is said of it is. */
+export const isWill = (reason: Suppression['reason']): boolean => reason !== 'bounce';
+
+/** It bounced, and nobody is known to have said anything: what came before or after, too, for no bounce hides an opt-out. */
+export const hasOnlyBounced = ({ reason, willed }: Pick<Suppression, 'reason' | 'willed'>): boolean =>
+  !isWill(reason) && willed !== true;
 
 /** Why nothing may go to a channel. `bounced`: suppressed for that alone, which is no will of its contact. */
 export type Refusal = 'suppressed' | 'unsubscribed_topic' | 'bounced';

@@ -120,7 +120,8 @@ export class MongoEnrollments implements EnrollmentStore {
     const { campaignId, conversations, again, counters } = entering;
     if (conversations.length > 0) await insertDocuments(db, 'conversation_states', conversations, session);
     const entries = again.map(({ id, entries }) => ({
-      q: { _id: id, entries: entries === 2 ? null : entries - 1 },
+      // the first one may go on since it was read: a message of it is tried again. None does that has others behind it
+      q: { _id: id, ...(entries === 2 ? { entries: null, status: isOver } : { entries: entries - 1 }) },
       u: { $set: { entries, updatedAt: now }, $inc: { version: 1 } },
     }));
     await this.all('conversation_states', entries, session);
@@ -158,6 +159,8 @@ function admitted(
   const follows = { 'migration.number': migration ?? { $exists: false } };
   return { q: { _id: campaignId, ...takesContacts, ...follows }, u: { $inc, $set: { updatedAt } } };
 }
+
+const isOver = { $nin: ['active', 'escalated'] };
 
 const takesContacts = { settled: false, status: 'running', endReason: { $exists: false } };
 

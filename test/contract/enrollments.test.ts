@@ -171,6 +171,23 @@ function describeEnrollmentStore(name: string, make: Make): void {
       expect((await stored('x'))?.['handledAt']).toBeUndefined();
     });
 
+    test.each(['active', 'escalated'] as const)(
+      'nobody enters again whose conversation is %s meanwhile',
+      async (status) => {
+        await harness.insert('campaign_runs', [taking()]);
+        await harness.insert('enrollments', [enrollment('a')]);
+        await harness.insert(states, [conversation('c', 'k', { status, version: 7 })]);
+        const second = { ...conversation('c', 'k'), _id: conversationId('c', 'k', 2) };
+        const entry: EnrollmentSlice = {
+          ...slice([second], { again: [{ id: 'c:k', entries: 2 }] }),
+          answers: [{ id: 'a', set: { conversationId: second._id } }],
+        };
+        expect(await harness.enrollments.answer(entry)).toBe(false);
+        expect(await harness.find(states)).toMatchObject([{ _id: 'c:k', status, version: 7 }]);
+        expect((await stored('a'))?.['handledAt']).toBeUndefined();
+      },
+    );
+
     test('answers and faults of no campaign', async () => {
       await harness.insert('enrollments', [enrollment('a'), enrollment('b', 'nothing')]);
       const error = { code: 'campaign_missing', message: 'none', path: 'campaignId' };

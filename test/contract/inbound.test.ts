@@ -81,7 +81,9 @@ describe.each([
 
     test('are found by their ids, and paged in their order', async () => {
       await world.suppressions.write([add('sms:*:b'), add('sms:*:a'), add('sms:news:a')]);
-      expect(await world.suppressions.among(['sms:*:a', 'sms:*:x'])).toEqual(new Map([['sms:*:a', 'opt_out']]));
+      expect(await world.suppressions.among(['sms:*:a', 'sms:*:x'])).toEqual(
+        new Map([['sms:*:a', { reason: 'opt_out', willed: true }]]),
+      );
       expect([await world.suppressions.among([]), await world.suppressions.page(undefined, 2)]).toEqual([
         new Map(),
         ['sms:*:a', 'sms:*:b'],
@@ -92,7 +94,9 @@ describe.each([
     test('what is suppressed tells when that was said last; twice at a time is once', async () => {
       await Promise.all([1, 2, 3].map(() => world.suppressions.write([add('sms:*:a'), add('sms:*:a')])));
       await world.suppressions.write([add('sms:*:a', 'unsubscribe', later)]);
-      expect(await world.find('suppressions')).toEqual([{ _id: 'sms:*:a', reason: 'opt_out', at: later }]);
+      expect(await world.find('suppressions')).toEqual([
+        { _id: 'sms:*:a', reason: 'opt_out', willed: true, at: later },
+      ]);
       await world.suppressions.write([add('sms:*:a')]);
       expect(await world.find('suppressions')).toMatchObject([{ at: later }]);
     });
@@ -112,6 +116,7 @@ describe.each([
         expect(stored.get(of(first, second))).toEqual({
           ...{ _id: of(first, second), reason: isStronger ? second : first, at },
           ...(isStronger ? {} : { campaignId: '$first' }),
+          ...(first === 'bounce' && second === 'bounce' ? {} : { willed: true }),
         });
       }
     });
@@ -121,6 +126,40 @@ describe.each([
       await world.suppressions.write([add('sms:*:a', 'complaint')]);
       await world.suppressions.write([{ kind: 'lift', id: 'sms:*:a', at: later }]);
       expect(await world.find('suppressions')).toMatchObject([{ reason: 'complaint' }]);
+    });
+
+    test('no bounce hides what was said before or after it, also by a release that did not keep that', async () => {
+      const seen = async () =>
+        [...(await world.suppressions.among(ids))].map(([id, { reason, willed }]) => [id, reason, willed]);
+      const ids = ['a', 'b', 'c', 'd', 'e'].map((name) => `sms:*:${name}`);
+      await world.insert(
+        'suppressions',
+        { _id: 'sms:*:c', reason: 'opt_out', at },
+        { _id: 'sms:*:d', reason: 'bounce', at },
+      );
+      await world.suppressions.write([add('sms:*:a'), add('sms:*:b', 'bounce'), add('sms:*:e', 'rule')]);
+      await world.suppressions.write([add('sms:*:a', 'bounce'), add('sms:*:b'), add('sms:*:e', 'bounce')]);
+      await world.suppressions.write([add('sms:*:c', 'bounce'), add('sms:*:d', 'bounce'), add('sms:*:a', 'bounce')]);
+      expect(await seen()).toEqual([
+        ['sms:*:a', 'bounce', true],
+        ['sms:*:b', 'bounce', true],
+        ['sms:*:c', 'bounce', true],
+        ['sms:*:d', 'bounce', undefined],
+        ['sms:*:e', 'rule', true],
+      ]);
+      // START takes back what was said, not the bounce, and not what was said after it
+      const early = new Date(at.getTime() - 1);
+      await world.suppressions.write([
+        ...ids.filter((id) => id !== 'sms:*:b').map((id) => ({ kind: 'lift' as const, id, at: later })),
+        { kind: 'lift', id: 'sms:*:b', at: early },
+      ]);
+      expect(await seen()).toEqual([
+        ['sms:*:a', 'bounce', undefined],
+        ['sms:*:b', 'bounce', true],
+        ['sms:*:c', 'bounce', undefined],
+        ['sms:*:d', 'bounce', undefined],
+        ['sms:*:e', 'rule', true],
+      ]);
     });
 
     test('what was said once more is not lifted by what was said before that', async () => {

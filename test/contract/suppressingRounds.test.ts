@@ -39,13 +39,21 @@ describe.each([
     ];
     expect(await on.conversations.commitInOrder(first)).toEqual(new Set());
     expect(await on.find('suppressions')).toEqual([
-      { _id: 'sms:*:1', reason: 'complaint', at, campaignId: 'spring' },
+      { _id: 'sms:*:1', reason: 'complaint', willed: true, at, campaignId: 'spring' },
       { _id: 'sms:*:2', reason: 'bounce', at, campaignId: 'spring' },
-      { _id: 'sms:*:4', reason: 'opt_out', at, campaignId: 'spring' },
+      { _id: 'sms:*:4', reason: 'opt_out', willed: true, at, campaignId: 'spring' },
     ]);
     const back = consuming(c, lift('sms:*:1'), lift('sms:*:2'), lift('sms:*:3'), lift('sms:*:4'));
     expect(await on.conversations.commit([back])).toMatchObject({ missed: new Set() });
     expect(await on.find('suppressions')).toMatchObject([{ _id: 'sms:*:1' }, { _id: 'sms:*:2' }]);
+  });
+
+  test('keeps an opt-out beside a bounce until its person takes it back', async () => {
+    const [a, b] = [await put('a'), await put('b')];
+    await on.conversations.commitInOrder([consuming(a, add('sms:*:1'), add('sms:*:1', 'bounce'))]);
+    expect(await on.find('suppressions')).toMatchObject([{ reason: 'bounce', willed: true }]);
+    await on.conversations.commit([consuming(b, lift('sms:*:1'))]);
+    expect(await on.find('suppressions')).toEqual([{ _id: 'sms:*:1', reason: 'bounce', at, campaignId: 'spring' }]);
   });
 
   test('writes nothing of a unit whose conversation changed meanwhile', async () => {

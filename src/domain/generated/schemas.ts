@@ -2547,7 +2547,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": true
         },
         "mayHaveLeft": {
-          "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late.",
+          "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late, and on a channel that delivers at most once it is tried again only if somebody takes that risk.",
           "const": true
         },
         "pressure": {
@@ -2950,6 +2950,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "rule",
             "manual"
           ]
+        },
+        "willed": {
+          "description": "Something else than a bounce was said of it, now or before: an opt-out, a complaint, a rule, a command. Without it, reason `bounce` is no will of anybody, and a fallback may write elsewhere. START takes it back from a bounce that stays. Absent in documents from before this field.",
+          "const": true,
+          "type": "boolean"
         },
         "campaignId": {
           "bson": "id",

@@ -1186,7 +1186,7 @@ export interface Message {
    */
   gaveWay?: true;
   /**
-   * true once nobody knows of a try whether it left: no fallback takes its place because it is late.
+   * true once nobody knows of a try whether it left: no fallback takes its place because it is late, and on a channel that delivers at most once it is tried again only if somebody takes that risk.
    */
   mayHaveLeft?: true;
   /**
@@ -1339,6 +1339,10 @@ export interface Suppression {
    * opt_out: a word such as STOP. unsubscribe, bounce, complaint: an event. provider_opted_out: its provider refuses messages to it. rule: a rule of a flow. manual: the command line. The strongest that was given.
    */
   reason: 'opt_out' | 'unsubscribe' | 'bounce' | 'complaint' | 'provider_opted_out' | 'rule' | 'manual';
+  /**
+   * Something else than a bounce was said of it, now or before: an opt-out, a complaint, a rule, a command. Without it, reason `bounce` is no will of anybody, and a fallback may write elsewhere. START takes it back from a bounce that stays. Absent in documents from before this field.
+   */
+  willed?: true;
   campaignId?: Id;
   /**
    * When it was said last.

@@ -43,8 +43,11 @@ export class MemoryEnrollments extends MemoryStore implements EnrollmentStore {
         if (run === undefined || run.settled || run.status !== 'running' || run.endReason !== undefined) return false;
         if (run.migration?.number !== entering.migration) return false;
         if (entering.conversations.some(({ _id }) => database.conversations.get(_id) !== undefined)) return false;
-        if (entering.again.some(({ id, entries }) => (database.conversations.get(id)?.entries ?? 1) !== entries - 1))
-          return false;
+        const mayEnter = ({ id, entries }: (typeof entering.again)[number]): boolean => {
+          const { entries: before = 1, status = 'active' } = database.conversations.get(id) ?? {};
+          return before === entries - 1 && (entries > 2 || (status !== 'active' && status !== 'escalated'));
+        };
+        if (!entering.again.every(mayEnter)) return false;
       }
       for (const letter of deadLetters) database.letter({ ...letter, collection: 'enrollments', at: now });
       for (const { id, set } of answers)

@@ -1,6 +1,6 @@
 import type { SuppressionStore } from '../../../src/domain/inboundPorts.ts';
 import type { Suppression, SuppressionChange } from '../../../src/domain/model.ts';
-import { liftable, weakerThan } from '../../../src/domain/suppression.ts';
+import { isWill, liftable, weakerThan } from '../../../src/domain/suppression.ts';
 import type { MemoryDatabase } from './database.ts';
 
 export function applySuppression(database: MemoryDatabase, change: SuppressionChange): void {
@@ -8,15 +8,20 @@ export function applySuppression(database: MemoryDatabase, change: SuppressionCh
   if (change.kind === 'add') {
     const { _id, reason } = change.suppression;
     const there = suppressions.get(_id);
-    if (there === undefined) suppressions.insert(change.suppression);
+    const isWilled = isWill(reason) || there?.willed === true || (there !== undefined && isWill(there.reason));
+    const willed = isWilled ? { willed: true as const } : {};
+    if (there === undefined) suppressions.insert({ ...change.suppression, ...willed });
     else {
       const kept = weakerThan(reason).includes(there.reason) ? change.suppression : there;
-      suppressions.put({ ...kept, at: new Date(Math.max(Number(there.at), Number(change.suppression.at))) });
+      suppressions.put({ ...kept, ...willed, at: new Date(Math.max(Number(there.at), Number(change.suppression.at))) });
     }
     return;
   }
   const found = suppressions.get(change.id);
-  if (found && liftable.includes(found.reason) && found.at <= change.at) suppressions.delete(change.id);
+  if (found === undefined || found.at > change.at) return;
+  const { willed, ...rest } = found;
+  if (liftable.includes(found.reason)) suppressions.delete(change.id);
+  else if (!isWill(found.reason) && willed) suppressions.put(rest);
 }
 
 export class MemorySuppressions implements SuppressionStore {
@@ -28,10 +33,10 @@ export class MemorySuppressions implements SuppressionStore {
     this.memberId = memberId;
   }
 
-  among(ids: readonly string[]): Promise<Map<string, Suppression['reason']>> {
+  among(ids: readonly string[]): Promise<Map<string, Pick<Suppression, 'reason' | 'willed'>>> {
     return this.database.run('suppressed', this.memberId, () => {
       const found = ids.flatMap((id) => this.database.suppressions.get(id) ?? []);
-      return new Map(found.map(({ _id, reason }) => [_id, reason]));
+      return new Map(found.map(({ _id, reason, willed }) => [_id, { reason, ...(willed ? { willed } : {}) }]));
     });
   }
 

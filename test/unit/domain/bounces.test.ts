@@ -4,6 +4,7 @@ import type { AddressBook } from '../../../src/domain/addresses.ts';
 import type { FlowContext } from '../../../src/domain/decision.ts';
 import type { Message } from '../../../src/domain/model.ts';
 import type { RowOutcome } from '../../../src/domain/outbox.ts';
+import { replayEvent } from '../../../src/domain/replay.ts';
 import { contextOf, Story, seconds } from './given.ts';
 
 const content = { text: 'Hello' };
@@ -160,6 +161,47 @@ describe('a bounce is counted once', () => {
     const story = of([ask]).due(0).answer(1, retry).due(700).answer(702, bounce);
     expect(bounced(story)).toContainEqual(['aged.bounced.10s', 1]);
   });
+});
+
+describe('one that bounced and is tried again', () => {
+  const again = (): Story => {
+    const story = refused([ask]);
+    const event = replayEvent(row(story) as Message, {}, new Date(seconds(100)));
+    story.conversation = { ...story.conversation, inbox: [event] };
+    return story.decide(100, { rows: [...story.rows.values()] });
+  };
+
+  test('bounced no more, and may arrive', () => {
+    const story = again();
+    expect(row(story)).toMatchObject({ status: 'queued', replay: { count: 1 } });
+    expect(row(story)).not.toHaveProperty('bouncedAt');
+    const before = { total: 1, suppressed: 1, 'outcomes.bounced': 1, 'stages.ask.entered': 1 };
+    expect(story.counters).toEqual({ ...before, pending: 1 });
+    story.due(101).answer(102, sent);
+    expect(row(story)).toMatchObject({ status: 'sent' });
+    expect(story.counters).toEqual({ ...before, 'messages.sent': 1, 'stages.ask.sent': 1 });
+    // and what is told of it later is news
+    expect(row(receipt(story, 110))).toMatchObject({ status: 'bounced', bouncedAt: new Date(seconds(110)) });
+    expect(story.counters).toMatchObject({ 'messages.bounced': 1, 'aged.bounced.10s': 1 });
+  });
+
+  test('or bounces anew, and counts once', () => {
+    const story = again().due(101).answer(102, bounce);
+    expect(row(story)).toMatchObject({ status: 'failed', bouncedAt: new Date(seconds(102)) });
+    expect(story.counters).toMatchObject({ 'messages.failed': 1, 'messages.bounced': 1, 'aged.bounced.10s': 1 });
+  });
+});
+
+test('what others are told does not come back to end a conversation that fell back and went on', () => {
+  const { waitForReply: _, ...intro } = { ...ask, fallback: { channel: 'push' } };
+  const later = { ...intro, id: 'later', delay: 'PT1H' };
+  const story = refused([intro, later]).due(3).answer(4, sent);
+  expect(story.conversation).toMatchObject({ status: 'active', stage: 'later', nextChannel: 'sms' });
+  // whoever pushes asks for that first
+  expect(story.conversation.consumed).toEqual([told._id]);
+  const { _id: id, address: __, ...event } = told;
+  receipt(story, 5, { ...event, id });
+  expect(story.conversation).toMatchObject({ status: 'active', stage: 'later', inbox: [] });
 });
 
 test('another conversation of the address ends by what it is told, and its messages did not bounce', () => {

@@ -7,8 +7,9 @@ import { ContactChecks } from '../../../src/domain/contactChecks.ts';
 import type { FlowContext } from '../../../src/domain/decision.ts';
 import { compileFlow } from '../../../src/domain/flow.ts';
 import { flowMessages, letterAt } from '../../../src/domain/flowMessages.ts';
-import type { Flow, Message } from '../../../src/domain/model.ts';
+import type { Flow, Message, Run } from '../../../src/domain/model.ts';
 import type { RowOutcome } from '../../../src/domain/outbox.ts';
+import { contextsNow } from '../../../src/domain/runContexts.ts';
 import { story } from '../../../src/domain/story.ts';
 import { nextOf, type StoryContext } from '../../../src/domain/storyNext.ts';
 import { whyOf } from '../../../src/domain/storyWhy.ts';
@@ -451,6 +452,34 @@ describe('by time', () => {
     story.decide(60, hasNoRoom);
     expect(story.conversation).toMatchObject({ nextChannel: 'sms', sequence: 1 });
     expect(rowsOf(story.due(61))).toEqual(['1 ask/0 push skipped superseded', '2 ask/0 sms! sending']);
+  });
+
+  test('a pause of its campaign is not held against its channel: the time begins anew when that is over', () => {
+    const story = first(held(30_000));
+    const run = {
+      settled: false,
+      status: 'running',
+      pauses: [{ from: new Date(seconds(5)), until: new Date(seconds(500)) }],
+    };
+    story.context = contextsNow(new Map([[undefined, story.context]]), run as unknown as Run).get(
+      undefined,
+    ) as FlowContext;
+    story.decide(501, hasNoRoom);
+    expect(rowAt(story, 1)).toMatchObject({ status: 'queued' });
+    expect(story.conversation.nextActionAt).toEqual(new Date(seconds(501) + 59_000 / 8));
+    story.decide(560, hasNoRoom);
+    expect(rowsOf(story.due(561))).toEqual(['1 ask/0 push skipped superseded', '2 ask/0 sms! sending']);
+  });
+
+  test('nor ever more seldom than every 30 s: its channel may be back', () => {
+    const story = of([{ ...late, fallback: { ...late.fallback, after: 'PT1H' } }])
+      .due(0)
+      .answer(1, held(20_000));
+    story.decide(21, hasNoRoom);
+    expect(story.conversation).toMatchObject({ nextChannel: '-', nextActionAt: new Date(seconds(51)) });
+    story.decide(51, hasNoRoom);
+    expect(story.conversation.nextActionAt).toEqual(new Date(seconds(81)));
+    expect(rowsOf(story.due(81))).toEqual(['1 ask/0 push sending']);
   });
 
   test('nothing gives way while it is on its way, or may have left', () => {

@@ -152,6 +152,25 @@ describe('when its campaign is over', () => {
     expect(story.counters).toMatchObject({ 'messages.failed': 1, failed: 1, 'outcomes.failed': 1 });
   });
 
+  test('it gives way to no fallback, however late it gets', () => {
+    const late = { ...ask, channel: 'push', fallback: { channel: 'sms', after: 'PT1M' } };
+    const story = replay(
+      settled(
+        given([late])
+          .due(0)
+          .answer(1, { ...rejected, code: 'not_allowed' }),
+      ),
+      10,
+    );
+    story.due(11).answer(12, busy);
+    expect(story.conversation).toMatchObject({ status: 'failed', awaiting: first, nextChannel: 'push' });
+    story.decide(600, { slot: true, hasRoom: () => false });
+    expect(rowOf(story)).toMatchObject({ status: 'queued', pending: true });
+    expect(story.due(700).row).toMatchObject({ _id: first, channel: 'push' });
+    expect(story.answer(701, busy).conversation).toMatchObject({ status: 'failed', awaiting: first });
+    expect(story.conversation).not.toHaveProperty('fallback');
+  });
+
   test('with a key of its own', () => {
     const second = 'spring:anna/2';
     const story = replay(settled(), 10, { newKey: true }).due(11).answer(12, { kind: 'sent' });
@@ -159,6 +178,24 @@ describe('when its campaign is over', () => {
     expect(story.conversation).toMatchObject({ status: 'failed', sequence: 2 });
     expect(refusedWith(replay(story, 20))).toBe('sent_anew');
   });
+
+  test.each([true, undefined])(
+    'what is sent anew is of the fallback (%p) as the other was, and as long',
+    (fallback) => {
+      const end = { id: 'end', type: 'end', outcome: 'told' };
+      const stage = { ...ask, channel: 'push', fallback: { channel: 'sms' }, on: { failed: 'end' } };
+      const story = given([stage, end]).due(0).answer(1, rejected).due(2).answer(3, rejected).due(4);
+      const [second, third] = ['spring:anna/2', 'spring:anna/3'] as const;
+      expect(rowOf(story, second)).toMatchObject({ channel: 'sms', fallback: true });
+      const { fallback: _, ...plain } = rowOf(story, second);
+      story.rows.set(second, { ...plain, ...(fallback ? { fallback } : {}), segments: 3 });
+      // its conversation ended elsewhere, or where it still stands by the fallback
+      story.conversation = { ...story.conversation, ...(fallback ? {} : { stage: 'ask', fallback: true }) };
+      replay(settled(story), 20, { newKey: true }, { id: second });
+      expect(rowOf(story, third)).toMatchObject({ replayOf: second, segments: 3 });
+      expect(rowOf(story, third).fallback).toBe(fallback);
+    },
+  );
 
   test('one at a time: another row of the conversation is refused meanwhile', () => {
     const story = given([{ ...ask, on: { failed: 'more' } }, more])
@@ -297,6 +334,14 @@ describe('what may have arrived', () => {
     story.decide(21, { slot: true, refusals: new Map([['sms', 'suppressed']]) });
     expect(rowOf(story)).toMatchObject({ status: 'uncertain', reason: 'uncertain' });
     expect(story.counters).toMatchObject({ 'messages.uncertain': 1, 'reasons.uncertain': 1 });
+  });
+
+  test('nor when a later try of it, at that risk, was refused', () => {
+    const story = replay(uncertain(), 20, { uncertain: true }).due(21).answer(22, rejected);
+    expect(rowOf(story)).toMatchObject({ status: 'failed', mayHaveLeft: true });
+    replay(story, 30);
+    expect([refusedWith(story), rowOf(story).status]).toEqual(['may_have_left', 'failed']);
+    expect(rowOf(replay(story, 40, { uncertain: true }))).toMatchObject({ status: 'queued', mayHaveLeft: true });
   });
 
   test('keeps what its row said of a lost sender', () => {

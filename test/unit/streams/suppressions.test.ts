@@ -22,6 +22,8 @@ function fixture(more: Partial<FlowContext> = {}) {
   const stored = new Set<string>();
   /** Of those that are stored: why. */
   const bounced = new Set<string>();
+  /** Of those that bounced: somebody said something, too. */
+  const willed = new Set<string>();
   const asked: string[][] = [];
   const state = { hangs: false };
   const context = contextOf([ask], { addressBook: book, topic: 'news', ...more });
@@ -30,7 +32,9 @@ function fixture(more: Partial<FlowContext> = {}) {
       among: async (ids) => {
         asked.push([...ids]);
         const found = ids.filter((id) => stored.has(id));
-        return new Map(found.map((id) => [id, bounced.has(id) ? 'bounce' : 'opt_out']));
+        const reasonOf = (id: string) => (bounced.has(id) ? ('bounce' as const) : ('opt_out' as const));
+        const willOf = (id: string) => (willed.has(id) ? { willed: true as const } : {});
+        return new Map(found.map((id) => [id, { reason: reasonOf(id), ...willOf(id) }]));
       },
       page: (after, limit) =>
         state.hangs
@@ -63,6 +67,7 @@ function fixture(more: Partial<FlowContext> = {}) {
     clock,
     stored,
     bounced,
+    willed,
     asked,
     suppressions,
     hear,
@@ -99,13 +104,16 @@ describe('what a member knows of suppressions', () => {
   });
 
   test('that an address bounced is told apart, unless something else speaks against it, too', async () => {
-    const { suppressions, hear, refused, stored, bounced } = fixture();
+    const { suppressions, hear, refused, stored, bounced, willed } = fixture();
     for (const id of ['sms:*:h+6', 'sms:*:h+7', 'sms:*:~+7', 'sms:*:h+8', 'sms:news:h+8', 'sms:*:h+9', 'sms:*:~+9'])
       stored.add(id);
     for (const id of ['sms:*:h+6', 'sms:*:h+7', 'sms:*:~+7', 'sms:*:h+8', 'sms:*:h+9']) bounced.add(id);
+    // STOP before the bounce, or behind it
+    for (const set of [stored, bounced, willed]) set.add('sms:*:h+5');
     await suppressions.load();
     hear();
-    expect((await refused(...['6', '7', '8', '9'].map((id) => conversation(id)))).refused).toEqual([
+    expect((await refused(...['5', '6', '7', '8', '9'].map((id) => conversation(id)))).refused).toEqual([
+      ['5', 'sms', 'suppressed'],
       ['6', 'sms', 'bounced'],
       ['7', 'sms', 'bounced'],
       ['8', 'sms', 'suppressed'],
