@@ -719,7 +719,11 @@ test('a receipt that ends a message which was to be tried again: it waits no mor
     .due(0)
     .answer(2, { ...busy, mayHaveLeft: true } as RowOutcome);
   expect(rowAt(story, 1)).toMatchObject({ status: 'queued', pending: true });
-  story.push(3, { id: 'f1', type: 'failed', data: { messageId: 'spring:anna/1' } });
+  const event = { id: 'f1', type: 'failed', data: { messageId: 'spring:anna/1' } };
+  story.decide(3, {
+    conversation: { ...story.conversation, inbox: [event] } as never,
+    rows: [...story.rows.values()],
+  });
   expect(rowAt(story, 1).pending).toBeUndefined();
   expect(rowAt(story, 1).status).not.toBe('queued');
   expect(story.due(4).row).toMatchObject({ channel: 'sms', fallback: true });
