@@ -19,11 +19,15 @@ const ofTheContent: ReadonlySet<SkipReason> = new Set<SkipReason>([
   ...(['template_variable_missing', 'template_error', 'content_empty'] as const),
 ]);
 
-type Failed = Pick<Message, '_id' | 'stage' | 'step' | 'channel'>;
+type Failed = Pick<Message, '_id' | 'stage' | 'step' | 'channel' | 'fallback'>;
 type FallbackStage = CompiledMessage & { fallback: CompiledFallback };
 
-/** The stage whose fallback may take the place of a message: of one that goes by the stage's own channel. */
-function stageOf({ context }: Draft, { stage: id, step, channel }: Failed): FallbackStage | undefined {
+/**
+ * The stage whose fallback may take the place of a message: of one that goes by the stage's own channel, and took nobody's place itself
+ * (in the version that it was decided by the channels may have been the other way round).
+ */
+function stageOf({ context }: Draft, { stage: id, step, channel, fallback }: Failed): FallbackStage | undefined {
+  if (fallback === true) return undefined;
   const stage = context.flow.stages.get(id);
   if (stage?.type !== 'message' || stage.fallback === undefined || stage.channel !== channel) return undefined;
   return messageOf(stage, step)?.channel === channel ? (stage as FallbackStage) : undefined;

@@ -730,3 +730,12 @@ test('a receipt that ends a message which was to be tried again: it waits no mor
   story.answer(5, sent);
   expect(story.counters['pending']).toBeUndefined();
 });
+
+test('a message that took the place of another has no fallback, although its stage has changed its channels meanwhile', () => {
+  const story = of([ask]).due(0).answer(1, refused).due(2);
+  expect(story.row).toMatchObject({ channel: 'sms', fallback: true });
+  story.context = contextOf([{ ...ask, channel: 'sms', fallback: { channel: 'push' } }], { addressBook: book });
+  story.answer(3, refused);
+  expect(story.conversation).toMatchObject({ status: 'failed' });
+  expect(story.rows.size).toBe(2);
+});
