@@ -6,36 +6,40 @@ import { type Collection, type Db, type Document, MaxKey, MinKey } from 'mongodb
 import type { Id, Message } from '../domain/model.ts';
 import { type Collections, collections } from './collections.ts';
 
-/** Kinds of what can give up, with the collection and the index that has them. */
+/** Kinds of what can give up, with the collection and the index that has them, in it by `at`; when they gave up is told by `last`. */
 const sources = {
   message_failed: {
     in: 'messages',
     index: 'failed',
-    is: { status: 'failed' },
+    is: { status: 'failed', error: { $exists: true } },
     by: ['campaignId', 'error.code'],
     at: 'queuedAt',
+    last: 'queuedAt',
   },
   message_uncertain: {
     in: 'messages',
-    index: 'uncertain',
-    is: { status: 'uncertain' },
+    index: 'failed',
+    is: { status: 'uncertain', error: { $exists: true } },
     by: ['campaignId', 'error.code'],
     at: 'queuedAt',
+    last: 'queuedAt',
   },
   conversation_failed: {
     in: 'conversations',
     index: 'failed',
-    is: { status: 'failed' },
+    is: { status: 'failed', error: { $exists: true } },
     by: ['campaignId', 'error.code'],
-    at: 'updatedAt',
+    at: 'createdAt',
+    last: 'updatedAt',
   },
-  dead_letter: { in: 'deadLetters', index: 'groups', is: {}, by: ['campaignId', 'reason'], at: 'at' },
+  dead_letter: { in: 'deadLetters', index: 'groups', is: {}, by: ['campaignId', 'reason'], at: 'at', last: 'at' },
   inbound_unmatched: {
     in: 'inbound',
     index: 'unmatched',
     is: { unmatched: true },
     by: ['channel', 'type'],
     at: 'handledAt',
+    last: 'handledAt',
   },
   inbound_failed: {
     in: 'inbound',
@@ -43,6 +47,7 @@ const sources = {
     is: { status: 'failed' },
     by: ['channel', 'error.code'],
     at: 'handledAt',
+    last: 'handledAt',
   },
 } as const;
 export type FailedKind = keyof typeof sources;
@@ -167,20 +172,20 @@ export class FailedReader {
     since: Date | undefined,
     counted: number,
   ): Promise<FailedGroup | undefined> {
-    const { is, index, by, at } = sources[kind];
+    const { is, index, by, at, last } = sources[kind];
     const query = {
       ...is,
       [by[0]]: keys[0],
       [by[1]]: keys[1],
-      ...(since === undefined ? {} : { [at]: { $gte: since } }),
+      ...(since === undefined ? {} : { [last]: { $gte: since } }),
     };
     const options = { hint: index, comment, maxTimeMS };
     const [newest] = await this.from(kind)
-      .find(query, { ...options, sort: { [at]: -1, _id: -1 }, limit: 1, projection: { [at]: 1 } })
+      .find(query, { ...options, sort: { [at]: -1, _id: -1 }, limit: 1, projection: { [last]: 1 } })
       .toArray();
     if (newest === undefined) return undefined;
     const count = await this.from(kind).countDocuments(query, { ...options, limit: counted + 1 });
-    const time = newest[at] as unknown;
+    const time = newest[last] as unknown;
     const first = isOfCampaigns(kind) ? { campaignId: keys[0] ?? undefined } : { channel: keys[0] ?? undefined };
     return {
       ...{ kind, ...first, code: keys[1] ?? undefined, count: Math.min(count, counted), isCut: count > counted },

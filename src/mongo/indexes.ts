@@ -55,22 +55,16 @@ export const indexes: readonly IndexEntry[] = [
     name: 'failed',
     // `_id` last: the pages of a replay come in its order, and go on behind it
     key: { campaignId: 1, 'error.code': 1, queuedAt: 1, _id: 1 },
-    partialFilterExpression: { status: 'failed' },
-    reason: 'messages that failed, by campaign and code: they are counted, and tried again',
-  },
-  {
-    collection: 'messages',
-    name: 'uncertain',
-    key: { campaignId: 1, 'error.code': 1, queuedAt: 1, _id: 1 },
-    partialFilterExpression: { status: 'uncertain' },
-    reason: 'messages of which nobody knows whether they arrived, as `failed`',
+    // nothing in it is written as a message goes its way: by its status it cost the server a fifth more a message
+    partialFilterExpression: { error: { $exists: true } },
+    reason: 'messages that failed or are uncertain, by campaign and code: they are counted, and tried again',
   },
   {
     collection: 'conversation_states',
     name: 'failed',
-    key: { campaignId: 1, 'error.code': 1, updatedAt: 1, _id: 1 },
-    partialFilterExpression: { status: 'failed' },
-    reason: 'conversations that failed, by campaign and code',
+    key: { campaignId: 1, 'error.code': 1, createdAt: 1, _id: 1 },
+    partialFilterExpression: { error: { $exists: true } },
+    reason: 'conversations that failed, by campaign and code; of nothing that their steps write, as that of messages',
   },
   {
     collection: 'dead_letters',

@@ -127,7 +127,7 @@ describe('what gave up', () => {
   test('is grouped by campaign and code, whatever the type of an id, and cut where there is too much', async () => {
     const rows = [
       ...[row(1), row(2), row(3, { error: { code: 'timeout', message: 'slow' } }), row(4, { campaignId: 7 })],
-      ...[row(5, { error: undefined }), row(6, { status: 'uncertain' }), row(7, { status: 'sent' })],
+      ...[row(5, { error: { message: 'no code' } }), row(6, { status: 'uncertain' }), row(7, { status: 'sent' })],
     ];
     await database.db.collection<Loose>('messages').insertMany(rows as never[], { ignoreUndefined: true });
     const reader = new FailedReader(database.db);
