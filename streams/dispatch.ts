@@ -1,15 +1,16 @@
 import { Observable } from 'rxjs';
 import type { CampaignHead, CampaignStore } from '../src/domain/campaignPorts.ts';
-import type { Channel, OutboundMessage } from '../src/domain/channelPorts.ts';
+import type { Channel } from '../src/domain/channelPorts.ts';
 import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { ChannelState, Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
-import { absent } from '../src/domain/shape.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { ChannelQueue } from './channelQueue.ts';
+import { ChannelStates } from './channelStates.ts';
 import { Clearance } from './clearance.ts';
 import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
+import { outboundOf } from './outbound.ts';
 import type { Rates } from './rates.ts';
 import type { Suppressions } from './suppressions.ts';
 
@@ -55,7 +56,7 @@ export class Dispatch {
   private readonly unbegun = new Map<Message, InDoubt>();
   private abort = new AbortController();
   private stopped = false;
-  private states: Readonly<Record<string, ChannelState>> = {};
+  private readonly states: ChannelStates;
   private readonly gate: Gate;
   private readonly clearance: Clearance;
 
@@ -70,6 +71,7 @@ export class Dispatch {
 
   constructor(params: DispatchParams) {
     this.params = params;
+    this.states = new ChannelStates(params);
     for (const channel of params.channels.values()) {
       const onChange = (state: ChannelState | undefined): void => this.circuitChanged(channel.name, state);
       const allowance = params.rates?.open(channel.name, {
@@ -97,7 +99,7 @@ export class Dispatch {
 
   /** Of channels that are left alone for a while; another object after each change. */
   get channelStates(): Readonly<Record<string, ChannelState>> {
-    return this.states;
+    return this.states.current;
   }
 
   entries(): IterableIterator<InDoubt> {
@@ -284,28 +286,14 @@ export class Dispatch {
 
   /** What waits behind an open circuit goes back: it was no attempt, and is decided again when its turn comes. */
   private circuitChanged(name: string, state: ChannelState | undefined): void {
-    const { instruments, logger, onFresh } = this.params;
-    const { [name]: before, ...others } = this.states;
-    this.states = state === undefined ? others : { ...others, [name]: state };
-    instruments.circuit(name, state?.state ?? 'closed');
+    this.states.changed(name, state);
     const queue = this.queues.get(name);
     if (queue === undefined) return;
-    if (state?.state === 'open') {
-      const { code, message, until } = state;
-      if (before?.state === 'open') return;
-      instruments.event('circuit_opened');
-      logger[before === undefined ? 'warn' : 'debug'](
-        'a channel is left alone for a while: its provider fails, or asks for it',
-        {
-          ...{ channel: name, code, reason: message, until },
-        },
-      );
-      this.drain(queue);
-      return;
+    if (state?.state === 'open') this.drain(queue);
+    else {
+      this.pump(queue);
+      this.params.onFresh();
     }
-    if (state === undefined) logger.info('a channel is used again', { channel: name });
-    this.pump(queue);
-    onFresh();
   }
 
   /** What waits goes back, as if it had never been about to leave. */
@@ -321,19 +309,4 @@ export class Dispatch {
     if (this.listener) this.listener(result);
     else this.early.push(result);
   }
-}
-
-function outboundOf(row: Message): OutboundMessage {
-  return {
-    messageId: row._id,
-    campaignId: row.campaignId,
-    conversationId: row.conversationId,
-    channel: row.channel,
-    to: row.to ?? '',
-    content: row.content ?? {},
-    stage: row.stage,
-    step: row.step,
-    queuedAt: row.queuedAt,
-    traceparent: row.trace?.traceparent ?? absent,
-  };
 }
