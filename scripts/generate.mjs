@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// schemas/*.json -> src/domain/generated/{types,schemas}.ts. `--check` fails when they are out of step.
+// schemas/*.json -> src/domain/generated/{types,schemas}.ts and docs/reference.md. `--check` fails when they are out of step.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { compile } from 'json-schema-to-typescript';
+import { reference, withoutNotes } from './reference.mjs';
 
 const root = new URL('..', import.meta.url);
 const folder = new URL('schemas/', root);
@@ -46,10 +47,9 @@ const collections = Object.fromEntries(
 );
 
 const typed = Object.fromEntries(
-  Object.entries(definitions).map(([name, { discriminator: _, 'x-mongoValidator': __, ...definition }]) => [
-    name,
-    { ...definition, title: name },
-  ]),
+  Object.entries(withoutNotes({ definitions }, ['description']).definitions).map(
+    ([name, { discriminator: _, 'x-mongoValidator': __, ...definition }]) => [name, { ...definition, title: name }],
+  ),
 );
 const types = await compile(
   { title: 'Bundle', type: 'object', additionalProperties: false, definitions: typed },
@@ -74,13 +74,14 @@ const clean = types
   )
   .replace(/\/\*\*\s*\*\/\n/g, '');
 const outputs = {
-  'types.ts': `${banner}${imports}${clean}`,
-  'schemas.ts': `${banner}/** Every JSON Schema in one bundle; \`collections\` names the definition of each collection ("!": also a MongoDB validator). */\nexport const bundle: { definitions: Record<string, unknown> } = ${JSON.stringify({ definitions }, null, 2)};\nexport const collections = ${JSON.stringify(collections, null, 2)} as const;\n`,
+  'src/domain/generated/types.ts': `${banner}${imports}${clean}`,
+  'src/domain/generated/schemas.ts': `${banner}/** Every JSON Schema in one bundle; \`collections\` names the definition of each collection ("!": also a MongoDB validator). */\nexport const bundle: { definitions: Record<string, unknown> } = ${JSON.stringify(withoutNotes({ definitions }), null, 2)};\nexport const collections = ${JSON.stringify(collections, null, 2)} as const;\n`,
+  'docs/reference.md': reference(schemas),
 };
 
 let stale = false;
 for (const [file, text] of Object.entries(outputs)) {
-  const target = new URL(`src/domain/generated/${file}`, root);
+  const target = new URL(file, root);
   if (process.argv.includes('--check')) {
     let current = '';
     try {
@@ -90,7 +91,7 @@ for (const [file, text] of Object.entries(outputs)) {
     }
     if (current !== text) {
       stale = true;
-      process.stderr.write(`src/domain/generated/${file} is out of step with schemas/: run \`npm run generate\`\n`);
+      process.stderr.write(`${file} is out of step with schemas/: run \`npm run generate\`\n`);
     }
   } else {
     writeFileSync(target, text);

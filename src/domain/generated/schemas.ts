@@ -5,12 +5,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
   "definitions": {
     "CampaignAddress": {
       "title": "CampaignAddress",
-      "description": "Addresses that are in a campaign with `audience.dedupeBy: \"address\"`, as long as its audience is expanded.",
       "x-mongoValidator": true,
       "type": "object",
       "properties": {
         "_id": {
-          "description": "`<campaignId>|<hash of the contact field and the address in its normal form>`, the campaign's id as in conversation ids.",
           "type": "string"
         }
       },
@@ -21,7 +19,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Counters": {
       "title": "Counters",
-      "description": "One per campaign and member, folded into `metrics`.",
       "type": "object",
       "properties": {
         "_id": {
@@ -42,7 +39,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Record<string, unknown>"
         },
         "unfolded": {
-          "description": "true while something of it may not be in the `metrics` of a run that is settled. Always there while the run is open.",
           "const": true
         },
         "updatedAt": {
@@ -59,7 +55,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "CampaignRamp": {
       "title": "CampaignRamp",
-      "description": "How much of the period of its ramp a campaign has used, over all members. `_id` is that of the campaign.",
       "type": "object",
       "properties": {
         "_id": {
@@ -67,12 +62,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Id"
         },
         "from": {
-          "description": "Begin of the period.",
           "bson": "date",
           "tsType": "Date"
         },
         "used": {
-          "description": "Messages that leave in it.",
           "type": "integer"
         }
       },
@@ -85,7 +78,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Run": {
       "title": "Run",
-      "description": "Our own record of a campaign: what was pinned at the start, how far the audience is expanded, what is folded.",
       "x-mongoValidator": true,
       "type": "object",
       "properties": {
@@ -110,7 +102,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "settled": {
-          "description": "true when nothing of the campaign is left to do.",
           "type": "boolean"
         },
         "priority": {
@@ -126,7 +117,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Record<string, unknown>"
         },
         "campaign": {
-          "description": "What templates see as `campaign`.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
@@ -171,11 +161,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "$ref": "#/definitions/SendWindowSource"
             },
             "late": {
-              "description": "What becomes of a message that came due long ago, in an outage or a pause.",
               "type": "object",
               "properties": {
                 "policy": {
-                  "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
                   "enum": [
                     "send",
                     "skip",
@@ -183,7 +171,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
                   ]
                 },
                 "after": {
-                  "description": "Only what came due longer ago is late; PT6H without it.",
                   "type": "string",
                   "format": "duration",
                   "minLength": 3,
@@ -199,53 +186,43 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "transactional": {
-          "description": "true: outside send windows. Absent otherwise.",
           "const": true
         },
         "endTakenInAt": {
-          "description": "When the `endAt` of its schedule was taken in, if that was while it ran; where the end before it had come already, that end. Absent: it was known from the start.",
           "bson": "date",
           "tsType": "Date"
         },
         "unsubscribe": {
-          "description": "How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.",
           "type": "object",
           "properties": {
             "url": {
-              "description": "An https:// address.",
               "type": "string"
             },
             "mailto": {
-              "description": "A mail address, with ?subject=… or not (RFC 6068).",
               "type": "string"
             }
           },
           "additionalProperties": false
         },
         "guard": {
-          "description": "As its campaign has it; may change while it runs.",
           "type": "object",
           "properties": {
             "errorRate": {
-              "description": "Of messages that failed for good at their provider, or whose tries are exhausted.",
               "type": "number",
               "exclusiveMinimum": 0,
               "maximum": 1
             },
             "bounceRate": {
-              "description": "Of messages that bounced, or that their provider says later have failed.",
               "type": "number",
               "exclusiveMinimum": 0,
               "maximum": 1
             },
             "complaintRate": {
-              "description": "Of messages that somebody complained about.",
               "type": "number",
               "exclusiveMinimum": 0,
               "maximum": 1
             },
             "over": {
-              "description": "The newest so many answered messages, at least, are looked at; 200 without it. Before there are so many nothing is said.",
               "type": "integer",
               "minimum": 1
             }
@@ -253,11 +230,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "limits": {
-          "description": "How many messages may leave. May change while the campaign runs.",
           "type": "object",
           "properties": {
             "ramp": {
-              "description": "Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.",
               "type": "array",
               "items": {
                 "type": "string",
@@ -267,7 +242,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "maxItems": 400
             },
             "maxMessagesPerContact": {
-              "description": "No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.",
               "type": "object",
               "properties": {
                 "count": {
@@ -289,7 +263,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "additionalProperties": false
             },
             "onCap": {
-              "description": "What becomes of a message that would be one too many for its contact: `skip` (as when absent) or `delay`.",
               "enum": [
                 "skip",
                 "delay"
@@ -311,7 +284,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "flows": {
-          "description": "Versions of the template that it was migrated to, each as it was pinned then. What was pinned at the start is `flow`, `variables` and `schedule`.",
           "type": "array",
           "items": {
             "type": "object",
@@ -328,18 +300,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
                 "tsType": "Record<string, unknown>"
               },
               "schedule": {
-                "description": "Its `sendWindow` and `late`; the rest of the schedule is the run's.",
                 "type": "object",
                 "properties": {
                   "sendWindow": {
                     "$ref": "#/definitions/SendWindowSource"
                   },
                   "late": {
-                    "description": "What becomes of a message that came due long ago, in an outage or a pause.",
                     "type": "object",
                     "properties": {
                       "policy": {
-                        "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
                         "enum": [
                           "send",
                           "skip",
@@ -347,7 +316,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
                         ]
                       },
                       "after": {
-                        "description": "Only what came due longer ago is late; PT6H without it.",
                         "type": "string",
                         "format": "duration",
                         "minLength": 3,
@@ -370,11 +338,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           }
         },
         "migration": {
-          "description": "The last migration. Who enters from then on follows version `to`.",
           "type": "object",
           "properties": {
             "number": {
-              "description": "1 for the first of the run.",
               "type": "integer",
               "minimum": 1
             },
@@ -391,7 +357,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "tsType": "Date"
             },
             "left": {
-              "description": "Partitions in which an active conversation may not have been asked yet.",
               "type": "array",
               "items": {
                 "type": "integer",
@@ -418,17 +383,14 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Expansion"
         },
         "parentId": {
-          "description": "Of an occurrence: the recurring campaign that it is one of.",
           "bson": "id",
           "tsType": "Id"
         },
         "child": {
-          "description": "Of a recurring campaign: what its occurrences are made of beside what is pinned here by itself.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
         "occurrences": {
-          "description": "Of a recurring campaign. Without `next` none is left.",
           "type": "object",
           "properties": {
             "begun": {
@@ -436,12 +398,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "minimum": 0
             },
             "missed": {
-              "description": "Left out: a later one had come, too, when a worker could begin them.",
               "type": "integer",
               "minimum": 0
             },
             "last": {
-              "description": "The occurrence that began last, as its recurrence says it.",
               "bson": "date",
               "tsType": "Date"
             },
@@ -457,11 +417,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "collectionUuid": {
-          "description": "UUID of the collection `campaigns` in which its document was last seen: one that was dropped and made again has another.",
           "type": "string"
         },
         "wake": {
-          "description": "Raised by every commit that inserts conversations.",
           "type": "integer",
           "minimum": 0
         },
@@ -479,7 +437,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "pauses": {
-          "description": "When it was paused after its start, the newest 100; without `until` it still is.",
           "type": "array",
           "items": {
             "type": "object",
@@ -544,7 +501,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "CampaignDocument": {
       "title": "CampaignDocument",
-      "description": "What to run. Written by other services; version, error, expansion, occurrences, migration, metrics, results, startedAt, completedAt and trace by us.",
       "type": "object",
       "properties": {
         "_id": {
@@ -584,7 +540,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "priority": {
-          "description": "0 to 9: weight when there is not enough capacity (weight = priority + 1).",
           "type": "integer",
           "minimum": 0,
           "maximum": 9
@@ -607,11 +562,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "$ref": "#/definitions/SendWindowSource"
             },
             "late": {
-              "description": "What becomes of a message that came due long ago, in an outage or a pause.",
               "type": "object",
               "properties": {
                 "policy": {
-                  "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
                   "enum": [
                     "send",
                     "skip",
@@ -619,7 +572,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
                   ]
                 },
                 "after": {
-                  "description": "Only what came due longer ago is late; PT6H without it.",
                   "type": "string",
                   "format": "duration",
                   "minLength": 3,
@@ -629,7 +581,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "additionalProperties": false
             },
             "recurrence": {
-              "description": "When a campaign of type `recurring` occurs: DTSTART, RRULE, RDATE and EXDATE of RFC 5545.",
               "type": "string"
             }
           },
@@ -639,7 +590,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "object",
           "properties": {
             "contacts": {
-              "description": "Inline contacts; each is checked when the audience is expanded.",
               "type": "array",
               "items": {
                 "tsType": "unknown"
@@ -656,27 +606,23 @@ export const bundle: { definitions: Record<string, unknown> } = {
             },
             "map": {
               "type": "object",
-              "description": "Contact field: `$path` of the source document, or a constant.",
               "additionalProperties": {
                 "tsType": "unknown"
               }
             },
             "mode": {
-              "description": "`snapshot` (as when absent): who is there when the campaign is expanded. `live`: who joins later enters, too, until the campaign ends.",
               "enum": [
                 "snapshot",
                 "live"
               ]
             },
             "dedupeBy": {
-              "description": "What no two contacts of the campaign may share. `address`: the address of the flow's first message, too; the second one is left out as duplicate_address.",
               "enum": [
                 "id",
                 "address"
               ]
             },
             "exclude": {
-              "description": "Who is left out: contacts whose `id` is that of a document there. Looked at when a contact enters.",
               "type": "object",
               "properties": {
                 "collection": {
@@ -689,7 +635,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
                   "tsType": "Record<string, unknown>"
                 },
                 "map": {
-                  "description": "Where the contact's id is in those documents; `_id` when it does not say.",
                   "type": "object",
                   "properties": {
                     "id": {
@@ -733,7 +678,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Audience"
         },
         "reentry": {
-          "description": "Whether a contact may enter again, never while it is in the campaign: `never` (as when absent), `afterEnd`, or `after` so long since it entered last.",
           "type": "object",
           "properties": {
             "policy": {
@@ -754,7 +698,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "exitWhen": {
-          "description": "Whoever fits it leaves instead of getting the next message: a query over `contact`, as it is then, and `conversation`.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
@@ -768,7 +711,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "minimum": 1
         },
         "migrate": {
-          "description": "Asks for another version of its template, while it runs or is paused. We take the field away with the answer: `migration`, or an `error`.",
           "type": "object",
           "properties": {
             "toVersion": {
@@ -789,44 +731,36 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Record<string, unknown>"
         },
         "unsubscribe": {
-          "description": "How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.",
           "type": "object",
           "properties": {
             "url": {
-              "description": "An https:// address.",
               "type": "string"
             },
             "mailto": {
-              "description": "A mail address, with ?subject=… or not (RFC 6068).",
               "type": "string"
             }
           },
           "additionalProperties": false
         },
         "guard": {
-          "description": "When more than a share of its newest messages fail, bounce or are complained about, the campaign pauses itself and says so in `error`.",
           "type": "object",
           "properties": {
             "errorRate": {
-              "description": "Of messages that failed for good at their provider, or whose tries are exhausted.",
               "type": "number",
               "exclusiveMinimum": 0,
               "maximum": 1
             },
             "bounceRate": {
-              "description": "Of messages that bounced, or that their provider says later have failed.",
               "type": "number",
               "exclusiveMinimum": 0,
               "maximum": 1
             },
             "complaintRate": {
-              "description": "Of messages that somebody complained about.",
               "type": "number",
               "exclusiveMinimum": 0,
               "maximum": 1
             },
             "over": {
-              "description": "The newest so many answered messages, at least, are looked at; 200 without it. Before there are so many nothing is said.",
               "type": "integer",
               "minimum": 1
             }
@@ -834,11 +768,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "limits": {
-          "description": "How many messages may leave. May change while the campaign runs.",
           "type": "object",
           "properties": {
             "ramp": {
-              "description": "Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.",
               "type": "array",
               "items": {
                 "type": "string",
@@ -848,7 +780,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "maxItems": 400
             },
             "maxMessagesPerContact": {
-              "description": "No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.",
               "type": "object",
               "properties": {
                 "count": {
@@ -870,7 +801,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "additionalProperties": false
             },
             "onCap": {
-              "description": "What becomes of a message that would be one too many for its contact: `skip` (as when absent) or `delay`.",
               "enum": [
                 "skip",
                 "delay"
@@ -880,7 +810,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "parentId": {
-          "description": "Of an occurrence: the recurring campaign that it is one of.",
           "bson": "id",
           "tsType": "Id"
         },
@@ -912,12 +841,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Record<string, unknown>"
         },
         "occurrences": {
-          "description": "Of a recurring campaign, a copy of its run's: when the last one began and when the next one comes, how many have begun, how many were left out.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
         "migration": {
-          "description": "The last migration: `from`, `to`, `startedAt`; once every active conversation was asked `completedAt`, how many `moved`, and how many `stayed`, by stage.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
@@ -950,11 +877,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Contact": {
       "title": "Contact",
-      "description": "One person of an audience. `id` is unique in a campaign.",
       "type": "object",
       "properties": {
         "id": {
-          "description": "String of up to 128 bytes, number or ObjectId.",
           "bson": "id",
           "tsType": "Id"
         },
@@ -991,7 +916,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "maxLength": 64
         },
         "attributes": {
-          "description": "Anything the templates use.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         }
@@ -1003,7 +927,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "ContactPressure": {
       "title": "ContactPressure",
-      "description": "What a contact was sent lately by campaigns with `limits.maxMessagesPerContact`. `_id` = `<tenant>:<contact id>`, both encoded as in the ids of conversations; without a tenant `:<contact id>`.",
       "type": "object",
       "properties": {
         "_id": {
@@ -1017,21 +940,17 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Id"
         },
         "version": {
-          "description": "+1 at every write; the first is the time, so that a document which was removed and made again never passes for the one before.",
           "type": "integer"
         },
         "sends": {
-          "description": "Messages that were decided within the longest span of a limit (93 days), the newest 200.",
           "type": "array",
           "items": {
             "type": "object",
             "properties": {
               "id": {
-                "description": "Of the message.",
                 "type": "string"
               },
               "at": {
-                "description": "When it was decided to send it, the last time it was tried.",
                 "bson": "date",
                 "tsType": "Date"
               }
@@ -1044,7 +963,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           }
         },
         "expireAt": {
-          "description": "When nothing of it counts any more.",
           "bson": "date",
           "tsType": "Date"
         }
@@ -1060,7 +978,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Conversation": {
       "title": "Conversation",
-      "description": "One per campaign and contact. Written by us; others only $push to `inbox`.",
       "type": "object",
       "properties": {
         "_id": {
@@ -1081,7 +998,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "minimum": 0
         },
         "version": {
-          "description": "+1 at every write of ours; absent from others' pushes.",
           "type": "integer",
           "minimum": 0
         },
@@ -1096,21 +1012,17 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "stage": {
-          "description": "The stage it is in.",
           "type": "string"
         },
         "step": {
-          "description": "What comes next in the stage: 0 its message, n its n-th follow-up, one more than there are follow-ups: the end of its silence.",
           "type": "integer",
           "minimum": 0
         },
         "flowVersion": {
-          "description": "The version of its campaign's template that it follows; absent: the one that was pinned at the start of the campaign.",
           "type": "integer",
           "minimum": 1
         },
         "migration": {
-          "description": "Number of the last migration of its run that it was asked to follow, whether or not it could.",
           "type": "integer",
           "minimum": 1
         },
@@ -1122,15 +1034,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "opening": {
-          "description": "true until its first action; gives what continues a conversation a share of its own.",
           "const": true
         },
         "fallback": {
-          "description": "true once a message of its stage gave way to the fallback: what goes by the stage's channel goes by the fallback's.",
           "const": true
         },
         "delayed": {
-          "description": "Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.",
           "enum": [
             "retry",
             "window",
@@ -1141,7 +1050,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "entries": {
-          "description": "Of a contact's first conversation: how many it has by now, from the second on.",
           "type": "integer",
           "minimum": 2
         },
@@ -1162,7 +1070,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "repliedAt": {
-          "description": "First reply of a person.",
           "bson": "date",
           "tsType": "Date"
         },
@@ -1171,16 +1078,13 @@ export const bundle: { definitions: Record<string, unknown> } = {
         },
         "variant": {
           "type": "object",
-          "tsType": "Record<string, unknown>",
-          "description": "By split stage."
+          "tsType": "Record<string, unknown>"
         },
         "variables": {
           "type": "object",
-          "tsType": "Record<string, unknown>",
-          "description": "What it learnt, over the campaign's: answers of webhooks by stage."
+          "tsType": "Record<string, unknown>"
         },
         "event": {
-          "description": "The event that moved it last.",
           "type": "object",
           "properties": {
             "id": {
@@ -1210,12 +1114,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": true
         },
         "ledAfter": {
-          "description": "`sequence` as it was when an event moved it last: what becomes of that message leads nowhere any more.",
           "type": "integer",
           "minimum": 0
         },
         "escalation": {
-          "description": "`_id` of the open document in `escalations`.",
           "type": "string"
         },
         "error": {
@@ -1354,7 +1256,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "DeadLetter": {
       "title": "DeadLetter",
-      "description": "What could not be used, and why.",
       "x-mongoValidator": true,
       "type": "object",
       "properties": {
@@ -1414,7 +1315,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Enrollment": {
       "title": "Enrollment",
-      "description": "One contact into a triggered campaign. Inserted by others; handledAt, conversationId, reason and error by us.",
       "type": "object",
       "properties": {
         "_id": {
@@ -1422,7 +1322,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Id"
         },
         "campaignId": {
-          "description": "A campaign of type `triggered`.",
           "bson": "id",
           "tsType": "Id"
         },
@@ -1430,21 +1329,17 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "$ref": "#/definitions/Contact"
         },
         "at": {
-          "description": "When it happened: not ahead of now. Whoever comes first enters first, whatever it says.",
           "bson": "date",
           "tsType": "Date"
         },
         "handledAt": {
-          "description": "When it was decided; absent while it waits.",
           "bson": "date",
           "tsType": "Date"
         },
         "conversationId": {
-          "description": "The conversation it began.",
           "type": "string"
         },
         "reason": {
-          "description": "Why it began none: duplicate_contact (the contact is in the campaign, and `reentry` does not let it in now), contact_invalid, campaign_ended, campaign_cancelled, not_allowed (see `error`).",
           "enum": [
             "duplicate_contact",
             "contact_invalid",
@@ -1454,7 +1349,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "error": {
-          "description": "What is wrong with it. Beside no handledAt: what it waits for.",
           "type": "object",
           "properties": {
             "code": {
@@ -1483,11 +1377,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Escalation": {
       "title": "Escalation",
-      "description": "A conversation that was handed to a person, who answers by an event `resume` in its inbox.",
       "type": "object",
       "properties": {
         "_id": {
-          "description": "`<conversation id>/e<version>`",
           "type": "string"
         },
         "campaignId": {
@@ -1507,14 +1399,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "to": {
-          "description": "Who is asked.",
           "type": "string"
         },
         "reason": {
           "type": "string"
         },
         "status": {
-          "description": "open: somebody is waited for; resumed: they gave it back; expired: nobody took it up in time; closed: the conversation ended otherwise.",
           "enum": [
             "open",
             "resumed",
@@ -1523,12 +1413,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "expiresAt": {
-          "description": "When it goes on by itself.",
           "bson": "date",
           "tsType": "Date"
         },
         "transcript": {
-          "description": "What was said so far, oldest first, the newest 100.",
           "type": "array",
           "maxItems": 100,
           "items": {
@@ -1546,7 +1434,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
                 ]
               },
               "event": {
-                "description": "Type of what came in.",
                 "type": "string"
               },
               "channel": {
@@ -1643,14 +1530,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": "message"
         },
         "channel": {
-          "description": "Name of a configured channel.",
           "type": "string"
         },
         "content": {
           "$ref": "#/definitions/Content"
         },
         "delay": {
-          "description": "Time between entering the stage and its message.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
@@ -1664,7 +1549,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "maxItems": 50
         },
         "waitForReply": {
-          "description": "How long to wait for a reply after the last message of the stage.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
@@ -1678,7 +1562,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
         },
         "on": {
           "type": "object",
-          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
           "additionalProperties": {
             "type": "string",
             "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
@@ -1705,20 +1588,17 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": "wait"
         },
         "for": {
-          "description": "How long it waits. Exactly one of `for`, `businessDays`, `until` and `event`.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
           "maxLength": 64
         },
         "businessDays": {
-          "description": "How many working days it waits: days on which the campaign's send window opens, Monday to Friday without one.",
           "type": "integer",
           "minimum": 1,
           "maximum": 366
         },
         "until": {
-          "description": "A date, or `<path> + <duration>` over contact, variables and event, as in `contact.attributes.renewal - P7D`. What has passed already is not waited for.",
           "anyOf": [
             {
               "type": "string",
@@ -1732,31 +1612,26 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "string | Date"
         },
         "onMissing": {
-          "description": "Where it goes on when there is no date to wait until; without it the conversation fails.",
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         },
         "event": {
-          "description": "Type of the event that it waits for: then it goes on to the next stage.",
           "type": "string",
           "minLength": 1,
           "maxLength": 64
         },
         "timeout": {
-          "description": "How long it waits for the event; without it, for ever.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
           "maxLength": 64
         },
         "onTimeout": {
-          "description": "Where it goes on when the event has not come; the next stage without it.",
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         },
         "on": {
           "type": "object",
-          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
           "additionalProperties": {
             "type": "string",
             "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
@@ -1794,15 +1669,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Fallback": {
       "title": "Fallback",
-      "description": "Where a message of the stage goes that its own channel cannot deliver: once, as the next message of the conversation.",
       "type": "object",
       "properties": {
         "channel": {
-          "description": "Name of a configured channel, another than the stage's.",
           "type": "string"
         },
         "after": {
-          "description": "It also takes the place of a message that its channel has not taken so long after it was due or, if that was later, decided.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
@@ -1822,7 +1694,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
       "type": "object",
       "properties": {
         "after": {
-          "description": "Time of silence before this follow-up is sent.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
@@ -1842,7 +1713,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Content": {
       "title": "Content",
-      "description": "Its strings are Liquid templates over `contact`, `variables`, `campaign` (`id`, `name`), `conversation` (`id`, `stage`, `step`, `sequence`), `event` (the one that moved the conversation last) and, where the campaign has `unsubscribe`, `unsubscribe.url` and `unsubscribe.mailto`: the links of this conversation, for people to see.",
       "type": "object",
       "properties": {
         "subject": {
@@ -1855,7 +1725,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "body": {
-          "description": "Any JSON value; its strings are Liquid templates.",
           "tsType": "unknown"
         },
         "attachments": {
@@ -1868,7 +1737,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
         },
         "locales": {
           "type": "object",
-          "description": "Variants by BCP 47 tag; the longest tag that fits the contact's locale wins.",
           "additionalProperties": {
             "$ref": "#/definitions/ContentVariant"
           }
@@ -1969,7 +1837,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": "escalate"
         },
         "to": {
-          "description": "Who takes over: any word, for those who read `escalations`.",
           "type": "string",
           "minLength": 1,
           "maxLength": 256
@@ -1982,20 +1849,17 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "$ref": "#/definitions/Notification"
         },
         "after": {
-          "description": "So long it waits for a person, then it goes on; without it the conversation counts as ended.",
           "type": "string",
           "format": "duration",
           "minLength": 3,
           "maxLength": 64
         },
         "onTimeout": {
-          "description": "Where it goes on when nobody took it up; the next stage without it.",
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         },
         "on": {
           "type": "object",
-          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
           "additionalProperties": {
             "type": "string",
             "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
@@ -2021,25 +1885,20 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": "webhook"
         },
         "channel": {
-          "description": "Name of a configured channel of driver webhook or http.",
           "type": "string"
         },
         "to": {
-          "description": "Liquid: the address, if the channel's own is not meant. Without it the contact's address on the channel, or the conversation's id.",
           "type": "string",
           "maxLength": 2048
         },
         "body": {
-          "description": "Any JSON value; its strings are Liquid templates.",
           "tsType": "unknown"
         },
         "keep": {
-          "description": "Keep the answer, a JSON object of 16 KB at most, as `variables.<id of the stage>`.",
           "type": "boolean"
         },
         "on": {
           "type": "object",
-          "description": "Where an event leads: reply, noReply, bounce, failed or a word of the author.",
           "additionalProperties": {
             "type": "string",
             "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
@@ -2059,7 +1918,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
       "type": "object",
       "properties": {
         "when": {
-          "description": "A MongoDB query over contact, variables, campaign, conversation and event; without it the branch is always taken.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
@@ -2078,18 +1936,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
       "type": "object",
       "properties": {
         "variant": {
-          "description": "Its name, in results and on messages.",
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         },
         "weight": {
-          "description": "Share of the conversations, in proportion to the others'.",
           "type": "number",
           "minimum": 0,
           "maximum": 1000000
         },
         "goto": {
-          "description": "Without it, it is a hold-out: the conversation ends as `hold_out`.",
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         }
@@ -2108,7 +1963,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "to": {
-          "description": "Liquid: who is notified.",
           "type": "string",
           "minLength": 1,
           "maxLength": 2048
@@ -2129,13 +1983,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
       "type": "object",
       "properties": {
         "on": {
-          "description": "Type of the event.",
           "type": "string",
           "minLength": 1,
           "maxLength": 64
         },
         "when": {
-          "description": "A MongoDB query, as of a branch.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
@@ -2152,14 +2004,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
     "RuleAction": {
       "title": "RuleAction",
       "type": "object",
-      "description": "Exactly one of them.",
       "properties": {
         "goto": {
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         },
         "end": {
-          "description": "Ends the conversation as completed, with this outcome.",
           "type": "string",
           "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,63}$"
         },
@@ -2183,7 +2033,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "suppress": {
-          "description": "The address is not written to any more.",
           "const": true
         }
       },
@@ -2193,7 +2042,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Flow": {
       "title": "Flow",
-      "description": "A graph of stages; the first is the entry.",
       "type": "object",
       "properties": {
         "stages": {
@@ -2205,7 +2053,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           }
         },
         "rules": {
-          "description": "Looked at before the `on` of a stage, in this order; the first that fits is followed.",
           "type": "array",
           "maxItems": 100,
           "items": {
@@ -2220,7 +2067,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "InboundEvent": {
       "title": "InboundEvent",
-      "description": "What others heard of an address or a message, without knowing the conversation. Written by others; how it was taken is ours.",
       "type": "object",
       "properties": {
         "_id": {
@@ -2228,19 +2074,16 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Id"
         },
         "type": {
-          "description": "reply, bounce, complaint, unsubscribe, delivered, opened, clicked, failed, or a word of the author.",
           "type": "string",
           "minLength": 1,
           "maxLength": 128
         },
         "channel": {
-          "description": "Channel it came by; needed beside `address`.",
           "type": "string",
           "minLength": 1,
           "maxLength": 64
         },
         "address": {
-          "description": "Whose it is: a mail address or a phone number, in any usual form.",
           "type": "string",
           "minLength": 1,
           "maxLength": 2048
@@ -2250,7 +2093,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "minLength": 1
         },
         "providerMessageId": {
-          "description": "Of the message it is about, as its provider named it; one that is not known yet is tried again for a minute.",
           "type": "string",
           "minLength": 1,
           "maxLength": 1024
@@ -2267,31 +2109,25 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Record<string, unknown>"
         },
         "auto": {
-          "description": "An automatic answer (RFC 3834).",
           "type": "boolean"
         },
         "machine": {
-          "description": "Made by a machine: moves nothing.",
           "type": "boolean"
         },
         "handledAt": {
-          "description": "Ours: when it was moved, found to be nobody's, or failed.",
           "bson": "date",
           "tsType": "Date"
         },
         "conversations": {
-          "description": "Ours: whose inbox it was moved to.",
           "type": "array",
           "items": {
             "type": "string"
           }
         },
         "unmatched": {
-          "description": "Ours: no open conversation, or several contacts.",
           "const": true
         },
         "status": {
-          "description": "Ours: it cannot be used; `error` says why.",
           "const": "failed"
         },
         "error": {
@@ -2325,24 +2161,20 @@ export const bundle: { definitions: Record<string, unknown> } = {
       "type": "object",
       "properties": {
         "state": {
-          "description": "`open`: nothing is handed over. `half_open`: one message is tried.",
           "enum": [
             "open",
             "half_open"
           ]
         },
         "since": {
-          "description": "When it opened.",
           "bson": "date",
           "tsType": "Date"
         },
         "until": {
-          "description": "When one message is tried next.",
           "bson": "date",
           "tsType": "Date"
         },
         "code": {
-          "description": "Of the last answer that opened it.",
           "type": "string"
         },
         "message": {
@@ -2362,11 +2194,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
       "type": "object",
       "properties": {
         "token": {
-          "description": "Resume token (`_data`); compares as a string.",
           "type": "string"
         },
         "replicaSet": {
-          "description": "Identity of the replica set it belongs to.",
           "type": "string"
         },
         "filterVersion": {
@@ -2383,7 +2213,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Member": {
       "title": "Member",
-      "description": "One worker thread in the cluster.",
       "x-mongoValidator": true,
       "type": "object",
       "properties": {
@@ -2398,7 +2227,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "minimum": 0
         },
         "sessionId": {
-          "description": "lsid of the ledger's session (UUID).",
           "tsType": "unknown"
         },
         "beat": {
@@ -2419,7 +2247,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           }
         },
         "channelStates": {
-          "description": "By name, channels that are left alone for a while because their provider fails or asks for it. One that works is not in it.",
           "type": "object",
           "additionalProperties": {
             "$ref": "#/definitions/ChannelState"
@@ -2447,7 +2274,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Message": {
       "title": "Message",
-      "description": "Outbox and log of what went out. `_id` = `<conversationId>/<sequence>` is the idempotency key.",
       "type": "object",
       "properties": {
         "_id": {
@@ -2535,32 +2361,25 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Date"
         },
         "pending": {
-          "description": "true while queued or sending.",
           "const": true
         },
         "fallback": {
-          "description": "true of one that leaves by the fallback of its stage.",
           "const": true
         },
         "gaveWay": {
-          "description": "true of one that was tried, once the fallback of its stage took its place: another try would say the same twice.",
           "const": true
         },
         "mayHaveLeft": {
-          "description": "true once nobody knows of a try whether it left: no fallback takes its place because it is late, and on a channel that delivers at most once it is tried again only if somebody takes that risk.",
           "const": true
         },
         "pressure": {
-          "description": "The document of contact_pressure that counts it. Absent: none does, or no longer.",
           "type": "string"
         },
         "ramp": {
-          "description": "Begin of the period of its campaign's ramp that counts it. Absent: there is no ramp, or it never left.",
           "bson": "date",
           "tsType": "Date"
         },
         "segments": {
-          "description": "Parts that the text is as SMS, counted before it left. Only on channels that send SMS themselves (driver twilio).",
           "type": "integer",
           "minimum": 1
         },
@@ -2599,7 +2418,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Date"
         },
         "deliveredAt": {
-          "description": "The earliest of its receipts of that kind, as are the three that follow.",
           "bson": "date",
           "tsType": "Date"
         },
@@ -2612,35 +2430,28 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Date"
         },
         "bouncedAt": {
-          "description": "It bounced, or its provider says that it failed after all.",
           "bson": "date",
           "tsType": "Date"
         },
         "complainedAt": {
-          "description": "Somebody complained about it.",
           "bson": "date",
           "tsType": "Date"
         },
         "replay": {
-          "description": "Somebody asked for another try after it had failed or become uncertain.",
           "type": "object",
           "properties": {
             "at": {
-              "description": "When that was last decided.",
               "bson": "date",
               "tsType": "Date"
             },
             "count": {
-              "description": "How often it was asked for.",
               "type": "integer",
               "minimum": 0
             },
             "alone": {
-              "description": "Its conversation has ended, and stays so: only the row changes, and what it counts.",
               "const": true
             },
             "refused": {
-              "description": "Why it got no other try.",
               "enum": [
                 "campaign_cancelled",
                 "campaign_ended",
@@ -2659,11 +2470,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "replayOf": {
-          "description": "The message that is sent anew by this one, with a key of its own.",
           "type": "string"
         },
         "replayedAs": {
-          "description": "The message by which this one was sent anew.",
           "type": "string"
         },
         "worker": {
@@ -2700,7 +2509,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Partition": {
       "title": "Partition",
-      "description": "A hash slice of the conversations.",
       "x-mongoValidator": true,
       "type": "object",
       "properties": {
@@ -2722,26 +2530,21 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "RateLimitDocument": {
       "title": "RateLimitDocument",
-      "description": "Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.",
       "type": "object",
       "properties": {
         "_id": {
           "type": "string"
         },
         "rate": {
-          "description": "Messages a second as a number, or as text: `100/s`, `30/m`, `5/h`, `1/d`.",
           "tsType": "string | number"
         },
         "burst": {
-          "description": "Over any span T at most rate * T + burst messages leave. Default: what a second allows.",
           "tsType": "number"
         },
         "tat": {
-          "description": "Theoretical arrival time (GCRA), ms since the epoch by the server's clock: when the next slot would be if none could come early.",
           "type": "number"
         },
         "inForce": {
-          "description": "The limit by which slots were last given out.",
           "type": "object",
           "properties": {
             "perSecond": {
@@ -2758,7 +2561,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "additionalProperties": false
         },
         "taken": {
-          "description": "The slots that were last given out: how many, and when (ms since the epoch).",
           "type": "object",
           "properties": {
             "at": {
@@ -2786,11 +2588,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "SendWindowSource": {
       "title": "SendWindowSource",
-      "description": "When messages to a contact may leave; see docs/timing.md.",
       "type": "object",
       "properties": {
         "days": {
-          "description": "The days it opens; every day without it.",
           "type": "array",
           "items": {
             "enum": [
@@ -2807,27 +2607,22 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "maxItems": 7
         },
         "from": {
-          "description": "Local time at which it opens, `HH:MM`; 00:00 without it.",
           "type": "string",
           "maxLength": 5
         },
         "to": {
-          "description": "Local time at which it closes; on the next day when it is before `from`. 24:00 without it.",
           "type": "string",
           "maxLength": 5
         },
         "timezone": {
-          "description": "`contact`, or a zone of the tz database.",
           "type": "string",
           "maxLength": 64
         },
         "fallbackTimezone": {
-          "description": "The zone of contacts without one, for `fallback`.",
           "type": "string",
           "maxLength": 64
         },
         "onUnknownZone": {
-          "description": "What becomes of the messages of a contact without a known zone; `fallback` without it.",
           "enum": [
             "fallback",
             "hold",
@@ -2835,7 +2630,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "holidays": {
-          "description": "Dates on which it does not open, `YYYY-MM-DD`.",
           "type": "array",
           "items": {
             "type": "string"
@@ -2843,18 +2637,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "maxItems": 1000
         },
         "holidayCountry": {
-          "description": "Public holidays of a country or a part of it (ISO 3166), or `contact`.",
           "type": "string",
           "maxLength": 16
         },
         "preset": {
-          "description": "The hours in which the law of a country lets marketing reach people.",
           "enum": [
             "quietHours"
           ]
         },
         "country": {
-          "description": "Whose law holds for `quietHours`; `contact` without it.",
           "type": "string",
           "maxLength": 16
         }
@@ -2863,7 +2654,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Setting": {
       "title": "Setting",
-      "description": "`control`: the stop switch. `cluster`: what is fixed for all members.",
       "x-mongoValidator": true,
       "type": "object",
       "oneOf": [
@@ -2881,16 +2671,13 @@ export const bundle: { definitions: Record<string, unknown> } = {
               ]
             },
             "at": {
-              "description": "Since when it is so.",
               "bson": "date",
               "tsType": "Date"
             },
             "by": {
-              "description": "Who said so: user and machine.",
               "type": "string"
             },
             "reason": {
-              "description": "Why, in the words of whoever said so.",
               "type": "string"
             }
           },
@@ -2917,7 +2704,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
               "minimum": 0
             },
             "hashKeyCheck": {
-              "description": "Tells HASH_KEY from another one, and nothing else.",
               "type": "string"
             }
           },
@@ -2932,7 +2718,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Suppression": {
       "title": "Suppression",
-      "description": "Who must not be written to: `_id` = `<channel>:<topic or *>:<hash of the address>`. Written by us; others opt people out by `inbound_events`.",
       "x-mongoValidator": true,
       "type": "object",
       "properties": {
@@ -2940,7 +2725,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "type": "string"
         },
         "reason": {
-          "description": "opt_out: a word such as STOP. unsubscribe, bounce, complaint: an event. provider_opted_out: its provider refuses messages to it. rule: a rule of a flow. manual: the command line. The strongest that was given.",
           "enum": [
             "opt_out",
             "unsubscribe",
@@ -2952,7 +2736,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           ]
         },
         "willed": {
-          "description": "Something else than a bounce was said of it, now or before: an opt-out, a complaint, a rule, a command. Without it, reason `bounce` is no will of anybody, and a fallback may write elsewhere. START takes it back from a bounce that stays. Absent in documents from before this field.",
           "const": true,
           "type": "boolean"
         },
@@ -2961,7 +2744,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "tsType": "Id"
         },
         "at": {
-          "description": "When it was said last.",
           "bson": "date",
           "tsType": "Date"
         }
@@ -2975,7 +2757,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "Template": {
       "title": "Template",
-      "description": "A flow under a name and a version. Never changed in place.",
       "type": "object",
       "properties": {
         "_id": {
@@ -3001,23 +2782,19 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "$ref": "#/definitions/Flow"
         },
         "variables": {
-          "description": "Defaults; the campaign's own variables win.",
           "type": "object",
           "tsType": "Record<string, unknown>"
         },
         "schedule": {
-          "description": "Defaults; what the campaign says itself wins, field by field.",
           "type": "object",
           "properties": {
             "sendWindow": {
               "$ref": "#/definitions/SendWindowSource"
             },
             "late": {
-              "description": "What becomes of a message that came due long ago, in an outage or a pause.",
               "type": "object",
               "properties": {
                 "policy": {
-                  "description": "`skip`: that message; `expire`: the conversation ends. `send` without it.",
                   "enum": [
                     "send",
                     "skip",
@@ -3025,7 +2802,6 @@ export const bundle: { definitions: Record<string, unknown> } = {
                   ]
                 },
                 "after": {
-                  "description": "Only what came due longer ago is late; PT6H without it.",
                   "type": "string",
                   "format": "duration",
                   "minLength": 3,

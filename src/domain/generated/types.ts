@@ -24,15 +24,33 @@ export interface CampaignAddress {
  *
  */
 export interface Counters {
+  /**
+   * `<member>|<campaign>`.
+   */
   _id: string;
+  /**
+   * What is counted.
+   */
   campaignId: Id;
+  /**
+   * By whom.
+   */
   memberId: string;
+  /**
+   * Rows that wait or are on their way.
+   */
   pending?: number;
+  /**
+   * By name.
+   */
   counts?: Record<string, unknown>;
   /**
    * true while something of it may not be in the `metrics` of a run that is settled. Always there while the run is open.
    */
   unfolded?: true;
+  /**
+   * When it was raised last.
+   */
   updatedAt?: Date;
 }
 /**
@@ -40,6 +58,9 @@ export interface Counters {
  *
  */
 export interface CampaignRamp {
+  /**
+   * That of the campaign.
+   */
   _id: Id;
   /**
    * Begin of the period.
@@ -55,29 +76,71 @@ export interface CampaignRamp {
  *
  */
 export interface Run {
+  /**
+   * That of the campaign.
+   */
   _id: Id;
+  /**
+   * Of the campaign.
+   */
   tenant?: string;
+  /**
+   * Whose owner looks after it.
+   */
   partition: number;
+  /**
+   * How far it is.
+   */
   status: 'scheduled' | 'running' | 'paused' | 'cancelled' | 'completed';
   /**
    * true when nothing of the campaign is left to do.
    */
   settled: boolean;
+  /**
+   * Of the campaign; may change while it runs.
+   */
   priority: number;
   flow: Flow;
+  /**
+   * As they were pinned.
+   */
   variables: Record<string, unknown>;
   /**
    * What templates see as `campaign`.
    */
   campaign: Record<string, unknown>;
+  /**
+   * As it was pinned.
+   */
   audience: PinnedAudience;
+  /**
+   * As it was pinned.
+   */
   reentry?: {
+    /**
+     * When a contact may enter again.
+     */
     policy: 'afterEnd' | 'after';
+    /**
+     * For the policy `after`.
+     */
     after?: string;
   };
+  /**
+   * As it was pinned.
+   */
   exitWhen?: Record<string, unknown>;
+  /**
+   * As it was pinned, with the `endAt` that was taken in last.
+   */
   schedule?: {
+    /**
+     * When it begins.
+     */
     startAt?: Date;
+    /**
+     * When it ends.
+     */
     endAt?: Date;
     sendWindow?: SendWindowSource;
     /**
@@ -93,6 +156,9 @@ export interface Run {
        */
       after?: string;
     };
+    /**
+     * Of a recurring campaign.
+     */
     recurrence?: string;
   };
   /**
@@ -152,7 +218,13 @@ export interface Run {
      * No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.
      */
     maxMessagesPerContact?: {
+      /**
+       * How many.
+       */
       count: number;
+      /**
+       * In which span.
+       */
       per: string;
     };
     /**
@@ -160,8 +232,17 @@ export interface Run {
      */
     onCap?: 'skip' | 'delay';
   };
+  /**
+   * What it was pinned from.
+   */
   template?: {
+    /**
+     * Its name.
+     */
     id?: string;
+    /**
+     * Its version.
+     */
     version?: number;
   };
   /**
@@ -169,6 +250,9 @@ export interface Run {
    */
   flows?: PinnedVersion[];
   migration?: RunMigration;
+  /**
+   * How far the audience is read.
+   */
   expansion: Expansion;
   /**
    * Of an occurrence: the recurring campaign that it is one of.
@@ -182,6 +266,9 @@ export interface Run {
    * Of a recurring campaign. Without `next` none is left.
    */
   occurrences?: {
+    /**
+     * How many began.
+     */
     begun: number;
     /**
      * Left out: a later one had come, too, when a worker could begin them.
@@ -191,6 +278,9 @@ export interface Run {
      * The occurrence that began last, as its recurrence says it.
      */
     last?: Date;
+    /**
+     * The next one.
+     */
     next?: Date;
   };
   /**
@@ -201,22 +291,55 @@ export interface Run {
    * Raised by every commit that inserts conversations.
    */
   wake: number;
+  /**
+   * The folded counters: what `metrics` of the campaign is copied from.
+   */
   metrics?: Metrics;
+  /**
+   * Why it ended before its time.
+   */
   endReason?: 'campaign_ended' | 'campaign_cancelled';
+  /**
+   * Why it paused by itself.
+   */
   pausedReason?: string;
   /**
    * When it was paused after its start, the newest 100; without `until` it still is.
    */
   pauses?: {
+    /**
+     * From.
+     */
     from: Date;
+    /**
+     * Until.
+     */
     until?: Date;
     [k: string]: unknown;
   }[];
+  /**
+   * When it was made.
+   */
   createdAt: Date;
+  /**
+   * When it began to run.
+   */
   startedAt?: Date;
+  /**
+   * When nothing was left.
+   */
   completedAt?: Date;
+  /**
+   * When it was written last.
+   */
   updatedAt: Date;
+  /**
+   * Of the campaign.
+   */
   trace?: {
+    /**
+     * W3C Trace Context.
+     */
     traceparent?: string;
   };
 }
@@ -226,6 +349,8 @@ export interface Run {
  */
 export interface Flow {
   /**
+   * In order: silence leads from one to the next.
+   *
    * @minItems 1
    * @maxItems 500
    */
@@ -253,6 +378,9 @@ export interface Rule {
  *
  */
 export interface RuleAction {
+  /**
+   * The stage it leads to.
+   */
   goto?: string;
   /**
    * Ends the conversation as completed, with this outcome.
@@ -264,8 +392,17 @@ export interface RuleAction {
    */
   suppress?: true;
 }
+/**
+ * Hands the conversation to a person.
+ */
 export interface RuleEscalation {
+  /**
+   * Who takes over.
+   */
   to: string;
+  /**
+   * Why.
+   */
   reason?: string;
 }
 /**
@@ -320,8 +457,14 @@ export interface SendWindowSource {
   country?: string;
 }
 export interface PinnedVersion {
+  /**
+   * Which one.
+   */
   version: number;
   flow: Flow;
+  /**
+   * Its variables.
+   */
   variables: Record<string, unknown>;
   /**
    * Its `sendWindow` and `late`; the rest of the schedule is the run's.
@@ -351,13 +494,25 @@ export interface RunMigration {
    * 1 for the first of the run.
    */
   number: number;
+  /**
+   * From this version.
+   */
   from: number;
+  /**
+   * To this one.
+   */
   to: number;
+  /**
+   * When it was taken.
+   */
   startedAt: Date;
   /**
    * Partitions in which an active conversation may not have been asked yet.
    */
   left: number[];
+  /**
+   * When everybody was asked.
+   */
   completedAt?: Date;
   [k: string]: unknown;
 }
@@ -366,19 +521,49 @@ export interface RunMigration {
  *
  */
 export interface CampaignDocument {
+  /**
+   * Chosen by whoever inserts it; one `_id` has one run, ever.
+   */
   _id: Id;
+  /**
+   * Whose campaign it is: limits count by it, and queries and figures have it.
+   */
   tenant?: string;
+  /**
+   * For people; content sees it as `campaign.name`.
+   */
   name?: string;
+  /**
+   * What a person can leave by itself; `default` without it.
+   */
   topic?: string;
+  /**
+   * Who enters, and when; `sequence` without it.
+   */
   type?: 'sequence' | 'broadcast' | 'recurring' | 'triggered';
+  /**
+   * How far it is, and what others ask for: see [the states of a campaign](contract.md#campaigns-their-states).
+   */
   status: 'draft' | 'pending' | 'scheduled' | 'running' | 'paused' | 'completed' | 'cancelled' | 'failed';
   /**
    * 0 to 9: weight when there is not enough capacity (weight = priority + 1).
    */
   priority?: number;
+  /**
+   * true: outside send windows, caps and the opt-outs of topics; never outside opt-outs from everything and hard bounces.
+   */
   transactional?: boolean;
+  /**
+   * When it runs; without it, from now on.
+   */
   schedule?: {
+    /**
+     * When it begins; at once without it.
+     */
     startAt?: Date;
+    /**
+     * From then on nothing new leaves, and what is open is cancelled. May change while it runs.
+     */
     endAt?: Date;
     sendWindow?: SendWindowSource;
     /**
@@ -399,27 +584,48 @@ export interface CampaignDocument {
      */
     recurrence?: string;
   };
+  /**
+   * Who gets it: `contacts`, or a `collection`. Read at the start; edits later change nothing.
+   */
   audience?: Audience;
   /**
    * Whether a contact may enter again, never while it is in the campaign: `never` (as when absent), `afterEnd`, or `after` so long since it entered last.
    */
   reentry?: {
+    /**
+     * When.
+     */
     policy: 'never' | 'afterEnd' | 'after';
+    /**
+     * For the policy `after`.
+     */
     after?: string;
   };
   /**
    * Whoever fits it leaves instead of getting the next message: a query over `contact`, as it is then, and `conversation`.
    */
   exitWhen?: Record<string, unknown>;
+  /**
+   * The template whose flow it runs, instead of a `flow` of its own.
+   */
   templateId?: string;
+  /**
+   * Its version; the latest one at the start without it.
+   */
   templateVersion?: number;
   /**
    * Asks for another version of its template, while it runs or is paused. We take the field away with the answer: `migration`, or an `error`.
    */
   migrate?: {
+    /**
+     * The version.
+     */
     toVersion: number;
   };
   flow?: Flow;
+  /**
+   * Values that content and conditions see as `variables`.
+   */
   variables?: Record<string, unknown>;
   /**
    * How to leave: becomes the headers of RFC 8058, and `unsubscribe.url` and `unsubscribe.mailto` in templates of content. Both are Liquid, over what content sees and `token`, which names the conversation.
@@ -470,7 +676,13 @@ export interface CampaignDocument {
      * No contact gets more than `count` messages in any span of `per` from all campaigns of the tenant that have such a limit.
      */
     maxMessagesPerContact?: {
+      /**
+       * How many.
+       */
       count: number;
+      /**
+       * In which span, up to P93D.
+       */
       per: string;
     };
     /**
@@ -482,13 +694,31 @@ export interface CampaignDocument {
    * Of an occurrence: the recurring campaign that it is one of.
    */
   parentId?: Id;
+  /**
+   * Raised by our writes.
+   */
   version?: number;
+  /**
+   * What is wrong: why it failed or paused, or which wish was refused. Taken away when it is mended.
+   */
   error?: {
+    /**
+     * A word for programs.
+     */
     code: string;
+    /**
+     * What is wrong, for people.
+     */
     message: string;
+    /**
+     * Where, as in `flow.stages[2].channel`.
+     */
     path?: string;
     [k: string]: unknown;
   };
+  /**
+   * How far its audience is read. A copy; the truth is in `campaign_runs`.
+   */
   expansion?: Record<string, unknown>;
   /**
    * Of a recurring campaign, a copy of its run's: when the last one began and when the next one comes, how many have begun, how many were left out.
@@ -498,10 +728,25 @@ export interface CampaignDocument {
    * The last migration: `from`, `to`, `startedAt`; once every active conversation was asked `completedAt`, how many `moved`, and how many `stayed`, by stage.
    */
   migration?: Record<string, unknown>;
+  /**
+   * What came of it so far; two seconds behind at most while it runs, exact at its end.
+   */
   metrics?: Metrics;
+  /**
+   * At the end: a summary.
+   */
   results?: Record<string, unknown>;
+  /**
+   * When it began to run.
+   */
   startedAt?: Date;
+  /**
+   * When nothing was left to do.
+   */
   completedAt?: Date;
+  /**
+   * `traceparent` (W3C Trace Context) of whoever asked for it.
+   */
   trace?: Record<string, unknown>;
   [k: string]: unknown;
 }
@@ -514,13 +759,37 @@ export interface Contact {
    * String of up to 128 bytes, number or ObjectId.
    */
   id: Id;
+  /**
+   * A mail address; compared in lower case.
+   */
   email?: string;
+  /**
+   * A telephone number, best with its country (`+49…`).
+   */
   phone?: string;
+  /**
+   * Where that is another number than `phone`.
+   */
   whatsapp?: string;
+  /**
+   * Where webhooks to this contact go.
+   */
   url?: string;
+  /**
+   * For content.
+   */
   name?: string;
+  /**
+   * BCP 47: chooses among `content.locales`.
+   */
   locale?: string;
+  /**
+   * A zone of the tz database, for send windows.
+   */
   timezone?: string;
+  /**
+   * ISO 3166, for holidays and quiet hours.
+   */
   country?: string;
   /**
    * Anything the templates use.
@@ -532,8 +801,17 @@ export interface Contact {
  *
  */
 export interface ContactPressure {
+  /**
+   * `<tenant>:<contact id>`.
+   */
   _id: string;
+  /**
+   * Of the campaigns.
+   */
   tenant?: string;
+  /**
+   * As the campaigns have it.
+   */
   contactId: Id;
   /**
    * +1 at every write; the first is the time, so that a document which was removed and made again never passes for the one before.
@@ -562,15 +840,30 @@ export interface ContactPressure {
  *
  */
 export interface Conversation {
+  /**
+   * `<campaignId>:<contactId>`, from the second entry of a contact on `:<n>`; see [ids](contract.md#ids).
+   */
   _id: string;
+  /**
+   * As its writer gave it.
+   */
   campaignId: Id;
+  /**
+   * Of its campaign.
+   */
   tenant?: string;
   contact: Contact;
+  /**
+   * Whose owner works on it: a hash of its `_id`.
+   */
   partition: number;
   /**
    * +1 at every write of ours; absent from others' pushes.
    */
   version: number;
+  /**
+   * How far it is.
+   */
   status: 'active' | 'completed' | 'escalated' | 'failed' | 'suppressed' | 'cancelled';
   /**
    * The stage it is in.
@@ -588,7 +881,13 @@ export interface Conversation {
    * Number of the last migration of its run that it was asked to follow, whether or not it could.
    */
   migration?: number;
+  /**
+   * When something is due. Absent: nothing is, it waits for an event or an answer.
+   */
   nextActionAt?: Date;
+  /**
+   * Channel that the next action needs, `-` if none.
+   */
   nextChannel?: string;
   /**
    * true until its first action; gives what continues a conversation a share of its own.
@@ -606,14 +905,29 @@ export interface Conversation {
    * Of a contact's first conversation: how many it has by now, from the second on.
    */
   entries?: number;
+  /**
+   * Number of messages so far.
+   */
   sequence: number;
+  /**
+   * The message that has to be tried again, at `nextActionAt`.
+   */
   awaiting?: string;
+  /**
+   * `<channel>:<hash>`, by which inbound events find it.
+   */
   addresses?: string[];
+  /**
+   * How it ended: a word of the author, or ours (`replied`, `finished`, `hold_out`, `bounced`, `exit_condition`, `expired`).
+   */
   outcome?: string;
   /**
    * First reply of a person.
    */
   repliedAt?: Date;
+  /**
+   * Why it ended so, as with messages.
+   */
   reason?: string;
   /**
    * By split stage.
@@ -627,11 +941,29 @@ export interface Conversation {
    * The event that moved it last.
    */
   event?: {
+    /**
+     * Its id.
+     */
     id?: string;
+    /**
+     * Its type.
+     */
     type: string;
+    /**
+     * Where it came from.
+     */
     channel?: string;
+    /**
+     * What was said, 1,000 characters at most.
+     */
     text?: string;
+    /**
+     * When it happened.
+     */
     at?: Date;
+    /**
+     * Where it is small.
+     */
     data?: Record<string, unknown>;
     [k: string]: unknown;
   };
@@ -643,43 +975,113 @@ export interface Conversation {
    * `_id` of the open document in `escalations`.
    */
   escalation?: string;
+  /**
+   * Why it failed.
+   */
   error?: {
+    /**
+     * A word for programs.
+     */
     code: string;
+    /**
+     * What is wrong, for people.
+     */
     message: string;
+    /**
+     * Where, as in `flow.stages[2].channel`.
+     */
     path?: string;
     [k: string]: unknown;
   };
+  /**
+   * Events that others push and we consume, each once, in this order; `[]` when it is empty.
+   */
   inbox: InboxEvent[];
   /**
+   * Ids of the newest events: at least the last 200 are remembered.
+   *
    * @maxItems 1000
    */
   consumed: string[];
   /**
+   * What happened, the newest 100.
+   *
    * @maxItems 100
    */
   history: HistoryEntry[];
+  /**
+   * The trace of this conversation.
+   */
   trace?: {
+    /**
+     * W3C Trace Context.
+     */
     traceparent?: string;
   };
+  /**
+   * When its contact entered.
+   */
   createdAt: Date;
+  /**
+   * When we wrote it last.
+   */
   updatedAt: Date;
+  /**
+   * When it may be removed. Not set by this release.
+   */
   expireAt?: Date;
 }
 export interface InboxEvent {
+  /**
+   * What tells it from others: a second one with this id is dropped. Without it each push is an event of its own.
+   */
   id?: string;
+  /**
+   * `reply`, `bounce`, `complaint`, `unsubscribe`, `delivered`, `opened`, `clicked`, `resume`, `contact`, or a word that the flow knows.
+   */
   type: string;
+  /**
+   * Where it came from.
+   */
   channel?: string;
+  /**
+   * What was said.
+   */
   text?: string;
+  /**
+   * When it happened.
+   */
   at?: Date;
+  /**
+   * Anything else.
+   */
   data?: Record<string, unknown>;
+  /**
+   * An automatic answer (RFC 3834): no reply.
+   */
   auto?: boolean;
+  /**
+   * Made by a machine: moves nothing.
+   */
   machine?: boolean;
   [k: string]: unknown;
 }
 export interface HistoryEntry {
+  /**
+   * By our clock.
+   */
   at: Date;
+  /**
+   * Where.
+   */
   stage?: string;
+  /**
+   * What: for an inbox event its type.
+   */
   event: string;
+  /**
+   * More of it; `id` is that of the event.
+   */
   detail?: Record<string, unknown>;
 }
 /**
@@ -687,19 +1089,55 @@ export interface HistoryEntry {
  *
  */
 export interface DeadLetter {
+  /**
+   * Ours.
+   */
   _id?: Id;
+  /**
+   * Where it was.
+   */
   collection: string;
+  /**
+   * Its `_id` there.
+   */
   documentId?: unknown;
+  /**
+   * Whose event it was.
+   */
   conversationId?: string;
+  /**
+   * The campaign it belongs to.
+   */
   campaignId?: Id;
+  /**
+   * Why it is here.
+   */
   reason: string;
+  /**
+   * What is wrong with it.
+   */
   error?: {
+    /**
+     * A word for programs.
+     */
     code: string;
+    /**
+     * What is wrong, for people.
+     */
     message: string;
+    /**
+     * Where, as in `flow.stages[2].channel`.
+     */
     path?: string;
     [k: string]: unknown;
   };
+  /**
+   * All of it, as it was.
+   */
   document?: unknown;
+  /**
+   * When it was put here.
+   */
   at: Date;
 }
 /**
@@ -707,6 +1145,9 @@ export interface DeadLetter {
  *
  */
 export interface Enrollment {
+  /**
+   * Any; a second insert of it is refused.
+   */
   _id: Id;
   /**
    * A campaign of type `triggered`.
@@ -733,8 +1174,17 @@ export interface Enrollment {
    * What is wrong with it. Beside no handledAt: what it waits for.
    */
   error?: {
+    /**
+     * A word for programs.
+     */
     code: string;
+    /**
+     * What is wrong, for people.
+     */
     message: string;
+    /**
+     * Where, as in `flow.stages[2].channel`.
+     */
     path?: string;
     [k: string]: unknown;
   };
@@ -749,15 +1199,30 @@ export interface Escalation {
    * `<conversation id>/e<version>`
    */
   _id: string;
+  /**
+   * As its writer gave it.
+   */
   campaignId: Id;
+  /**
+   * Whose inbox the answer goes to.
+   */
   conversationId: string;
+  /**
+   * Of its campaign.
+   */
   tenant?: string;
   contact: Contact;
+  /**
+   * Where the conversation stands.
+   */
   stage: string;
   /**
    * Who is asked.
    */
   to: string;
+  /**
+   * Why, in the words of the author.
+   */
   reason?: string;
   /**
    * open: somebody is waited for; resumed: they gave it back; expired: nobody took it up in time; closed: the conversation ended otherwise.
@@ -773,25 +1238,61 @@ export interface Escalation {
    * @maxItems 100
    */
   transcript: TranscriptEntry[];
+  /**
+   * Since when it is open.
+   */
   createdAt: Date;
+  /**
+   * When it ended.
+   */
   endedAt?: Date;
+  /**
+   * When it may be removed. Not set by this release.
+   */
   expireAt?: Date;
 }
 export interface TranscriptEntry {
+  /**
+   * When.
+   */
   at: Date;
+  /**
+   * Who said it.
+   */
   from: 'us' | 'contact';
   /**
    * Type of what came in.
    */
   event?: string;
+  /**
+   * By which channel.
+   */
   channel?: string;
+  /**
+   * Ours: which message.
+   */
   messageId?: string;
+  /**
+   * Ours: what became of it.
+   */
   status?: string;
+  /**
+   * Of mail.
+   */
   subject?: string;
+  /**
+   * What was said.
+   */
   text?: string;
 }
 export interface MessageStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'message';
   /**
    * Name of a configured channel.
@@ -803,6 +1304,8 @@ export interface MessageStage {
    */
   delay?: string;
   /**
+   * What is said while no reply has come, one after the other.
+   *
    * @maxItems 50
    */
   followUps?: FollowUp[];
@@ -824,14 +1327,25 @@ export interface MessageStage {
  *
  */
 export interface Content {
+  /**
+   * Of mail.
+   */
   subject?: string;
+  /**
+   * Plain text.
+   */
   text?: string;
+  /**
+   * Of mail.
+   */
   html?: string;
   /**
    * Any JSON value; its strings are Liquid templates.
    */
   body?: unknown;
   /**
+   * Of mail: see [mail](mail.md).
+   *
    * @maxItems 20
    */
   attachments?: Record<string, unknown>[];
@@ -843,11 +1357,25 @@ export interface Content {
   };
 }
 export interface ContentVariant {
+  /**
+   * Of mail.
+   */
   subject?: string;
+  /**
+   * Plain text.
+   */
   text?: string;
+  /**
+   * Of mail.
+   */
   html?: string;
+  /**
+   * Any JSON value.
+   */
   body?: unknown;
   /**
+   * Of mail.
+   *
    * @maxItems 20
    */
   attachments?: Record<string, unknown>[];
@@ -858,6 +1386,9 @@ export interface FollowUp {
    */
   after: string;
   content?: Content;
+  /**
+   * By another channel than its stage.
+   */
   channel?: string;
 }
 /**
@@ -876,7 +1407,13 @@ export interface Fallback {
   content?: Content;
 }
 export interface WaitStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'wait';
   /**
    * How long it waits. Exactly one of `for`, `businessDays`, `until` and `event`.
@@ -914,14 +1451,31 @@ export interface WaitStage {
   };
 }
 export interface EndStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'end';
+  /**
+   * How conversations end here: a word of the author.
+   */
   outcome: string;
 }
 export interface BranchStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'branch';
   /**
+   * Looked at in this order; the first that holds is taken.
+   *
    * @minItems 1
    * @maxItems 50
    */
@@ -932,12 +1486,23 @@ export interface Branch {
    * A MongoDB query over contact, variables, campaign, conversation and event; without it the branch is always taken.
    */
   when?: Record<string, unknown>;
+  /**
+   * The stage it leads to.
+   */
   goto: string;
 }
 export interface SplitStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'split';
   /**
+   * What conversations are drawn into.
+   *
    * @minItems 1
    * @maxItems 20
    */
@@ -958,12 +1523,21 @@ export interface SplitVariant {
   goto?: string;
 }
 export interface EscalateStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'escalate';
   /**
    * Who takes over: any word, for those who read `escalations`.
    */
   to: string;
+  /**
+   * For whoever takes over.
+   */
   reason?: string;
   notify?: Notification;
   /**
@@ -982,6 +1556,9 @@ export interface EscalateStage {
   };
 }
 export interface Notification {
+  /**
+   * Name of a configured channel.
+   */
   channel: string;
   /**
    * Liquid: who is notified.
@@ -990,7 +1567,13 @@ export interface Notification {
   content: Content;
 }
 export interface WebhookStage {
+  /**
+   * Its name, one of a kind in the flow.
+   */
   id: string;
+  /**
+   * What kind of stage it is.
+   */
   type: 'webhook';
   /**
    * Name of a configured channel of driver webhook or http.
@@ -1020,6 +1603,9 @@ export interface WebhookStage {
  *
  */
 export interface InboundEvent {
+  /**
+   * The id that its source gave it: a second insert is refused.
+   */
   _id: Id;
   /**
    * reply, bounce, complaint, unsubscribe, delivered, opened, clicked, failed, or a word of the author.
@@ -1033,13 +1619,25 @@ export interface InboundEvent {
    * Whose it is: a mail address or a phone number, in any usual form.
    */
   address?: string;
+  /**
+   * Where it is known.
+   */
   conversationId?: string;
   /**
    * Of the message it is about, as its provider named it; one that is not known yet is tried again for a minute.
    */
   providerMessageId?: string;
+  /**
+   * What was said.
+   */
   text?: string;
+  /**
+   * When it happened.
+   */
   at?: Date;
+  /**
+   * Anything else: `topic`, `soft`, `messageId` are known.
+   */
   data?: Record<string, unknown>;
   /**
    * An automatic answer (RFC 3834).
@@ -1065,9 +1663,21 @@ export interface InboundEvent {
    * Ours: it cannot be used; `error` says why.
    */
   status?: 'failed';
+  /**
+   * Why it cannot be used.
+   */
   error?: {
+    /**
+     * A word for programs.
+     */
     code: string;
+    /**
+     * What is wrong, for people.
+     */
     message: string;
+    /**
+     * Where, as in `flow.stages[2].channel`.
+     */
     path?: string;
     [k: string]: unknown;
   };
@@ -1090,6 +1700,9 @@ export interface ChannelState {
    * Of the last answer that opened it.
    */
   code: string;
+  /**
+   * Of that answer.
+   */
   message: string;
 }
 export interface StreamPosition {
@@ -1101,6 +1714,9 @@ export interface StreamPosition {
    * Identity of the replica set it belongs to.
    */
   replicaSet: string;
+  /**
+   * The filter it was read by.
+   */
   filterVersion: number;
 }
 /**
@@ -1108,16 +1724,34 @@ export interface StreamPosition {
  *
  */
 export interface Member {
+  /**
+   * New at each join.
+   */
   _id: string;
+  /**
+   * The machine.
+   */
   host: string;
+  /**
+   * Which one of its process.
+   */
   thread: number;
   /**
    * lsid of the ledger's session (UUID).
    */
   sessionId?: unknown;
+  /**
+   * Raised by each transaction.
+   */
   beat: number;
   position?: StreamPosition;
+  /**
+   * Which changes it asks for.
+   */
   filterVersion: number;
+  /**
+   * Names of its channels.
+   */
   channels: string[];
   /**
    * By name, channels that are left alone for a while because their provider fails or asks for it. One that works is not in it.
@@ -1125,7 +1759,13 @@ export interface Member {
   channelStates?: {
     [k: string]: ChannelState;
   };
+  /**
+   * Its release.
+   */
   version: string;
+  /**
+   * When it joined.
+   */
   startedAt: Date;
 }
 /**
@@ -1133,17 +1773,53 @@ export interface Member {
  *
  */
 export interface Message {
+  /**
+   * `<conversationId>/<sequence>`: the idempotency key, the same for every try.
+   */
   _id: string;
+  /**
+   * As its writer gave it.
+   */
   campaignId: Id;
+  /**
+   * Whose message it is.
+   */
   conversationId: string;
+  /**
+   * That of the conversation.
+   */
   partition: number;
+  /**
+   * Which stage says it.
+   */
   stage: string;
+  /**
+   * 0 the message of the stage, n its n-th follow-up.
+   */
   step: number;
+  /**
+   * Of the split that led here.
+   */
   variant?: string;
+  /**
+   * By which it leaves.
+   */
   channel: string;
+  /**
+   * The address.
+   */
   to?: string;
+  /**
+   * What it says, rendered; settled before it leaves.
+   */
   content?: RenderedContent;
+  /**
+   * What became of it; it never runs backwards.
+   */
   status: 'queued' | 'sending' | 'sent' | 'failed' | 'uncertain' | 'skipped' | 'delivered' | 'bounced';
+  /**
+   * Why it was not sent; a closed list.
+   */
   reason?:
     | 'suppressed'
     | 'unsubscribed_topic'
@@ -1171,7 +1847,13 @@ export interface Message {
     | 'provider_rejected'
     | 'retries_exhausted'
     | 'uncertain';
+  /**
+   * Tries so far; a provider that says "later" (429) is none.
+   */
   attempts: number;
+  /**
+   * When it was due.
+   */
   dueAt: Date;
   /**
    * true while queued or sending.
@@ -1201,21 +1883,51 @@ export interface Message {
    * Parts that the text is as SMS, counted before it left. Only on channels that send SMS themselves (driver twilio).
    */
   segments?: number;
+  /**
+   * What the provider calls it.
+   */
   providerMessageId?: string;
+  /**
+   * The last answer that was none.
+   */
   error?: {
+    /**
+     * A word for programs.
+     */
     code: string;
+    /**
+     * What is wrong, for people.
+     */
     message: string;
+    /**
+     * Where, as in `flow.stages[2].channel`.
+     */
     path?: string;
     [k: string]: unknown;
   };
+  /**
+   * When it was decided.
+   */
   queuedAt: Date;
+  /**
+   * When it was handed to its channel last.
+   */
   handedAt?: Date;
+  /**
+   * When its provider took it.
+   */
   sentAt?: Date;
   /**
    * The earliest of its receipts of that kind, as are the three that follow.
    */
   deliveredAt?: Date;
+  /**
+   * When it was opened first.
+   */
   openedAt?: Date;
+  /**
+   * When a link was followed first.
+   */
   clickedAt?: Date;
   /**
    * It bounced, or its provider says that it failed after all.
@@ -1255,10 +1967,22 @@ export interface Message {
    * The message by which this one was sent anew.
    */
   replayedAs?: string;
+  /**
+   * The member that decided it last.
+   */
   worker?: string;
+  /**
+   * Of its conversation.
+   */
   trace?: {
+    /**
+     * W3C Trace Context.
+     */
     traceparent?: string;
   };
+  /**
+   * When it may be removed. Not set by this release.
+   */
   expireAt?: Date;
 }
 /**
@@ -1266,7 +1990,13 @@ export interface Message {
  *
  */
 export interface Partition {
+  /**
+   * Its number, from 0.
+   */
   _id: number;
+  /**
+   * The member that works on it; absent while nobody does.
+   */
   owner?: string;
   position?: StreamPosition;
 }
@@ -1275,6 +2005,9 @@ export interface Partition {
  *
  */
 export interface RateLimitDocument {
+  /**
+   * `channel:<name>`.
+   */
   _id: string;
   /**
    * Messages a second as a number, or as text: `100/s`, `30/m`, `5/h`, `1/d`.
@@ -1292,20 +2025,41 @@ export interface RateLimitDocument {
    * The limit by which slots were last given out.
    */
   inForce?: {
+    /**
+     * Slots a second.
+     */
     perSecond: number;
+    /**
+     * How many may come at once.
+     */
     burst: number;
   };
   /**
    * The slots that were last given out: how many, and when (ms since the epoch).
    */
   taken?: {
+    /**
+     * When.
+     */
     at: number;
+    /**
+     * How many.
+     */
     count: number;
+    /**
+     * The first of them.
+     */
     first: number;
   };
 }
 export interface ControlSetting {
+  /**
+   * The stop switch.
+   */
   _id: 'control';
+  /**
+   * `stopped`: nothing of any campaign leaves.
+   */
   sending: 'on' | 'stopped';
   /**
    * Since when it is so.
@@ -1321,8 +2075,17 @@ export interface ControlSetting {
   reason?: string;
 }
 export interface ClusterSetting {
+  /**
+   * What holds for all members.
+   */
   _id: 'cluster';
+  /**
+   * How finely conversations are shared out.
+   */
   partitions: number;
+  /**
+   * Which release prepared the database last.
+   */
   schemaVersion: number;
   /**
    * Tells HASH_KEY from another one, and nothing else.
@@ -1334,6 +2097,9 @@ export interface ClusterSetting {
  *
  */
 export interface Suppression {
+  /**
+   * `<channel>:<topic or *>:<hash>`.
+   */
   _id: string;
   /**
    * opt_out: a word such as STOP. unsubscribe, bounce, complaint: an event. provider_opted_out: its provider refuses messages to it. rule: a rule of a flow. manual: the command line. The strongest that was given.
@@ -1343,6 +2109,9 @@ export interface Suppression {
    * Something else than a bounce was said of it, now or before: an opt-out, a complaint, a rule, a command. Without it, reason `bounce` is no will of anybody, and a fallback may write elsewhere. START takes it back from a bounce that stays. Absent in documents from before this field.
    */
   willed?: true;
+  /**
+   * The campaign it was said in.
+   */
   campaignId?: Id;
   /**
    * When it was said last.
@@ -1354,8 +2123,17 @@ export interface Suppression {
  *
  */
 export interface Template {
+  /**
+   * Name and version together.
+   */
   _id: {
+    /**
+     * The name: `templateId` of campaigns.
+     */
     id: string;
+    /**
+     * Its version.
+     */
     version: number;
   };
   flow: Flow;
