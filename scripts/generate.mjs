@@ -1,10 +1,12 @@
 #!/usr/bin/env node
-// schemas/*.json -> src/domain/generated/{types,schemas}.ts and docs/reference.md. `--check` fails when they are out of step.
+// schemas/*.json -> src/domain/generated/{types,schemas}.ts and docs/reference.md; code in documents from its files. `--check` fails when they are out of step.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { compile } from 'json-schema-to-typescript';
+import { withIncludes } from './includes.mjs';
 import { reference, withoutNotes } from './reference.mjs';
 
 const root = new URL('..', import.meta.url);
+const textOf = (path) => readFileSync(new URL(path, root), 'utf8');
 const folder = new URL('schemas/', root);
 const schemas = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
@@ -77,6 +79,7 @@ const outputs = {
   'src/domain/generated/types.ts': `${banner}${imports}${clean}`,
   'src/domain/generated/schemas.ts': `${banner}/** Every JSON Schema in one bundle; \`collections\` names the definition of each collection ("!": also a MongoDB validator). */\nexport const bundle: { definitions: Record<string, unknown> } = ${JSON.stringify(withoutNotes({ definitions }), null, 2)};\nexport const collections = ${JSON.stringify(collections, null, 2)} as const;\n`,
   'docs/reference.md': reference(schemas),
+  'docs/writing-campaigns.md': withIncludes(textOf('docs/writing-campaigns.md'), textOf),
 };
 
 let stale = false;
@@ -91,7 +94,7 @@ for (const [file, text] of Object.entries(outputs)) {
     }
     if (current !== text) {
       stale = true;
-      process.stderr.write(`${file} is out of step with schemas/: run \`npm run generate\`\n`);
+      process.stderr.write(`${file} is out of step with what it is made from: run \`npm run generate\`\n`);
     }
   } else {
     writeFileSync(target, text);
