@@ -56,8 +56,8 @@ const languages = {
     needs: ['go', 'version'],
     async prepare(folder) {
       const program = join(folder, 'campaigns');
-      // neither debugging information nor the state of the checkout is needed
-      const build = ['build', '-buildvcs=false', '-ldflags=-s -w', '-o', program, '.'];
+      // neither optimised nor with what a debugger wants: that is a third quicker from nothing
+      const build = ['build', '-buildvcs=false', '-gcflags=all=-N -l', '-ldflags=-s -w', '-o', program, '.'];
       await run('go', build, { cwd: join(root, 'examples/go'), timeout: installTimeoutMs });
       return { command: [program] };
     },
