@@ -202,8 +202,9 @@ function startWorker(env) {
   };
 }
 
-/** The blocks between the heading of the tour and the next one are those that scripts/tour.mjs types. */
+/** The blocks of docs/tour.md, and those of the README between the heading of the tour and the next one, are those that scripts/tour.mjs types. */
 function isOfTour({ path, at }, text) {
+  if (path === 'docs/tour.md') return true;
   if (path !== 'README.md') return false;
   const from = text.indexOf('\n## Five minutes');
   return at > from && at < text.indexOf('\n## ', from + 1);

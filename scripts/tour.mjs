@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Does what the tour of README.md says, word by word, in a copy of the project, and compares what is printed with what the
-// README shows. `--write` puts what is printed into the README instead; `--install` runs `npm ci` there too.
+// Does what the tour of README.md and docs/tour.md says, word by word, in a copy of the project, and compares what is printed with
+// what they show. `--write` puts what is printed into them instead; `--install` runs `npm ci` there too.
 //
 // A block of `sh` is typed into the terminal that the comment before it names (`<!-- terminal: worker -->`; the last one
 // otherwise); what ends has to end with 0. The block of `text` behind it is what it prints; a line of "…" stands for any lines.
@@ -14,23 +14,31 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const readme = join(root, 'README.md');
+/** The pages in their order, each with the heading at which its part of the tour begins; it goes up to the next of that level. */
+const pages = [
+  { path: 'README.md', heading: '\n## Five minutes' },
+  { path: 'docs/tour.md', heading: '# The tour' },
+];
 const writes = process.argv.includes('--write');
 const installs = process.argv.includes('--install');
 const stepTimeoutMs = installs ? 300_000 : 180_000;
 
-/** The steps between "## Five minutes" and the next heading of that level. */
-function stepsOf(text) {
-  const from = text.indexOf('\n## Five minutes');
-  const to = text.indexOf('\n## ', from + 1);
+/** The steps of a page. */
+function stepsOf({ path, heading }) {
+  const text = readFileSync(join(root, path), 'utf8');
+  const from = text.indexOf(heading);
+  if (from < 0) throw new Error(`${path} has no heading "${heading.trim()}"`);
+  const level = heading.trim().match(/^#+ /)[0];
+  const next = text.indexOf(`\n${level}`, from + 1);
+  const to = next < 0 ? text.length : next;
   const pattern = /<!-- terminal: (\w+) -->|^```(sh|text)\n([\s\S]*?)^```$/gm;
   pattern.lastIndex = from;
   const steps = [];
-  let terminal = 'first';
+  let terminal = 'yours';
   for (let match = pattern.exec(text); match !== null && match.index < to; match = pattern.exec(text)) {
     const [, named, kind, body] = match;
     if (named) terminal = named;
-    else if (kind === 'sh') steps.push({ terminal, commands: body.trim().split('\n') });
+    else if (kind === 'sh') steps.push({ path, terminal, commands: body.trim().split('\n') });
     else steps.at(-1).shown = { text: body, at: match.index + '```text\n'.length };
   }
   return steps;
@@ -190,8 +198,7 @@ async function cleanUp(folder) {
   rmSync(folder, { recursive: true, force: true });
 }
 
-const text = readFileSync(readme, 'utf8');
-const steps = stepsOf(text);
+const steps = pages.flatMap(stepsOf);
 const folder = copyProject();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.once(signal, () => {
@@ -206,7 +213,7 @@ try {
     const { ok, printed, stays } = await take(step, folder);
     process.stdout.write(`${printed}\n`);
     const isWhole = step.shown && !stays && !/^…$/m.test(step.shown.text);
-    if (writes && isWhole) written.unshift({ ...step.shown, printed });
+    if (writes && isWhole) written.unshift({ ...step.shown, path: step.path, printed });
     if (!ok) failed = step;
     const gone = steps.find(({ terminal }) => terminal !== step.terminal && terminals.get(terminal)?.hasEnded);
     if (gone) failed = gone;
@@ -218,14 +225,16 @@ try {
 if (failed) {
   const { commands, shown } = failed;
   process.stderr.write(
-    `not as the README shows it: ${commands.join('; ')}\n${shown?.text ?? 'it has to end with 0'}\n`,
+    `not as ${failed.path} shows it: ${commands.join('; ')}\n${shown?.text ?? 'it has to end with 0'}\n`,
   );
   process.exitCode = 1;
 } else {
-  let now = text;
-  // from the last to the first, so that places stay what they are
-  for (const { at, text: old, printed } of written)
-    now = `${now.slice(0, at)}${printed.trim()}\n${now.slice(at + old.length)}`;
-  if (writes) writeFileSync(readme, now);
-  process.stdout.write(`${steps.length} steps of the README do what it says\n`);
+  for (const { path } of writes ? pages : []) {
+    let now = readFileSync(join(root, path), 'utf8');
+    // from the last to the first, so that places stay what they are
+    for (const { at, text: old, printed } of written.filter((block) => block.path === path))
+      now = `${now.slice(0, at)}${printed.trim()}\n${now.slice(at + old.length)}`;
+    writeFileSync(join(root, path), now);
+  }
+  process.stdout.write(`${steps.length} steps of ${pages.map(({ path }) => path).join(' and ')} do what they say\n`);
 }
