@@ -27,7 +27,7 @@ const pages = ['README.md', 'bench/README.md', 'chaos/README.md', 'examples/READ
       .map((name) => `docs/${name}`),
   )
   .concat(readdirSync(root, { recursive: true }).filter((name) => /^helm\/.*README\.md$/.test(name)));
-const database = 'documents';
+const database = 'communication_base';
 /** Names that the pages use, and which field of a contact each writes to. */
 const channels = {
   SMS: 'phone',
@@ -142,7 +142,8 @@ async function runStatements({ code }, { db }) {
             void calls.push(() => db.collection(name)[method](...args)),
       },
     );
-  const named = new Proxy({}, { get: (_, name) => collection(name) });
+  const runCommand = (command) => void calls.push(() => db.command(command));
+  const named = new Proxy({}, { get: (_, name) => (name === 'runCommand' ? runCommand : collection(name)) });
   runInContext(source, createContext({ db: named, ISODate: (text) => new Date(text), Date }));
   for (const call of calls) await call();
   const begun = [...code.matchAll(/campaigns\.insertOne\(\{ _id: "([^"]+)"/g)].map(([, id]) => id);

@@ -21,6 +21,16 @@ const documents = [
   .filter((path) => existsSync(new URL(path, root)));
 const problems = [];
 const found = (text, pattern) => [...new Set([...text.matchAll(pattern)].map((match) => match[1]))];
+/** Of the headings, as GitHub makes them. */
+const anchorsOf = (text) =>
+  new Set(
+    found(text.replaceAll(/^```[\s\S]*?^```$/gm, ''), /^#+ (.+)$/gm).map((heading) =>
+      heading
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
 /** Only what is set as code is a promise; prose may say "npm run" in passing. */
 const codeOf = (text) =>
   [...text.matchAll(/```[^\n]*\n([\s\S]*?)```|`([^`\n]+)`/g)].map((m) => m[1] ?? m[2]).join('\n');
@@ -55,6 +65,12 @@ for (const path of documents) {
   }
   for (const target of found(text, /\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
     if (!existsSync(new URL(target, new URL(path, root)))) say(`link to ${target}, which is not there`);
+  }
+  for (const link of found(text, /\]\((?!https?:|mailto:)([^)\s]*#[^)\s]+)/g)) {
+    const [target, anchor] = link.split('#');
+    const page = target === '' ? new URL(path, root) : new URL(target, new URL(path, root));
+    if (existsSync(page) && !anchorsOf(readFileSync(page, 'utf8')).has(anchor))
+      say(`link to ${link}: no heading is called so`);
   }
 }
 

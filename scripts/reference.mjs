@@ -22,31 +22,56 @@ const others = ['campaigns', 'templates', 'enrollments', 'inbound_events'];
 const read = ['conversation_states', 'messages', 'escalations', 'suppressions', 'dead_letters', 'campaign_runs'];
 const operators = ['settings', 'rate_limits'];
 
-/** The page. Throws where a field says nothing: then its schema needs a `description` (of a reference: `x-note`). */
-export function reference(schemas) {
-  const byId = new Map(schemas.map((schema) => [schema.$id, schema]));
-  const rest = schemas.map(({ $id }) => $id).filter((id) => ![...parts, ...others, ...read, ...operators].includes(id));
-  const silent = [];
+const lines = (...parts) =>
+  parts
+    .flat()
+    .filter((part) => part !== undefined)
+    .join('\n');
 
-  /** What a reference leads to, as a heading of the page; undefined where it is spelt out in place. */
-  function linkOf({ $ref }, own) {
+/** What a number or a text is bounded by, as words behind its type. */
+function boundsOf({ minimum, exclusiveMinimum, maximum, maxLength, pattern, format }) {
+  if (format === 'duration') return '';
+  const said = [
+    exclusiveMinimum !== undefined && `more than ${exclusiveMinimum}`,
+    minimum !== undefined && `from ${minimum}`,
+    maximum !== undefined && `to ${maximum}`,
+    maxLength !== undefined && `up to ${maxLength} characters`,
+    pattern !== undefined && `like ${code(pattern)}`,
+  ];
+  return said
+    .filter(Boolean)
+    .map((words) => `, ${words}`)
+    .join('');
+}
+const countOf = ({ minItems, maxItems }) =>
+  maxItems === undefined ? '' : `, ${minItems === undefined ? '' : `${minItems} to `}${maxItems}`;
+const link = (title) => `[${title}](#${anchor(title)})`;
+
+class Page {
+  /** What has no meaning yet. */
+  silent = [];
+  #byId;
+
+  constructor(schemas) {
+    this.#byId = new Map(schemas.map((schema) => [schema.$id, schema]));
+  }
+
+  /** What a reference of the schema `own` leads to, by the heading it has. */
+  #target({ $ref }, own) {
     const [file, definition] = $ref.split('#/definitions/');
-    if (definition === undefined) return { title: file, schema: byId.get(file) };
-    const schema = byId.get(file || own).definitions[definition];
+    if (definition === undefined) return { title: file, schema: this.#byId.get(file) };
+    const schema = this.#byId.get(file || own).definitions[definition];
     return { title: schema.title ?? definition, schema };
   }
 
-  function typeOf(field, own) {
-    if (field.$ref) {
-      const { title } = linkOf(field, own);
-      return `[${title}](#${anchor(title)})`;
-    }
+  #type(field, own) {
+    if (field.$ref) return link(this.#target(field, own).title);
     if (field['x-fields']) return 'object';
     if (field.bson) return { id: 'text, number or ObjectId', date: 'date' }[field.bson];
     if (field.const !== undefined) return code(field.const);
     if (field.enum) return field.enum.map(code).join(', ');
-    if (field.anyOf) return field.anyOf.map((one) => typeOf(one, own)).join(' or ');
-    if (field.type === 'array') return `list of ${typeOf(field.items ?? {}, own)}${countOf(field)}`;
+    if (field.anyOf) return field.anyOf.map((one) => this.#type(one, own)).join(' or ');
+    if (field.type === 'array') return `list of ${this.#type(field.items ?? {}, own)}${countOf(field)}`;
     if (field.type === 'string') return `${field.format === 'duration' ? 'duration' : 'text'}${boundsOf(field)}`;
     if (field.type === 'integer' || field.type === 'number')
       return `${field.type === 'integer' ? 'whole number' : 'number'}${boundsOf(field)}`;
@@ -55,86 +80,71 @@ export function reference(schemas) {
     return { number: 'number', 'string | number': 'text or number' }[field.tsType] ?? 'any value';
   }
 
-  function boundsOf({ minimum, exclusiveMinimum, maximum, maxLength, pattern, format }) {
-    if (format === 'duration') return '';
-    const said = [];
-    if (exclusiveMinimum !== undefined) said.push(`more than ${exclusiveMinimum}`);
-    if (minimum !== undefined) said.push(`from ${minimum}`);
-    if (maximum !== undefined) said.push(`to ${maximum}`);
-    if (maxLength !== undefined) said.push(`up to ${maxLength} characters`);
-    if (pattern !== undefined) said.push(`like ${code(pattern)}`);
-    return said.length > 0 ? `, ${said.join(', ')}` : '';
-  }
-  const countOf = ({ minItems, maxItems }) =>
-    maxItems === undefined ? '' : `, ${minItems === undefined ? '' : `${minItems} to `}${maxItems}`;
-
-  function meaningOf(field, own) {
-    const said = [field['x-note'] ?? field.description ?? (field.$ref && linkOf(field, own).schema.description)];
-    if (field['x-values'])
-      said.push(
-        `${Object.entries(field['x-values'])
-          .map(([value, meaning]) => `${code(value)}: ${meaning}`)
-          .join('; ')}.`,
-      );
-    if (field.examples) said.push(`Such as ${field.examples.map(code).join(', ')}.`);
+  #meaning(field, own) {
+    const values = Object.entries(field['x-values'] ?? {}).map(([value, meaning]) => `${code(value)}: ${meaning}`);
+    const said = [
+      field['x-note'] ?? field.description ?? (field.$ref && this.#target(field, own).schema.description),
+      values.length > 0 && `${values.join('; ')}.`,
+      field.examples && `Such as ${field.examples.map(code).join(', ')}.`,
+    ];
     return said.filter(Boolean).join(' ');
   }
 
-  /** The rows of an object, with those of the objects in it. */
-  function rows(schema, own, path = '') {
-    const out = [];
-    for (const [name, field] of Object.entries(schema.properties ?? {})) {
-      if (field === false) continue;
-      const at = path + name;
-      const meaning = meaningOf(field, own);
-      if (meaning === '') silent.push(`${own}: ${at}`);
-      const values = Object.keys(field['x-values'] ?? {});
-      if (values.length > 0 && values.join() !== field.enum?.join()) silent.push(`${own}: a value of ${at}`);
-      const marks = [
-        ...(schema.required?.includes(name) && name !== '_id' ? ['always'] : []),
-        ...(field['x-ours'] ? ['ours'] : []),
-      ];
-      out.push([code(at), typeOf(field, own), marks.join(', '), meaning]);
-      for (const [below, [type, what]] of Object.entries(field['x-fields'] ?? {}))
-        out.push([code(`${at}.${below}`), type, '', what]);
-      const inner = field.type === 'array' ? field.items : field;
-      if (inner && !inner.$ref && !field['x-fields'])
-        out.push(...rows(inner, own, `${at}${field.type === 'array' ? '[]' : ''}.`));
-    }
-    return out;
+  /** One field of the schema `own`, at its path, and those below it. */
+  #rows(name, field, { own, path, isRequired }) {
+    const at = path + name;
+    const meaning = this.#meaning(field, own);
+    if (meaning === '') this.silent.push(`${own}: ${at}`);
+    const values = Object.keys(field['x-values'] ?? {});
+    if (values.length > 0 && values.join() !== field.enum?.join()) this.silent.push(`${own}: a value of ${at}`);
+    const marks = [isRequired && name !== '_id' && 'always', field['x-ours'] && 'ours'].filter(Boolean).join(', ');
+    const inCode = Object.entries(field['x-fields'] ?? {});
+    const inner = inCode.length > 0 ? undefined : field.type === 'array' ? field.items : field;
+    return [
+      [code(at), this.#type(field, own), marks, meaning],
+      ...inCode.map(([below, [type, what]]) => [code(`${at}.${below}`), type, '', what]),
+      ...(inner && !inner.$ref ? this.#rowsOf(inner, own, `${at}${field.type === 'array' ? '[]' : ''}.`) : []),
+    ];
   }
 
-  function table(schema, own) {
-    const lines = rows(schema, own).map((row) => `| ${row.map(cell).join(' | ')} |`);
-    return ['| field | type | | meaning |', '|---|---|---|---|', ...lines].join('\n');
+  #rowsOf({ properties = {}, required = [] }, own, path = '') {
+    return Object.entries(properties)
+      .filter(([, field]) => field !== false)
+      .flatMap(([name, field]) => this.#rows(name, field, { own, path, isRequired: required.includes(name) }));
   }
 
-  function section(id) {
-    const schema = byId.get(id);
-    const text = [`## ${id}`, '', meaningOf(schema), ''];
-    if (schema['x-writer']) text.push(`Written by ${schema['x-writer']}.`, '');
-    if (schema.properties) text.push(table(schema, id), '');
-    for (const branch of schema.oneOf ?? []) if (branch.properties) text.push(table(branch, id), '');
-    for (const [name, definition] of Object.entries(schema.definitions ?? {})) {
-      if (!definition.properties) {
-        const choices = definition.oneOf.map((one) => typeOf(one, id));
-        text.push(
-          `### ${definition.title ?? name}`,
-          '',
-          `One of ${choices.join(', ')}, told apart by its \`type\`.`,
-          '',
-        );
-        continue;
-      }
-      text.push(`### ${definition.title ?? name}`, '');
-      if (definition.description) text.push(definition.description, '');
-      text.push(table(definition, id), '');
-    }
-    return text.join('\n');
+  #table(schema, own) {
+    const rows = this.#rowsOf(schema, own).map((row) => `| ${row.map(cell).join(' | ')} |`);
+    return rows.length === 0 ? [] : ['| field | type | | meaning |', '|---|---|---|---|', ...rows, ''];
   }
 
-  const list = (ids) => ids.map((id) => `[${id}](#${anchor(id)})`).join(', ');
-  const text = [
+  #definition(name, definition, own) {
+    const choices = (definition.oneOf ?? []).map((one) => this.#type(one, own)).join(', ');
+    return [
+      ...[`### ${definition.title ?? name}`, ''],
+      ...(definition.description ? [definition.description, ''] : []),
+      ...(choices === '' ? this.#table(definition, own) : [`One of ${choices}, told apart by its \`type\`.`, '']),
+    ];
+  }
+
+  section(id) {
+    const schema = this.#byId.get(id);
+    return lines(
+      [`## ${id}`, '', this.#meaning(schema, id), ''],
+      schema['x-writer'] ? [`Written by ${schema['x-writer']}.`, ''] : [],
+      this.#table(schema, id),
+      (schema.oneOf ?? []).flatMap((branch) => this.#table(branch, id)),
+      Object.entries(schema.definitions ?? {}).flatMap(([name, one]) => this.#definition(name, one, id)),
+    );
+  }
+}
+
+/** The page. Throws where a field says nothing: then its schema needs a `description` (of a reference: `x-note`). */
+export function reference(schemas) {
+  const page = new Page(schemas);
+  const rest = schemas.map(({ $id }) => $id).filter((id) => ![...parts, ...others, ...read, ...operators].includes(id));
+  const list = (ids) => ids.map(link).join(', ');
+  const text = lines(
     '<!-- Generated from schemas/*.json by `npm run generate`. Do not edit. -->',
     '# Every field of every collection',
     '',
@@ -142,11 +152,13 @@ export function reference(schemas) {
     '"always" stands beside fields that every document has, "ours" beside those that only we write in a document of others. A',
     'duration is one of ISO 8601 (`PT6H`, `P3D`) longer than zero, a date a BSON date.',
     '',
-    `Others write: ${list(others)}. Others read: ${list(read)}. Operators write: ${list(operators)}. Parts of several: ${list(parts)}.`,
-    `The machinery, of which nothing is promised: ${list(rest)}.`,
+    `- Others write: ${list(others)}; parts of these: ${list(parts)}`,
+    `- Others read: ${list(read)}`,
+    `- Operators write: ${list(operators)}`,
+    `- The machinery, of which nothing is promised: ${list(rest)}`,
     '',
-    ...[...others, ...parts, ...read, ...operators, ...rest].map(section),
-  ].join('\n');
-  if (silent.length > 0) throw new Error(`no description in schemas/ for ${silent.join(', ')}`);
+    [...others, ...parts, ...read, ...operators, ...rest].map((id) => page.section(id)),
+  );
+  if (page.silent.length > 0) throw new Error(`no description in schemas/ for ${page.silent.join(', ')}`);
   return `${text.trimEnd()}\n`;
 }
