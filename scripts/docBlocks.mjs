@@ -1,6 +1,6 @@
 // The blocks of code in documents, and what a fragment of a campaign in one of them belongs to. A comment right before a block says
 // what cannot be seen from it: `<!-- not run: why -->`, `<!-- document: inbound_events -->` (objects of that collection),
-// `<!-- exit: 1 -->` (of its last command). `<!-- blocks not run: why -->` anywhere holds for all blocks of a page that say no more.
+// `<!-- exit: 1 -->` (of its last command), `<!-- run by: test/… -->` (a test takes the block from the page and runs it). `<!-- blocks not run: why -->` anywhere holds for all blocks of a page that say no more.
 import { parse as parseJson } from 'jsonc-parser';
 import { parse as parseYaml } from 'yaml';
 
@@ -13,7 +13,7 @@ export function blocksOf(text, path) {
   for (const match of text.matchAll(fence)) {
     const [, comments, language, code] = match;
     if (language === '' || language === 'text') continue;
-    const notes = [...comments.matchAll(/<!-- (not run|document|exit|terminal|from|runs): ?(.*?) -->/g)];
+    const notes = [...comments.matchAll(/<!-- (not run|run by|document|exit|terminal|from): ?(.*?) -->/g)];
     const [, kind, about] = notes.at(-1) ?? [];
     const line = text.slice(0, match.index + comments.length).split('\n').length;
     blocks.push({
@@ -39,7 +39,7 @@ export function wordsOf(line) {
   return words;
 }
 
-const tries = [(text) => text, (text) => `{${text}}`, (text) => `[${text.trim().replaceAll(/\n(?=\{)/g, ',\n')}]`];
+const tries = [(text) => text, (text) => `{${text}\n}`, (text) => `[${text.trim().replaceAll(/\n(?=\{)/g, ',\n')}]`];
 
 /** The value that a block of JSON or YAML stands for: a document, fields of one, or several, a line each. Throws if it is none. */
 export function partOf(language, text) {

@@ -1,0 +1,1 @@
+export function withIncludes(document: string, read: (path: string) => string): string;
