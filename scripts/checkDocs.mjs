@@ -74,6 +74,18 @@ for (const path of documents) {
   }
 }
 
+/** What is between `const NAME = ` and the end of that list or object. */
+const constant = (file, name) => read(file).match(new RegExp(`const ${name} = [[{][\\s\\S]*?^[\\]}]`, 'm'))?.[0] ?? '';
+const quoted = /'([A-Z][A-Z0-9_]+)'/g;
+const isIn = (page, name) => read(page).includes(`\`${name}`);
+for (const name of commands)
+  if (name !== 'help' && !isIn('docs/commands.md', `communication-base ${name}`) && !isIn('docs/commands.md', name))
+    problems.push(`docs/commands.md: says nothing of ${name}`);
+for (const name of found(constant('src/config.ts', 'variables'), quoted))
+  if (!isIn('docs/configuration.md', name)) problems.push(`docs/configuration.md: says nothing of ${name}`);
+for (const name of found(constant('src/configChannels.ts', 'settings'), quoted))
+  if (!isIn('docs/configuration.md', `_${name}`)) problems.push(`docs/configuration.md: says nothing of _${name}`);
+
 for (const problem of problems) process.stderr.write(`${problem}\n`);
 if (problems.length === 0) process.stdout.write(`${documents.join(', ')}: commands, variables and links are real\n`);
 process.exitCode = problems.length === 0 ? 0 : 1;
