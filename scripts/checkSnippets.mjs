@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Runs the programs of docs/writing-campaigns.md, each on a database of its own with a real worker and a gateway, and compares what
-// they print with what the page shows. Python and Go have to be on the machine: where one is not, its program is left out; where CI is
+// they print with what the page shows. MongoDB asks for a login: they have the role of docs/security.md, the worker `readWrite` alone. Python and Go have to be on the machine: where one is not, its program is left out; where CI is
 // set Go is installed, and without Python it fails. `--only go` runs one of them. What they need goes to a folder that goes away.
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { transform } from '@swc/core';
 import { startGateway } from '../examples/sandbox/gateway.mjs';
-import { startReplicaSet } from './replicaSet.mjs';
+import { overreach, startGuardedReplicaSet } from './guardedReplicaSet.mjs';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -110,7 +110,7 @@ function startWorker(uri, database, gatewayPort) {
 }
 
 /** Resolves with what is wrong; undefined if nothing is. */
-async function check(language, { uri, port, folder, shown }) {
+async function check(language, { mongo, port, folder, shown }) {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
   const { needs, install, prepare } = languages[language];
@@ -124,16 +124,19 @@ async function check(language, { uri, port, folder, shown }) {
   const { command, env = {}, clean } = await prepare(folder, isHere ? undefined : await install(folder));
   const ready = seconds();
   const database = `snippets_${language}`;
-  const worker = startWorker(uri, database, port);
+  const users = await mongo.addDatabase(database);
+  const worker = startWorker(users.worker, database, port);
   try {
     const [file, ...args] = command;
-    const own = { ...process.env, ...env, MONGODB_URI: uri, MONGODB_DATABASE: database };
+    const own = { ...process.env, ...env, MONGODB_URI: users.service, MONGODB_DATABASE: database };
     for (const time of ['first', 'second']) {
       const { stdout } = await run(file, args, { env: own, timeout: programTimeoutMs });
       // whoever runs it again finds everything done, but for the cancel
       const wanted = time === 'first' ? shown : shown.replace('cancelled: true', 'cancelled: false');
       if (stdout !== wanted) return `the ${time} time it printed\n${stdout}and not\n${wanted}${worker.log()}`;
     }
+    const allowed = await overreach(users.service, database);
+    if (allowed.length > 0) return `the role of docs/security.md allows ${allowed.join(', ')}`;
     process.stdout.write(`${language}: prints what ${page} shows (ready after ${ready}, ${seconds()} in all)\n`);
     return undefined;
   } catch (error) {
@@ -147,12 +150,12 @@ const only = process.argv.indexOf('--only');
 const wanted = only < 0 ? Object.keys(languages) : [process.argv[only + 1]];
 const shown = await expected();
 const folder = await mkdtemp(join(tmpdir(), 'communication-base-snippets-'));
-const mongo = await startReplicaSet();
+const mongo = await startGuardedReplicaSet({ folder, page: await readFile(join(root, 'docs/security.md'), 'utf8') });
 const gateway = await startGateway({ port: 0, replies: 'http://127.0.0.1:9/', say: () => {} });
 const problems = [];
 try {
   const lanes = wanted.map(async (language) => {
-    const wrong = await check(language, { uri: mongo.uri, port: gateway.port, folder, shown }).catch(String);
+    const wrong = await check(language, { mongo, port: gateway.port, folder, shown }).catch(String);
     if (wrong) problems.push(`${language}: ${wrong}`);
   });
   await Promise.all(lanes);
