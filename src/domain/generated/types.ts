@@ -2006,7 +2006,7 @@ export interface Partition {
  */
 export interface RateLimitDocument {
   /**
-   * `channel:<name>`.
+   * What it limits.
    */
   _id: string;
   /**
