@@ -3,7 +3,7 @@ import { horizonMs, type Pace, paceOf, type RateLimit } from '../src/domain/rate
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 
 export interface AllowanceParams {
-  /** Of the limit: `channel:<name>`. */
+  /** Of the limit, as in `rate_limits`. */
   id: string;
   store: Pick<RateStore, 'take'>;
   clock: Clock;
@@ -42,6 +42,8 @@ const warnEveryMs = 10_000;
 export class Allowance {
   private readonly params: AllowanceParams;
   private limit: RateLimit | undefined;
+  /** Rows that will ask for a slot: they are decided, and wait to leave. */
+  reserved = 0;
   private pace: Pace = { everyMs: 0, atOnce: 1, usableMs: 0 };
   private given: Slots[] = [];
   /** Asked for at a time. */
@@ -84,6 +86,28 @@ export class Allowance {
     return this.given.reduce((sum, { count, used }) => sum + count - used, 0);
   }
 
+  /** Slots whose time is there; endless without a limit. */
+  get ready(): number {
+    if (this.limit === undefined) return Number.POSITIVE_INFINITY;
+    this.forget();
+    const now = this.params.clock.monotonic();
+    return this.given.reduce((sum, slots) => sum + readyOf(slots, now), 0);
+  }
+
+  /** From slot to slot, ms; 0 without a limit. */
+  get everyMs(): number {
+    return this.limit === undefined ? 0 : this.pace.everyMs;
+  }
+
+  /** More is wanted than there is ready: `onSlot` or `onNews` tells when it is worth another look. */
+  wanted(): void {
+    if (this.limit === undefined || this.stopped) return;
+    this.ask();
+    const now = this.params.clock.monotonic();
+    const waits = this.given.map((slots) => afterReady(slots, now)).filter((waitMs) => waitMs > 0);
+    if (waits.length > 0) this.wakeIn(Math.min(...waits));
+  }
+
   /** One may be handed over now. If not, `onSlot` tells when it is worth another try. */
   take(): boolean {
     if (this.limit === undefined) return true;
@@ -117,11 +141,11 @@ export class Allowance {
     if (this.room > this.wanting / 2) return;
     const waitMs = this.againAt - this.params.clock.monotonic();
     if (waitMs > 0) this.askIn(waitMs);
-    else void this.fetch(limit, this.wanted(limit));
+    else void this.fetch(limit, this.amount(limit));
   }
 
   /** As many as were used of the last ones, or twice as many where all of them were: who has little to do takes little. */
-  private wanted({ perSecond }: RateLimit): number {
+  private amount({ perSecond }: RateLimit): number {
     const most = Math.max(1, Math.ceil((perSecond * horizonMs) / 1_000));
     const next = this.lost > 0 ? this.used : 2 * this.wanting;
     this.wanting = Math.min(most, Math.max(leastWanted, next));
@@ -197,4 +221,19 @@ export class Allowance {
 }
 
 /** Of the next slot. */
-const timeOf = ({ from, first, used, pace }: Slots): number => Math.max(from, first + used * pace.everyMs);
+const timeOf = (slots: Slots): number => timeOfSlot(slots, slots.used);
+
+const timeOfSlot = ({ from, first, pace }: Slots, index: number): number =>
+  Math.max(from, first + index * pace.everyMs);
+
+/** Slots whose time is there. */
+function readyOf({ from, first, count, used, pace }: Slots, now: number): number {
+  if (now < from) return 0;
+  return Math.max(0, Math.min(count, Math.floor((now - first) / pace.everyMs) + 1) - used);
+}
+
+/** From now to the time of the first slot that is not ready, ms; less than 0: all of them are. */
+function afterReady(slots: Slots, now: number): number {
+  const index = slots.used + readyOf(slots, now);
+  return index < slots.count ? timeOfSlot(slots, index) - now : -1;
+}

@@ -23,6 +23,10 @@ export class MongoRates implements RateStore {
     return { count, firstInMs, againInMs: againIn(firstInMs + count * pace.everyMs), pace };
   }
 
+  async forget(_id: string): Promise<void> {
+    await this.of.rates.deleteOne({ _id }, { maxTimeMS: patienceMs });
+  }
+
   async words(): Promise<ReadonlyMap<string, RateWords>> {
     const written = { $or: [{ rate: { $exists: true } }, { burst: { $exists: true } }] };
     const options = { projection: { rate: 1, burst: 1 }, maxTimeMS: patienceMs };

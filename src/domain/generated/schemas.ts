@@ -256,6 +256,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "description": "How many messages may leave. May change while the campaign runs.",
           "type": "object",
           "properties": {
+            "perSecond": {
+              "description": "Messages a second over all replicas and channels, at least one a day (0.0000116): over any span T at most perSecond * T leave, and what a second allows at once. `rate_limits` may say otherwise.",
+              "type": "number",
+              "minimum": 0.000011574,
+              "maximum": 1000000
+            },
             "ramp": {
               "description": "Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.",
               "type": "array",
@@ -837,6 +843,12 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "description": "How many messages may leave. May change while the campaign runs.",
           "type": "object",
           "properties": {
+            "perSecond": {
+              "description": "Messages a second over all replicas and channels, at least one a day (0.0000116): over any span T at most perSecond * T leave, and what a second allows at once. `rate_limits` may say otherwise.",
+              "type": "number",
+              "minimum": 0.000011574,
+              "maximum": 1000000
+            },
             "ramp": {
               "description": "Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.",
               "type": "array",
@@ -2722,7 +2734,7 @@ export const bundle: { definitions: Record<string, unknown> } = {
     },
     "RateLimitDocument": {
       "title": "RateLimitDocument",
-      "description": "Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.",
+      "description": "Slots of a limit that holds over all replicas. `_id` = `channel:<name>`, or `campaign:<campaign id>` (as in the ids of conversations), which goes when the campaign is over. `rate` and `burst` are written by operators and go before the environment and the campaign, at once; the rest is ours.",
       "type": "object",
       "properties": {
         "_id": {

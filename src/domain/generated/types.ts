@@ -142,6 +142,10 @@ export interface Run {
    */
   limits?: {
     /**
+     * Messages a second over all replicas and channels, at least one a day (0.0000116): over any span T at most perSecond * T leave, and what a second allows at once. `rate_limits` may say otherwise.
+     */
+    perSecond?: number;
+    /**
      * Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.
      *
      * @minItems 1
@@ -459,6 +463,10 @@ export interface CampaignDocument {
    * How many messages may leave. May change while the campaign runs.
    */
   limits?: {
+    /**
+     * Messages a second over all replicas and channels, at least one a day (0.0000116): over any span T at most perSecond * T leave, and what a second allows at once. `rate_limits` may say otherwise.
+     */
+    perSecond?: number;
     /**
      * Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.
      *
@@ -1271,7 +1279,7 @@ export interface Partition {
   position?: StreamPosition;
 }
 /**
- * Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.
+ * Slots of a limit that holds over all replicas. `_id` = `channel:<name>`, or `campaign:<campaign id>` (as in the ids of conversations), which goes when the campaign is over. `rate` and `burst` are written by operators and go before the environment and the campaign, at once; the rest is ours.
  *
  */
 export interface RateLimitDocument {

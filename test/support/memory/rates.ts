@@ -22,6 +22,12 @@ export class MemoryRates implements RateStore {
     });
   }
 
+  forget(id: string): Promise<void> {
+    return this.database.run('forget_rate', this.memberId, () => {
+      this.database.rates.delete(id);
+    });
+  }
+
   words(): Promise<ReadonlyMap<string, RateWords>> {
     return this.database.run('rate_words', this.memberId, () => {
       const written = this.database.rates.find(({ rate, burst }) => rate !== undefined || burst !== undefined);
