@@ -10,6 +10,8 @@ export interface AllowanceParams {
   /** Uniform in [0, 1): members that were given nothing do not ask again together. */
   random: () => number;
   logger: Logger;
+  /** Lanes are passed over while it has no slots: of its rows none is decided then. */
+  isOfLane?: boolean;
   /** The time of a slot has come, and somebody waited for it. */
   onSlot: () => void;
   /** There are more slots, or it may be asked for them again. */
@@ -32,6 +34,8 @@ const leastGapMs = 100;
 const leastWanted = 2;
 /** From a question that failed to the next, ms. */
 const failedGapMs = 500;
+/** Whoever waits elsewhere is looked at again after so long, ms: a rate may have been raised. */
+const longestTurnMs = 3_600_000;
 /** What lasts is said so often, ms. */
 const warnEveryMs = 10_000;
 
@@ -58,6 +62,8 @@ export class Allowance {
   private cancelSlot: (() => void) | undefined;
   private warnedAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
+  /** When the last of those that wait elsewhere has its turn, monotonic ms. */
+  private turnAt = Number.NEGATIVE_INFINITY;
 
   constructor(params: AllowanceParams, limit: RateLimit | undefined) {
     this.params = params;
@@ -71,6 +77,7 @@ export class Allowance {
     this.limit = limit;
     if (limit) this.pace = paceOf(limit);
     this.given = [];
+    this.turnAt = Number.NEGATIVE_INFINITY;
     this.wanting = leastWanted;
     this.againAt = Number.NEGATIVE_INFINITY;
     this.cancelAgain?.();
@@ -94,9 +101,20 @@ export class Allowance {
     return this.given.reduce((sum, slots) => sum + readyOf(slots, now), 0);
   }
 
+  get isOfLane(): boolean {
+    return this.params.isOfLane === true;
+  }
+
   /** From slot to slot, ms; 0 without a limit. */
   get everyMs(): number {
     return this.limit === undefined ? 0 : this.pace.everyMs;
+  }
+
+  /** From now to when another row is worth a try, ms: behind those that were told so before it, and the `ahead`; an hour at most. */
+  turnInMs(ahead: number): number {
+    const now = this.params.clock.monotonic();
+    this.turnAt = Math.max(now + this.waitMs + ahead * this.everyMs, this.turnAt) + this.everyMs;
+    return Math.min(longestTurnMs, this.turnAt - now);
   }
 
   /** More is wanted than there is ready: `onSlot` or `onNews` tells when it is worth another look. */

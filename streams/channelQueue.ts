@@ -78,6 +78,11 @@ export class ChannelQueue {
     }
   }
 
+  /** More rows of it may be set aside: those that are take no more than half of what may be in doubt. */
+  get hasRoomAside(): boolean {
+    return this.aside.length < this.channel.concurrency;
+  }
+
   /** How many are set aside for a limit. */
   asideFor(limit: Allowance): number {
     return this.aside.filter((one) => one.limit === limit).length;

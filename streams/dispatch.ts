@@ -273,11 +273,13 @@ export class Dispatch {
     for (const limit of limits) limit.reserved += 1;
   }
 
-  /** It waits for a slot of a limit of its own beside its queue; where that takes long, in its lane. */
+  /** It waits for a slot of a limit of its own beside its queue; where that takes long, in its lane, or until its turn. */
   private setAside(queue: ChannelQueue, entry: InDoubt, limit: Allowance): void {
-    const waitMs = limit.waitMs + queue.asideFor(limit) * limit.everyMs;
-    if (waitMs > longestWaitMs) this.hold(entry);
-    else queue.setAside(entry, limit);
+    const ahead = queue.asideFor(limit);
+    const mayWait = queue.hasRoomAside && limit.waitMs + ahead * limit.everyMs <= longestWaitMs;
+    if (mayWait) queue.setAside(entry, limit);
+    // its lane knows how fast its campaign is, and nothing of domains
+    else this.hold(entry, limit.isOfLane ? {} : { inMs: limit.turnInMs(ahead) });
     limit.wanted();
   }
 
@@ -310,7 +312,7 @@ export class Dispatch {
     this.unbegun.delete(row);
     queue.ended();
     if (queue.channel.manyHosts === undefined) circuit.answered(epoch, outcome);
-    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
+    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, { isStale });
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
@@ -335,10 +337,10 @@ export class Dispatch {
     for (const entry of queue.drain()) this.hold(entry);
   }
 
-  private hold(entry: InDoubt, isStale = false): void {
+  private hold(entry: InDoubt, why: { isStale?: boolean; inMs?: number } = {}): void {
     const { row, decidedAt } = entry;
     free(entry);
-    this.tell({ row, outcome: { kind: 'held', isStale }, decidedAt, answeredAt: this.params.clock.now() });
+    this.tell({ row, outcome: { kind: 'held', ...why }, decidedAt, answeredAt: this.params.clock.now() });
   }
 
   private tell(result: RowResult): void {

@@ -5,11 +5,12 @@ import { type RateStore, rateOfCampaign, rateOfChannel } from '../src/domain/rat
 import { limitInForce, type RateLimit, type RateWords, rateLimit } from '../src/domain/rates.ts';
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 import { Allowance, type AllowanceParams } from './allowance.ts';
+import { DomainLimits } from './domainLimits.ts';
 import type { KnownRun } from './runs.ts';
 
 export interface RatesParams {
   store: RateStore;
-  channels: ReadonlyMap<string, Pick<Channel, 'name' | 'rate'>>;
+  channels: ReadonlyMap<string, Pick<Channel, 'name' | 'rate' | 'address' | 'domainRates'>>;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -20,7 +21,7 @@ const newsMs = 25;
 const nothing: readonly Allowance[] = [];
 
 /**
- * All limits: of channels, and those that are narrower, of campaigns (`limits.perSecond`). What operators wrote (`rate_limits`) goes
+ * All limits: of channels, and those that are narrower, of campaigns (`limits.perSecond`) and mail domains. What operators wrote (`rate_limits`) goes
  * before the environment and the campaign, as soon as it is heard of.
  */
 export class Rates {
@@ -33,11 +34,17 @@ export class Rates {
   private readonly campaigns = new Map<string, { id: Id; perSecond: number | undefined }>();
   /** Of those that have a limit, by key. */
   private readonly ofCampaigns = new Map<string, Allowance>();
+  private readonly domains: DomainLimits;
   private tellNews: () => void = () => {};
   private cancelNews: (() => void) | undefined;
 
   constructor(params: RatesParams) {
     this.params = params;
+    this.domains = new DomainLimits({
+      ...params,
+      inForce: (id, own) => this.inForce(id, own, 'the environment'),
+      onNews: () => this.soon(),
+    });
   }
 
   /** What may be handed over on a channel, from here on; without a limit everything. */
@@ -54,10 +61,11 @@ export class Rates {
   }
 
   /** The limits of a row beside that of its channel. */
-  narrow({ campaignId }: Pick<Message, 'campaignId'>): readonly Allowance[] {
-    if (this.ofCampaigns.size === 0) return nothing;
-    const own = this.ofCampaigns.get(campaignKey(campaignId));
-    return own === undefined ? nothing : [own];
+  narrow(row: Pick<Message, 'campaignId' | 'channel' | 'to'>): readonly Allowance[] {
+    const domain = this.domains.limitOf(row);
+    const own = this.ofCampaigns.size === 0 ? undefined : this.ofCampaigns.get(campaignKey(row.campaignId));
+    if (own === undefined) return domain === undefined ? nothing : [domain];
+    return domain === undefined ? [own] : [own, domain];
   }
 
   /** Messages of a campaign that may be decided now: slots whose time is there, and that no row waits for. @param key See `campaignKey`. */
@@ -85,11 +93,13 @@ export class Rates {
     this.words = await this.params.store.words();
     for (const [channel, allowance] of this.allowances) allowance.set(this.limitOf(channel));
     for (const key of this.campaigns.keys()) this.limit(key);
+    this.domains.load(this.words);
   }
 
   /** Nothing is asked for any more. */
   stop(): void {
     this.cancelNews?.();
+    this.domains.stop();
     for (const allowance of [...this.allowances.values(), ...this.ofCampaigns.values()]) allowance.stop();
   }
 
@@ -107,7 +117,8 @@ export class Rates {
     if (known !== undefined) known.set(limit);
     else if (limit !== undefined) {
       const news = (): void => this.soon();
-      this.ofCampaigns.set(key, new Allowance({ ...this.params, id, onSlot: news, onNews: news }, limit));
+      const params = { ...this.params, ...{ id, isOfLane: true, onSlot: news, onNews: news } };
+      this.ofCampaigns.set(key, new Allowance(params, limit));
     }
   }
 

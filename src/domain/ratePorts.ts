@@ -8,8 +8,8 @@ export interface RateStore {
   take(id: string, limit: RateLimit, pace: Pace, want: number): Promise<Grant>;
   /** What operators wrote, by id; limits of which they wrote nothing are left out. */
   words(): Promise<ReadonlyMap<string, RateWords>>;
-  /** What is asked for no more. */
-  forget(id: string): Promise<void>;
+  /** What is asked for no more; `onlyIdle`: unless somebody takes from it, or an operator wrote it. */
+  forget(id: string, onlyIdle?: boolean): Promise<void>;
 }
 
 export const rateOfChannel = (name: string): string => `channel:${name}`;

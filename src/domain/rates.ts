@@ -67,6 +67,34 @@ export function paceOf({ perSecond, burst }: RateLimit): Pace {
 /** A slot that waits for no round is used within a few of them, ms. */
 const leastUsableMs = 50;
 
+/** Messages a second to one domain, by domain (lower case); `*`: to each other one. */
+export type DomainRates = Readonly<Record<string, number>>;
+export const anyDomain = '*';
+export const allowedDomainRates =
+  'domains with a rate each, such as gmail.com=20/s,*=5/s; * is each other domain by itself';
+
+const domainPattern = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
+
+/** "gmail.com=20/s,*=5/s"; undefined for what is none. */
+export function parseDomainRates(text: string): DomainRates | undefined {
+  const rates = new Map<string, number>();
+  for (const entry of text.split(',')) {
+    const [domain = '', rate = '', ...rest] = entry.split('=').map((part) => part.trim().toLowerCase());
+    const perSecond = parseRate(rate);
+    if (perSecond === undefined || rest.length > 0 || !domainPattern.test(domain) || rates.has(domain))
+      return undefined;
+    rates.set(domain, perSecond);
+  }
+  return Object.fromEntries(rates);
+}
+
+/** Of a mail address in normal form, lower case; undefined for what is none. */
+export function domainOf(address: unknown): string | undefined {
+  if (typeof address !== 'string') return undefined;
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
+}
+
 /** What `rate_limits` says of a limit: its own words, or those of the environment. */
 export interface RateWords {
   rate?: unknown;

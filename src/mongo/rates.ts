@@ -23,8 +23,12 @@ export class MongoRates implements RateStore {
     return { count, firstInMs, againInMs: againIn(firstInMs + count * pace.everyMs), pace };
   }
 
-  async forget(_id: string): Promise<void> {
-    await this.of.rates.deleteOne({ _id }, { maxTimeMS: patienceMs });
+  async forget(_id: string, onlyIdle = false): Promise<void> {
+    const idle = {
+      ...{ rate: { $exists: false }, burst: { $exists: false } },
+      $expr: { $lte: ['$tat', { $toDouble: { $toLong: '$$NOW' } }] },
+    };
+    await this.of.rates.deleteOne({ _id, ...(onlyIdle ? idle : {}) }, { maxTimeMS: patienceMs });
   }
 
   async words(): Promise<ReadonlyMap<string, RateWords>> {

@@ -1142,14 +1142,15 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "const": true
         },
         "delayed": {
-          "description": "Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.",
+          "description": "Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room. rate: its mail domain gets no more a second.",
           "enum": [
             "retry",
             "window",
             "holiday",
             "zone",
             "cap",
-            "warm_up"
+            "warm_up",
+            "rate"
           ]
         },
         "entries": {

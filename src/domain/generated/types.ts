@@ -607,9 +607,9 @@ export interface Conversation {
    */
   fallback?: true;
   /**
-   * Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.
+   * Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room. rate: its mail domain gets no more a second.
    */
-  delayed?: 'retry' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
+  delayed?: 'retry' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up' | 'rate';
   /**
    * Of a contact's first conversation: how many it has by now, from the second on.
    */

@@ -22,9 +22,11 @@ export class MemoryRates implements RateStore {
     });
   }
 
-  forget(id: string): Promise<void> {
+  forget(id: string, onlyIdle = false): Promise<void> {
     return this.database.run('forget_rate', this.memberId, () => {
-      this.database.rates.delete(id);
+      const { rate, burst, tat = 0 } = this.database.rates.get(id) ?? {};
+      const isIdle = rate === undefined && burst === undefined && tat <= this.database.clock.now();
+      if (isIdle || !onlyIdle) this.database.rates.delete(id);
     });
   }
 
