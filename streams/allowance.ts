@@ -124,6 +124,8 @@ export class Allowance {
     const now = this.params.clock.monotonic();
     const waits = this.given.map((slots) => afterReady(slots, now)).filter((waitMs) => waitMs > 0);
     if (waits.length > 0) this.wakeIn(Math.min(...waits));
+    // all are ready, and may be lost before they are used: who waits for one of another limit too takes none
+    else if (!this.isAsking && this.cancelAgain === undefined) this.wakeIn(leastGapMs);
   }
 
   /** One may be handed over now. If not, `onSlot` tells when it is worth another try. */
