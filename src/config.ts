@@ -16,7 +16,7 @@ import {
   mongodbUri,
 } from './configValues.ts';
 import { ServiceError } from './domain/errors.ts';
-import type { RateLimit } from './domain/rates.ts';
+import type { DomainRates, RateLimit } from './domain/rates.ts';
 
 export { type ConfigRow, describeConfig } from './configDescribe.ts';
 export type { DkimConfig } from './configDkim.ts';
@@ -60,6 +60,8 @@ export interface ChannelConfig {
   readonly timeoutMs: number;
   /** Over all replicas together. Absent: no limit. */
   readonly rate?: RateLimit;
+  /** Where its address is `email`: messages a second to a domain, over all replicas together. */
+  readonly domainRates?: DomainRates;
   readonly attempts: number;
   readonly giveUpMs: number;
   readonly delivery: 'at-least-once' | 'at-most-once';

@@ -5,7 +5,15 @@ import { checkRecipientWebhooks, driverRules, unknownDriver } from './configDriv
 import { checkLogin, hosts } from './configMail.ts';
 import { closest, duration, fileSuffix, oneOf, type Reader, type Spec, wholeNumber } from './configSpec.ts';
 import { accountSid, statusCallback } from './configTwilio.ts';
-import { type AddressField, addressFields, type Driver, drivers, perSecond, recipients } from './configValues.ts';
+import {
+  type AddressField,
+  addressFields,
+  type Driver,
+  domainRates,
+  drivers,
+  perSecond,
+  recipients,
+} from './configValues.ts';
 import { allowedHosts } from './configWebhook.ts';
 import { rateLimit } from './domain/rates.ts';
 
@@ -26,6 +34,7 @@ const settings = [
   'TIMEOUT_MS',
   'RATE',
   'BURST',
+  'DOMAIN_RATES',
   'ATTEMPTS',
   'GIVE_UP',
   'DELIVERY',
@@ -174,6 +183,7 @@ function readChannel(name: string, hostsAllowed: readonly string[] | undefined, 
       dkim: readDkim(at, reader),
       allow: reader.read(at('ALLOW'), recipients),
       redirect: reader.read(at('REDIRECT'), rules.redirect),
+      domainRates: reader.read(at('DOMAIN_RATES'), domainRates),
     }),
     headers: reader.read(at('HEADERS'), rules.headers) ?? {},
     address: readAddress(name, kind, reader),
@@ -192,7 +202,11 @@ function readChannel(name: string, hostsAllowed: readonly string[] | undefined, 
 
 /** What is wrong only together. */
 function checkChannel(at: (setting: Setting) => string, channel: ChannelConfig, reader: Reader): void {
-  const { driver: kind, url, token } = channel;
+  const { driver: kind, url, token, address } = channel;
+  if (channel.domainRates !== undefined && address !== 'email')
+    reader.fault(
+      `${at('DOMAIN_RATES')} is set, and its address is ${address}; allowed: only where the address is email`,
+    );
   if (kind === 'smtp') checkLogin(at, { url, token }, reader);
   if (kind === 'webhook') {
     if (url === undefined && !reader.isSet(at('URL'))) checkRecipientWebhooks(at, channel, reader);

@@ -59,6 +59,9 @@ const channelRows = (channel: ChannelConfig): [string, string][] =>
     TIMEOUT_MS: String(channel.timeoutMs),
     RATE: channel.rate === undefined ? '' : rateText(channel.rate.perSecond),
     BURST: channel.rate === undefined ? '' : String(channel.rate.burst),
+    DOMAIN_RATES: Object.entries(channel.domainRates ?? {})
+      .map(([domain, rate]) => `${domain}=${rateText(rate)}`)
+      .join(','),
     ATTEMPTS: String(channel.attempts),
     GIVE_UP: isoDuration(channel.giveUpMs),
     DELIVERY: channel.delivery,

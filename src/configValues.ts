@@ -1,7 +1,7 @@
 /** The kinds of values that are more than a number or a word, and how secrets in them are masked. */
 
 import { hidden, type Spec, secretMatching, textMatching } from './configSpec.ts';
-import { allowedRate, parseRate } from './domain/rates.ts';
+import { allowedDomainRates, allowedRate, type DomainRates, parseDomainRates, parseRate } from './domain/rates.ts';
 
 export const drivers = ['smtp', 'http', 'twilio', 'whatsapp', 'webhook', 'console', 'file'] as const;
 export const logLevels = ['error', 'warn', 'info', 'debug'] as const;
@@ -63,6 +63,7 @@ export const httpUrl: Spec<string> = {
 };
 
 export const perSecond: Spec<number> = { allowed: allowedRate, parse: parseRate };
+export const domainRates: Spec<DomainRates> = { allowed: allowedDomainRates, parse: parseDomainRates };
 
 export const filePath: Spec<string> = {
   allowed: 'the path of a file, or a file:/// URL',

@@ -3,13 +3,15 @@ import { horizonMs, type Pace, paceOf, type RateLimit } from '../src/domain/rate
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 
 export interface AllowanceParams {
-  /** Of the limit: `channel:<name>`. */
+  /** Of the limit, as in `rate_limits`. */
   id: string;
   store: Pick<RateStore, 'take'>;
   clock: Clock;
   /** Uniform in [0, 1): members that were given nothing do not ask again together. */
   random: () => number;
   logger: Logger;
+  /** Lanes are passed over while it has no slots: of its rows none is decided then. */
+  isOfLane?: boolean;
   /** The time of a slot has come, and somebody waited for it. */
   onSlot: () => void;
   /** There are more slots, or it may be asked for them again. */
@@ -32,6 +34,8 @@ const leastGapMs = 100;
 const leastWanted = 2;
 /** From a question that failed to the next, ms. */
 const failedGapMs = 500;
+/** Whoever waits elsewhere is looked at again after so long, ms: a rate may have been raised. */
+const longestTurnMs = 3_600_000;
 /** What lasts is said so often, ms. */
 const warnEveryMs = 10_000;
 
@@ -42,6 +46,8 @@ const warnEveryMs = 10_000;
 export class Allowance {
   private readonly params: AllowanceParams;
   private limit: RateLimit | undefined;
+  /** Rows that will ask for a slot: they are decided, and wait to leave. */
+  reserved = 0;
   private pace: Pace = { everyMs: 0, atOnce: 1, usableMs: 0 };
   private given: Slots[] = [];
   /** Asked for at a time. */
@@ -56,6 +62,8 @@ export class Allowance {
   private cancelSlot: (() => void) | undefined;
   private warnedAt = Number.NEGATIVE_INFINITY;
   private stopped = false;
+  /** When the last of those that wait elsewhere has its turn, monotonic ms. */
+  private turnAt = Number.NEGATIVE_INFINITY;
 
   constructor(params: AllowanceParams, limit: RateLimit | undefined) {
     this.params = params;
@@ -69,6 +77,7 @@ export class Allowance {
     this.limit = limit;
     if (limit) this.pace = paceOf(limit);
     this.given = [];
+    this.turnAt = Number.NEGATIVE_INFINITY;
     this.wanting = leastWanted;
     this.againAt = Number.NEGATIVE_INFINITY;
     this.cancelAgain?.();
@@ -82,6 +91,41 @@ export class Allowance {
     if (this.limit === undefined) return Number.POSITIVE_INFINITY;
     this.forget();
     return this.given.reduce((sum, { count, used }) => sum + count - used, 0);
+  }
+
+  /** Slots whose time is there; endless without a limit. */
+  get ready(): number {
+    if (this.limit === undefined) return Number.POSITIVE_INFINITY;
+    this.forget();
+    const now = this.params.clock.monotonic();
+    return this.given.reduce((sum, slots) => sum + readyOf(slots, now), 0);
+  }
+
+  get isOfLane(): boolean {
+    return this.params.isOfLane === true;
+  }
+
+  /** From slot to slot, ms; 0 without a limit. */
+  get everyMs(): number {
+    return this.limit === undefined ? 0 : this.pace.everyMs;
+  }
+
+  /** From now to when another row is worth a try, ms: behind those that were told so before it, and the `ahead`; an hour at most. */
+  turnInMs(ahead: number): number {
+    const now = this.params.clock.monotonic();
+    this.turnAt = Math.max(now + this.waitMs + ahead * this.everyMs, this.turnAt) + this.everyMs;
+    return Math.min(longestTurnMs, this.turnAt - now);
+  }
+
+  /** More is wanted than there is ready: `onSlot` or `onNews` tells when it is worth another look. */
+  wanted(): void {
+    if (this.limit === undefined || this.stopped) return;
+    this.ask();
+    const now = this.params.clock.monotonic();
+    const waits = this.given.map((slots) => afterReady(slots, now)).filter((waitMs) => waitMs > 0);
+    if (waits.length > 0) this.wakeIn(Math.min(...waits));
+    // all are ready, and may be lost before they are used: who waits for one of another limit too takes none
+    else if (!this.isAsking && this.cancelAgain === undefined) this.wakeIn(leastGapMs);
   }
 
   /** One may be handed over now. If not, `onSlot` tells when it is worth another try. */
@@ -117,11 +161,11 @@ export class Allowance {
     if (this.room > this.wanting / 2) return;
     const waitMs = this.againAt - this.params.clock.monotonic();
     if (waitMs > 0) this.askIn(waitMs);
-    else void this.fetch(limit, this.wanted(limit));
+    else void this.fetch(limit, this.amount(limit));
   }
 
   /** As many as were used of the last ones, or twice as many where all of them were: who has little to do takes little. */
-  private wanted({ perSecond }: RateLimit): number {
+  private amount({ perSecond }: RateLimit): number {
     const most = Math.max(1, Math.ceil((perSecond * horizonMs) / 1_000));
     const next = this.lost > 0 ? this.used : 2 * this.wanting;
     this.wanting = Math.min(most, Math.max(leastWanted, next));
@@ -197,4 +241,19 @@ export class Allowance {
 }
 
 /** Of the next slot. */
-const timeOf = ({ from, first, used, pace }: Slots): number => Math.max(from, first + used * pace.everyMs);
+const timeOf = (slots: Slots): number => timeOfSlot(slots, slots.used);
+
+const timeOfSlot = ({ from, first, pace }: Slots, index: number): number =>
+  Math.max(from, first + index * pace.everyMs);
+
+/** Slots whose time is there. */
+function readyOf({ from, first, count, used, pace }: Slots, now: number): number {
+  if (now < from) return 0;
+  return Math.max(0, Math.min(count, Math.floor((now - first) / pace.everyMs) + 1) - used);
+}
+
+/** From now to the time of the first slot that is not ready, ms; less than 0: all of them are. */
+function afterReady(slots: Slots, now: number): number {
+  const index = slots.used + readyOf(slots, now);
+  return index < slots.count ? timeOfSlot(slots, index) - now : -1;
+}

@@ -13,6 +13,8 @@ export class ChannelQueue {
   active = 0;
   private entries: InDoubt[] = [];
   private head = 0;
+  /** Those that wait for a slot of a limit of their own, and hold up nobody else. */
+  private aside: { entry: InDoubt; limit: Allowance }[] = [];
   /** Since rows last came. */
   private answered = 0;
   private mostInDoubt: number;
@@ -51,7 +53,7 @@ export class ChannelQueue {
   }
 
   waiting(): readonly InDoubt[] {
-    return this.entries.slice(this.head);
+    return [...this.entries.slice(this.head), ...this.aside.map(({ entry }) => entry)];
   }
 
   /** All that wait, who do so no more. */
@@ -59,6 +61,7 @@ export class ChannelQueue {
     const all = this.waiting();
     this.entries = [];
     this.head = 0;
+    this.aside = [];
     return all;
   }
 
@@ -73,6 +76,38 @@ export class ChannelQueue {
       this.entries.splice(0, this.head);
       this.head = 0;
     }
+  }
+
+  /** More rows of it may be set aside: those that are take no more than half of what may be in doubt. */
+  get hasRoomAside(): boolean {
+    return this.aside.length < this.channel.concurrency;
+  }
+
+  /** How many are set aside for a limit. */
+  asideFor(limit: Allowance): number {
+    return this.aside.filter((one) => one.limit === limit).length;
+  }
+
+  /** A row that was the `next` one waits for a slot of this limit. */
+  setAside(entry: InDoubt, limit: Allowance): void {
+    this.aside.push({ entry, limit });
+  }
+
+  /** Those for whose limit there are slots now are the next ones again, in their order; the others are asked for. */
+  recall(): void {
+    if (this.aside.length === 0) return;
+    const ready = new Map<Allowance, number>();
+    const left: typeof this.aside = [];
+    const back: InDoubt[] = [];
+    for (const one of this.aside) {
+      const slots = ready.get(one.limit) ?? one.limit.ready;
+      ready.set(one.limit, slots - 1);
+      if (slots > 0) back.push(one.entry);
+      else left.push(one);
+    }
+    this.aside = left;
+    for (const limit of new Set(left.map((one) => one.limit))) limit.wanted();
+    if (back.length > 0) this.entries.splice(this.head, 0, ...back);
   }
 
   began(): void {

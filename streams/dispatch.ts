@@ -5,6 +5,7 @@ import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { ChannelState, Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import type { Allowance } from './allowance.ts';
 import { ChannelQueue } from './channelQueue.ts';
 import { ChannelStates } from './channelStates.ts';
 import { Clearance } from './clearance.ts';
@@ -28,7 +29,7 @@ export interface DispatchParams {
   /** Who must not be written to. Absent: nobody is asked for. */
   suppressions?: Pick<Suppressions, 'isClear' | 'isFresh' | 'refused'>;
   /** What may be handed over a second. Absent: no limits. */
-  rates?: Pick<Rates, 'open'>;
+  rates?: Pick<Rates, 'open' | 'narrow' | 'onNews'>;
   clock: Clock;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -36,7 +37,7 @@ export interface DispatchParams {
   instruments: Instruments;
 }
 
-/** A row that would wait for longer for a slot of its channel's rate waits in its lane, ms. */
+/** A row that would wait for longer for a slot waits in its lane, ms. */
 const longestWaitMs = 1_000;
 /** Code of a channel's answer when it asked whether it may begin, and was told no. */
 const notBegun = 'not_begun';
@@ -81,6 +82,13 @@ export class Dispatch {
       this.queues.set(channel.name, new ChannelQueue(channel, { ...params, onChange }, allowance));
       params.instruments.circuit(channel.name, 'closed');
     }
+    params.rates?.onNews(() => {
+      for (const queue of this.queues.values()) {
+        queue.recall();
+        this.pump(queue);
+      }
+      params.onFresh();
+    });
     this.clearance = new Clearance(params);
     this.gate = new Gate({
       ...params,
@@ -145,6 +153,7 @@ export class Dispatch {
         continue;
       }
       if (!left.has(queue)) left.set(queue, queue.excess);
+      this.reserve(entry);
       queue.put(entry);
     }
     this.params.instruments.inDoubt(this.doubt.size);
@@ -237,14 +246,41 @@ export class Dispatch {
         return;
       }
       const leaves = !this.gate.sendingStopped && this.mayLeave(entry);
+      const slow = leaves ? entry.limits?.find(({ ready }) => ready <= 0) : undefined;
+      if (slow !== undefined) {
+        queue.shift();
+        this.setAside(queue, entry, slow);
+        continue;
+      }
       if (leaves && queue.allowance?.take() === false) {
         if (queue.allowance.waitMs > longestWaitMs) this.drain(queue);
         return;
       }
       queue.shift();
-      if (leaves) void this.hand(queue, entry);
-      else this.hold(entry);
+      if (!leaves) this.hold(entry);
+      else {
+        for (const limit of entry.limits ?? []) limit.take();
+        free(entry);
+        void this.hand(queue, entry);
+      }
     }
+  }
+
+  private reserve(entry: InDoubt): void {
+    const limits = this.params.rates?.narrow(entry.row);
+    if (limits === undefined || limits.length === 0) return;
+    entry.limits = limits;
+    for (const limit of limits) limit.reserved += 1;
+  }
+
+  /** It waits for a slot of a limit of its own beside its queue; where that takes long, in its lane, or until its turn. */
+  private setAside(queue: ChannelQueue, entry: InDoubt, limit: Allowance): void {
+    const ahead = queue.asideFor(limit);
+    const mayWait = queue.hasRoomAside && limit.waitMs + ahead * limit.everyMs <= longestWaitMs;
+    if (mayWait) queue.setAside(entry, limit);
+    // its lane knows how fast its campaign is, and nothing of domains
+    else this.hold(entry, limit.isOfLane ? {} : { inMs: limit.turnInMs(ahead) });
+    limit.wanted();
   }
 
   /** What was decided still holds, of the conversation, the campaign and the window. */
@@ -276,7 +312,7 @@ export class Dispatch {
     this.unbegun.delete(row);
     queue.ended();
     if (queue.channel.manyHosts === undefined) circuit.answered(epoch, outcome);
-    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
+    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, { isStale });
     else {
       instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
@@ -301,12 +337,20 @@ export class Dispatch {
     for (const entry of queue.drain()) this.hold(entry);
   }
 
-  private hold({ row, decidedAt }: InDoubt, isStale = false): void {
-    this.tell({ row, outcome: { kind: 'held', isStale }, decidedAt, answeredAt: this.params.clock.now() });
+  private hold(entry: InDoubt, why: { isStale?: boolean; inMs?: number } = {}): void {
+    const { row, decidedAt } = entry;
+    free(entry);
+    this.tell({ row, outcome: { kind: 'held', ...why }, decidedAt, answeredAt: this.params.clock.now() });
   }
 
   private tell(result: RowResult): void {
     if (this.listener) this.listener(result);
     else this.early.push(result);
   }
+}
+
+/** It waits for slots of its own no longer. */
+function free(entry: InDoubt): void {
+  for (const limit of entry.limits ?? []) limit.reserved -= 1;
+  entry.limits = undefined;
 }

@@ -1,5 +1,6 @@
 /** What is in doubt on a member: rows that were committed `sending`, until their result is committed. */
 import type { Conversation, Message, Unit } from '../src/domain/model.ts';
+import type { Allowance } from './allowance.ts';
 import type { Asked } from './gate.ts';
 
 /** A row in doubt: committed `sending`, its result not yet committed. */
@@ -17,6 +18,8 @@ export interface InDoubt {
   clearAt?: Asked | undefined;
   /** Its contact must not be written to: it is decided again. */
   refused?: boolean;
+  /** Limits beside that of its channel, while it waits to leave: of each it needs a slot. */
+  limits?: readonly Allowance[] | undefined;
 }
 
 /** Rows in doubt, by conversation: at most one of each. */

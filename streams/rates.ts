@@ -1,27 +1,50 @@
 import type { Channel } from '../src/domain/channelPorts.ts';
-import { type RateStore, rateOfChannel } from '../src/domain/ratePorts.ts';
-import { limitInForce, type RateLimit, type RateWords } from '../src/domain/rates.ts';
+import { campaignKey } from '../src/domain/ids.ts';
+import type { Id, Message } from '../src/domain/model.ts';
+import { type RateStore, rateOfCampaign, rateOfChannel } from '../src/domain/ratePorts.ts';
+import { limitInForce, type RateLimit, type RateWords, rateLimit } from '../src/domain/rates.ts';
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 import { Allowance, type AllowanceParams } from './allowance.ts';
+import { DomainLimits } from './domainLimits.ts';
+import type { KnownRun } from './runs.ts';
 
 export interface RatesParams {
   store: RateStore;
-  channels: ReadonlyMap<string, Pick<Channel, 'name' | 'rate'>>;
+  channels: ReadonlyMap<string, Pick<Channel, 'name' | 'rate' | 'address' | 'domainRates'>>;
   clock: Clock;
   random: () => number;
   logger: Logger;
 }
 
-/** The limits of all channels: what operators wrote (`rate_limits`) goes before the environment, as soon as it is heard of. */
+/** What is there for the limits of many campaigns is told together, ms: slots can be used for longer. */
+const newsMs = 25;
+const nothing: readonly Allowance[] = [];
+
+/**
+ * All limits: of channels, and those that are narrower, of campaigns (`limits.perSecond`) and mail domains. What operators wrote (`rate_limits`) goes
+ * before the environment and the campaign, as soon as it is heard of.
+ */
 export class Rates {
   private readonly params: RatesParams;
   private readonly allowances = new Map<string, Allowance>();
   private words: ReadonlyMap<string, RateWords> = new Map();
-  /** What was found to be unusable, by channel. */
+  /** What was found to be unusable, by id of the limit. */
   private readonly faults = new Map<string, string>();
+  /** Campaigns that go on, by key. */
+  private readonly campaigns = new Map<string, { id: Id; perSecond: number | undefined }>();
+  /** Of those that have a limit, by key. */
+  private readonly ofCampaigns = new Map<string, Allowance>();
+  private readonly domains: DomainLimits;
+  private tellNews: () => void = () => {};
+  private cancelNews: (() => void) | undefined;
 
   constructor(params: RatesParams) {
     this.params = params;
+    this.domains = new DomainLimits({
+      ...params,
+      inForce: (id, own) => this.inForce(id, own, 'the environment'),
+      onNews: () => this.soon(),
+    });
   }
 
   /** What may be handed over on a channel, from here on; without a limit everything. */
@@ -32,21 +55,105 @@ export class Rates {
     return allowance;
   }
 
+  /** `tell` is called when there are slots of narrower limits than those of channels, or when to ask for them again. */
+  onNews(tell: () => void): void {
+    this.tellNews = tell;
+  }
+
+  /** The limits of a row beside that of its channel. */
+  narrow(row: Pick<Message, 'campaignId' | 'channel' | 'to'>): readonly Allowance[] {
+    const domain = this.domains.limitOf(row);
+    const own = this.ofCampaigns.size === 0 ? undefined : this.ofCampaigns.get(campaignKey(row.campaignId));
+    if (own === undefined) return domain === undefined ? nothing : [domain];
+    return domain === undefined ? [own] : [own, domain];
+  }
+
+  /** Messages of a campaign that may be decided now: slots whose time is there, and that no row waits for. @param key See `campaignKey`. */
+  room(key: string): number {
+    const own = this.ofCampaigns.get(key);
+    return own === undefined ? Number.POSITIVE_INFINITY : own.ready - own.reserved;
+  }
+
+  /** Something of a campaign is due. */
+  wanted(key: string): void {
+    this.ofCampaigns.get(key)?.wanted();
+  }
+
+  /** A run became known, changed, or is over. */
+  runChanged({ key, run, replays }: Pick<KnownRun, 'key' | 'run' | 'replays'>): void {
+    if (run.settled && !replays) this.close(key);
+    else {
+      this.campaigns.set(key, { id: run._id, perSecond: run.limits?.perSecond });
+      this.limit(key);
+    }
+  }
+
   /** Reads what operators wrote. Rejects when it cannot; what was known before holds on. */
   async load(): Promise<void> {
     this.words = await this.params.store.words();
     for (const [channel, allowance] of this.allowances) allowance.set(this.limitOf(channel));
+    for (const key of this.campaigns.keys()) this.limit(key);
+    this.domains.load(this.words);
+  }
+
+  /** Nothing is asked for any more. */
+  stop(): void {
+    this.cancelNews?.();
+    this.domains.stop();
+    for (const allowance of [...this.allowances.values(), ...this.ofCampaigns.values()]) allowance.stop();
   }
 
   private limitOf(channel: string): RateLimit | undefined {
-    const { channels, logger } = this.params;
-    const { limit, faults } = limitInForce(this.words.get(rateOfChannel(channel)), channels.get(channel)?.rate);
+    return this.inForce(rateOfChannel(channel), this.params.channels.get(channel)?.rate, 'the environment');
+  }
+
+  private limit(key: string): void {
+    const own = this.campaigns.get(key);
+    if (own === undefined) return;
+    const id = rateOfCampaign(own.id);
+    const asked = own.perSecond === undefined ? undefined : rateLimit(own.perSecond);
+    const limit = this.inForce(id, asked, 'the campaign');
+    const known = this.ofCampaigns.get(key);
+    if (known !== undefined) known.set(limit);
+    else if (limit !== undefined) {
+      const news = (): void => this.soon();
+      const params = { ...this.params, ...{ id, isOfLane: true, onSlot: news, onNews: news } };
+      this.ofCampaigns.set(key, new Allowance(params, limit));
+    }
+  }
+
+  /** A campaign is over: its limit goes with it. */
+  private close(key: string): void {
+    const known = this.campaigns.get(key);
+    const allowance = this.ofCampaigns.get(key);
+    this.campaigns.delete(key);
+    if (known === undefined || allowance === undefined) return;
+    this.ofCampaigns.delete(key);
+    allowance.stop();
+    const { store, logger } = this.params;
+    const id = rateOfCampaign(known.id);
+    this.faults.delete(id);
+    store
+      .forget(id)
+      .catch((error: unknown) => logger.warn('the slots of a campaign that is over stay behind', { limit: id, error }));
+  }
+
+  private soon(): void {
+    this.cancelNews ??= this.params.clock.after(newsMs, () => {
+      this.cancelNews = undefined;
+      this.tellNews();
+    });
+  }
+
+  private inForce(id: string, own: RateLimit | undefined, whose: string): RateLimit | undefined {
+    const { limit, faults } = limitInForce(this.words.get(id), own);
     const found = faults.join('; ');
-    if (found !== '' && this.faults.get(channel) !== found)
-      logger.error(`rate_limits ${rateOfChannel(channel)} cannot be used: ${found}; what the environment says holds`, {
-        ...{ code: 'rate_invalid', channel },
+    if (found !== '' && this.faults.get(id) !== found)
+      this.params.logger.error(`rate_limits ${id} cannot be used: ${found}; what ${whose} says holds`, {
+        ...{ code: 'rate_invalid', limit: id },
       });
-    this.faults.set(channel, found);
+    if (found === '') this.faults.delete(id);
+    else this.faults.set(id, found);
     return limit;
   }
 }

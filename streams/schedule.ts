@@ -2,7 +2,6 @@ import { Observable } from 'rxjs';
 import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import { DueTimes } from '../src/domain/dueTimes.ts';
 import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
-import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import { laneKey, lanesOf } from './lanes.ts';
@@ -12,6 +11,8 @@ import { Turns } from './turns.ts';
 interface LaneState {
   readonly key: string;
   readonly lane: Lane;
+  /** Key of its campaign. */
+  readonly campaign: string;
   weight: number;
   readonly due: DueTimes;
   /** The database is to be asked. */
@@ -33,8 +34,10 @@ export interface ScheduleParams {
   partitions: () => readonly number[];
   /** Conversations that may be taken up for a channel ("-": for none) now, beside those `planned` by channel; 0 passes its lanes over. */
   room: (channel: string, planned?: ReadonlyMap<string, number>) => number;
-  /** Something is due on a channel, whether there is room or not. */
-  wanted?: (channel: string) => void;
+  /** Something of a campaign (by its key) is due on a channel, whether there is room or not. */
+  wanted?: (channel: string, campaign: string) => void;
+  /** Conversations of a campaign (by its key) that may be taken up now, however many channels they need. Absent: any number. */
+  ofCampaign?: (campaign: string) => number;
 }
 
 /** Lanes looked at in one round, at most; the others come first in the next. */
@@ -89,9 +92,9 @@ export class Schedule {
           )
         : new Map<string, Lane>();
     for (const lane of this.lanes.values())
-      if (campaignKey(lane.lane.campaignId) === key && !wanted.has(lane.key)) {
+      if (lane.campaign === key && !wanted.has(lane.key)) {
         this.lanes.delete(lane.key);
-        this.robin.forget(lane.key);
+        for (const key of [lane.key, `slots ${lane.key}`, `group slots ${lane.key}`]) this.robin.forget(key);
       }
     for (const [laneId, lane] of wanted) {
       const known = this.lanes.get(laneId);
@@ -100,6 +103,7 @@ export class Schedule {
         this.lanes.set(laneId, {
           key: laneId,
           lane,
+          campaign: key,
           weight: weightOf(run.priority),
           due: new DueTimes(),
           // a run that has inserted nothing yet has nothing to look for
@@ -116,7 +120,7 @@ export class Schedule {
   /** Conversations were inserted by somebody: the opening lane is due. */
   wake(key: string): void {
     for (const lane of this.lanes.values()) {
-      if (!lane.lane.opening || campaignKey(lane.lane.campaignId) !== key) continue;
+      if (!lane.lane.opening || lane.campaign !== key) continue;
       lane.woken = true;
       lane.due.note(this.params.clock.now());
     }
@@ -132,7 +136,7 @@ export class Schedule {
   /** What is due of this campaign waits so long, ms. */
   rest(key: string, ms: number): void {
     const until = this.params.clock.now() + ms;
-    for (const lane of this.lanes.values()) if (campaignKey(lane.lane.campaignId) === key) lane.restUntil = until;
+    for (const lane of this.lanes.values()) if (lane.campaign === key) lane.restUntil = until;
   }
 
   /** A conversation of ours is due at `at`. */
@@ -147,7 +151,7 @@ export class Schedule {
     const now = this.params.clock.now();
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
-      if (next <= now) this.params.wanted?.(lane.lane.channel);
+      if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
       if (lane.unknown) earliest = 0;
       else if (next < earliest && this.room(lane) > 0) earliest = next;
     }
@@ -178,8 +182,9 @@ export class Schedule {
     await this.look();
     const due = this.dueLanes(planned);
     if (capacity <= 0 || due.length === 0) return [];
-    const first = due.filter((lane) => lane.short);
-    const second = due.filter((lane) => !lane.short);
+    // what those leave that get less than their share goes to the others
+    const first = due.filter((lane) => lane.short || this.isLimited(lane));
+    const second = due.filter((lane) => !first.includes(lane));
     const taken = await this.takeFrom(first, this.shares(due, capacity, planned), hidden, skip);
     const left = capacity - taken.length;
     if (second.length === 0 || left <= 0) return taken;
@@ -195,7 +200,34 @@ export class Schedule {
     planned: ReadonlyMap<string, number>,
   ): ReadonlyMap<string, number> {
     const members = lanes.map(({ key, weight, lane }) => ({ key, weight, group: lane.channel }));
-    return this.robin.sharesInGroups(members, capacity, (channel) => this.params.room(channel, planned));
+    const shares = this.robin.sharesInGroups(members, capacity, (channel) => this.params.room(channel, planned));
+    return this.withinLimits(lanes, shares);
+  }
+
+  /** No more of a campaign than it may, over all of its lanes. */
+  private withinLimits(lanes: readonly LaneState[], shares: Map<string, number>): ReadonlyMap<string, number> {
+    const limited = new Map<string, LaneState[]>();
+    for (const lane of lanes)
+      if (this.isLimited(lane)) limited.set(lane.campaign, [...(limited.get(lane.campaign) ?? []), lane]);
+    for (const own of limited.values()) {
+      const asked = new Map(own.map(({ key }) => [`slots ${key}`, shares.get(key) ?? 0]));
+      const [first] = own;
+      const room = first ? Math.floor(this.ofCampaign(first)) : 0;
+      if ([...asked.values()].reduce((sum, share) => sum + share, 0) <= room) continue;
+      // each lane has its part, so that what opens conversations does not keep others from going on
+      const members = own.map(({ key, weight }) => ({ key: `slots ${key}`, weight, group: `slots ${key}` }));
+      const within = this.robin.sharesInGroups(members, room, (group) => asked.get(group) ?? 0);
+      for (const { key } of own) shares.set(key, within.get(`slots ${key}`) ?? 0);
+    }
+    return shares;
+  }
+
+  private isLimited(lane: LaneState): boolean {
+    return this.ofCampaign(lane) < Number.POSITIVE_INFINITY;
+  }
+
+  private ofCampaign({ campaign }: LaneState): number {
+    return this.params.ofCampaign?.(campaign) ?? Number.POSITIVE_INFINITY;
   }
 
   private dueLanes(planned: ReadonlyMap<string, number>): LaneState[] {
@@ -299,7 +331,7 @@ export class Schedule {
   }
 
   private room(lane: LaneState, planned?: ReadonlyMap<string, number>): number {
-    return this.params.room(lane.lane.channel, planned);
+    return Math.min(this.params.room(lane.lane.channel, planned), this.ofCampaign(lane));
   }
 }
 

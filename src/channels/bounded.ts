@@ -34,6 +34,7 @@ export class BoundedChannel implements Channel {
   readonly address: string;
   readonly concurrency: number;
   readonly rate?: NonNullable<Channel['rate']>;
+  readonly domainRates?: NonNullable<Channel['domainRates']>;
   readonly delivery: ChannelConfig['delivery'];
   readonly attempts: number;
   readonly giveUpMs: number;
@@ -59,6 +60,7 @@ export class BoundedChannel implements Channel {
     this.address = config.address;
     this.concurrency = config.concurrency;
     if (config.rate !== undefined) this.rate = config.rate;
+    if (config.domainRates !== undefined) this.domainRates = config.domainRates;
     this.delivery = config.delivery;
     this.attempts = config.attempts;
     this.giveUpMs = config.giveUpMs;

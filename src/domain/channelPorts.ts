@@ -1,6 +1,6 @@
 /** What a channel is to the pipelines, and what it is given. */
 import type { Id, RenderedContent } from './model.ts';
-import type { RateLimit } from './rates.ts';
+import type { DomainRates, RateLimit } from './rates.ts';
 
 /** What a channel hands over. Every try of a `messageId` carries the same bytes. */
 export interface OutboundMessage {
@@ -65,6 +65,8 @@ export interface Channel {
   readonly concurrency: number;
   /** Over all replicas together. Absent: no limit by the environment. */
   readonly rate?: RateLimit;
+  /** Of mail: over all replicas together, by domain of the recipient. Absent: no limits by the environment. */
+  readonly domainRates?: DomainRates;
   readonly delivery: 'at-least-once' | 'at-most-once';
   readonly attempts: number;
   readonly giveUpMs: number;

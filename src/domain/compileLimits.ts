@@ -1,4 +1,4 @@
-/** `limits` of a campaign: how many messages a contact may get, and how many may leave while a sender is warmed up. */
+/** `limits` of a campaign: how many messages leave a second, how many a contact may get, and how many may leave while a sender is warmed up. */
 import type { Fault } from './errors.ts';
 import { Faults } from './flowChecks.ts';
 import type { Run } from './model.ts';
@@ -7,12 +7,15 @@ import type { Cap } from './pressure.ts';
 import { longestSpanMs } from './pressure.ts';
 import { printable } from './printable.ts';
 import { type Ramp, type RampStep, rampSteps } from './ramp.ts';
+import { allowedPerSecond, isRate } from './rates.ts';
 import { type Duration, isPositive, parseDuration } from './timing.ts';
 import { dayMs } from './zones.ts';
 
 export interface Limits {
   readonly cap?: Cap;
   readonly ramp?: Ramp['steps'];
+  /** Messages a second. */
+  readonly perSecond?: number;
 }
 
 const hourMs = dayMs / 24;
@@ -31,7 +34,9 @@ export function compileLimits(source: unknown, path = 'limits'): { limits: Limit
   }
   const cap = compileCap(own(source, 'maxMessagesPerContact'), own(source, 'onCap'), path, faults);
   const ramp = compileRamp(own(source, 'ramp'), `${path}.ramp`, faults);
-  return { limits: { ...(cap ? { cap } : {}), ...(ramp ? { ramp } : {}) }, faults: faults.list };
+  const perSecond = compileRate(own(source, 'perSecond'), `${path}.perSecond`, faults);
+  const limits = { ...(cap ? { cap } : {}), ...(ramp ? { ramp } : {}), ...(perSecond ? { perSecond } : {}) };
+  return { limits, faults: faults.list };
 }
 
 /** What holds for a run. Transactional messages are outside caps: they are neither held back nor counted. */
@@ -45,6 +50,12 @@ export function limitsOf({ limits: source, transactional, startedAt }: LimitedRu
 }
 
 export type LimitedRun = Partial<Pick<Run, 'limits' | 'transactional' | 'startedAt'>>;
+
+function compileRate(source: unknown, path: string, faults: Faults): number | undefined {
+  if (source === undefined || isRate(source)) return source;
+  faults.add('not_allowed', path, () => `was ${printable(source)}; it has to be ${allowedPerSecond}`);
+  return undefined;
+}
 
 // ---------------------------------------------------------------- the cap
 

@@ -33,6 +33,7 @@ export const delayWords = {
   zone: 'waiting because the time zone of their contact is not known',
   cap: 'waiting because of the limit of messages for a contact',
   warm_up: 'waiting because the ramp of the campaign has no room',
+  rate: 'waiting because the domain of their address gets no more a second',
   other: 'waiting, as they say themselves:',
   standing_still: 'work is due, and nothing moves',
 } as const;
@@ -137,7 +138,7 @@ function byMembers({ cluster, channels }: DelayFacts): Delay[] {
 const partitionWords = (numbers: readonly number[]): string =>
   `${numbers.length === 1 ? 'partition' : `${numbers.length} partitions:`} ${ranges(numbers)}`;
 
-const known: ReadonlySet<string> = new Set<DelayCode>(['retry', 'window', 'holiday', 'zone', 'cap', 'warm_up']);
+const known: ReadonlySet<string> = new Set<DelayCode>(['retry', 'window', 'holiday', 'zone', 'cap', 'warm_up', 'rate']);
 
 function byDelayed({ delayed }: DelayFacts): Delay[] {
   return delayed.map(({ reason, count, more }) => {

@@ -30,7 +30,7 @@ export type Fact =
       messageId: string;
       at: number;
       channel: string;
-      cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
+      cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up' | 'rate';
       /** It is only looked at again: its history says so already. */
       again?: true;
     }

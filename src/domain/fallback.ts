@@ -114,7 +114,7 @@ export function postpone(
   draft: Draft,
   row: Message,
   at: number,
-  cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up',
+  cause: 'retry' | 'held' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up' | 'rate',
 ): void {
   if (gaveWay(draft, row)) return;
   const until = givesWayAt(draft, row);

@@ -21,9 +21,9 @@ export const rowTakes = (status: Message['status'] | undefined, from: MessageCha
 
 /**
  * A channel's answer; or `held`: the gate kept the row back, it never left (`isStale`: only because nothing fresh was known
- * in time); or `lost`: its sender is gone, nobody knows whether it left.
+ * in time; `inMs`: because of the rate of its domain, worth another try then); or `lost`: its sender is gone, nobody knows whether it left.
  */
-export type RowOutcome = SendResult | { kind: 'held'; isStale?: boolean } | { kind: 'lost' };
+export type RowOutcome = SendResult | { kind: 'held'; isStale?: boolean; inMs?: number } | { kind: 'lost' };
 
 export interface RowResult {
   row: Message;
@@ -85,7 +85,9 @@ export function recordResult(draft: Draft, result: RowResult): void {
     case 'held': {
       // not at once, lest it misses by the same margin each time
       const waitMs = outcome.isStale ? backoffMs(1, draft.random) : 0;
-      requeue(draft, row, { attempts: row.attempts - 1 }, draft.now + waitMs, 'held');
+      const { inMs } = outcome;
+      const cause = inMs === undefined ? 'held' : 'rate';
+      requeue(draft, row, { attempts: row.attempts - 1 }, draft.now + (inMs ?? waitMs), cause);
       return;
     }
   }
@@ -238,7 +240,13 @@ function retry(draft: Draft, result: RowResult, outcome: Extract<SendResult, { k
   }
 }
 
-function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, cause: 'retry' | 'held'): void {
+function requeue(
+  draft: Draft,
+  row: Message,
+  set: Partial<Message>,
+  at: number,
+  cause: 'retry' | 'held' | 'rate',
+): void {
   const { state, context } = draft;
   const isReplayed = isAlone(draft, row);
   const stopped = isReplayed ? stoppedFor(draft) : undefined;
@@ -251,7 +259,8 @@ function requeue(draft: Draft, row: Message, set: Partial<Message>, at: number, 
     );
   } else if (isReplayed || stageAfter(draft, row) !== undefined) {
     const { at: opensAt, why } = movedInto(windowOf(draft, row), state.contact, at);
-    const moved = why === undefined ? {} : { dueAt: new Date(opensAt) };
+    // the time of a window, or of a rate, is not held against it
+    const moved = why === undefined && cause !== 'rate' ? {} : { dueAt: new Date(opensAt) };
     draft.changeRow(row, { ...set, ...moved, status: 'queued' });
     postpone(draft, draft.rowAs(row), opensAt, why ?? cause);
   } else {

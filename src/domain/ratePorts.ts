@@ -1,11 +1,18 @@
 /** Slots of limits that hold over all replicas. It has an in-memory fake and a real adapter, which pass one suite (`test/contract`). */
+import { campaignKey } from './ids.ts';
+import type { Id } from './model.ts';
 import type { Grant, Pace, RateLimit, RateWords } from './rates.ts';
 
 export interface RateStore {
-  /** Takes up to `want` slots of a limit, by the server's clock. @param id `channel:<name>`. */
+  /** Takes up to `want` slots of a limit, by the server's clock. @param id See `rateOfChannel` and the others. */
   take(id: string, limit: RateLimit, pace: Pace, want: number): Promise<Grant>;
   /** What operators wrote, by id; limits of which they wrote nothing are left out. */
   words(): Promise<ReadonlyMap<string, RateWords>>;
+  /** What is asked for no more; `onlyIdle`: unless somebody takes from it, or an operator wrote it. */
+  forget(id: string, onlyIdle?: boolean): Promise<void>;
 }
 
 export const rateOfChannel = (name: string): string => `channel:${name}`;
+export const rateOfCampaign = (id: Id): string => `campaign:${campaignKey(id)}`;
+/** @param domain As `domainOf` gives it. */
+export const rateOfDomain = (channel: string, domain: string): string => `domain:${channel}:${domain}`;

@@ -34,6 +34,7 @@ const ratePattern = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([smhd])\s*$/;
 const [slowest, fastest] = [1 / 86_400, 1_000_000];
 export const allowedRate =
   'messages a second, minute, hour or day, such as 100/s or 30/m, at least 1/d and at most 1000000/s';
+export const allowedPerSecond = 'a number of messages a second, at least one a day (0.0000116) and at most 1000000';
 export const allowedBurst = 'a whole number from 1 to 1000000';
 
 /** "100/s", "30/m", "5/h" and "1/d" as messages a second; undefined for what is none, or out of bounds. */
@@ -42,6 +43,10 @@ export function parseRate(text: string): number | undefined {
   const perSecond = (Number(count) * 1_000) / (unitsMs[unit] ?? Number.NaN);
   return perSecond >= slowest && perSecond <= fastest ? perSecond : undefined;
 }
+
+/** Messages a second, within bounds. */
+export const isRate = (value: unknown): value is number =>
+  typeof value === 'number' && value >= slowest && value <= fastest;
 
 export const isBurst = (value: unknown): value is number =>
   typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 1_000_000;
@@ -62,6 +67,34 @@ export function paceOf({ perSecond, burst }: RateLimit): Pace {
 /** A slot that waits for no round is used within a few of them, ms. */
 const leastUsableMs = 50;
 
+/** Messages a second to one domain, by domain (lower case); `*`: to each other one. */
+export type DomainRates = Readonly<Record<string, number>>;
+export const anyDomain = '*';
+export const allowedDomainRates =
+  'domains with a rate each, such as gmail.com=20/s,*=5/s; * is each other domain by itself';
+
+const domainPattern = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
+
+/** "gmail.com=20/s,*=5/s"; undefined for what is none. */
+export function parseDomainRates(text: string): DomainRates | undefined {
+  const rates = new Map<string, number>();
+  for (const entry of text.split(',')) {
+    const [domain = '', rate = '', ...rest] = entry.split('=').map((part) => part.trim().toLowerCase());
+    const perSecond = parseRate(rate);
+    if (perSecond === undefined || rest.length > 0 || !domainPattern.test(domain) || rates.has(domain))
+      return undefined;
+    rates.set(domain, perSecond);
+  }
+  return Object.fromEntries(rates);
+}
+
+/** Of a mail address in normal form, lower case; undefined for what is none. */
+export function domainOf(address: unknown): string | undefined {
+  if (typeof address !== 'string') return undefined;
+  const at = address.lastIndexOf('@');
+  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
+}
+
 /** What `rate_limits` says of a limit: its own words, or those of the environment. */
 export interface RateWords {
   rate?: unknown;
@@ -78,13 +111,13 @@ export function limitInForce(
 ): { limit: RateLimit | undefined; faults: string[] } {
   const { rate, burst } = words ?? {};
   const perSecond = typeof rate === 'string' ? parseRate(rate) : rate;
-  const isRate = typeof perSecond === 'number' && perSecond >= slowest && perSecond <= fastest;
+  const isUsable = isRate(perSecond);
   const faults = [
-    ...(rate === undefined || isRate ? [] : [`rate was ${JSON.stringify(rate)}; allowed: ${allowedRate}`]),
+    ...(rate === undefined || isUsable ? [] : [`rate was ${JSON.stringify(rate)}; allowed: ${allowedRate}`]),
     ...(burst === undefined || isBurst(burst) ? [] : [`burst was ${JSON.stringify(burst)}; allowed: ${allowedBurst}`]),
   ];
   const ownBurst = isBurst(burst) ? burst : undefined;
-  if (isRate) return { limit: rateLimit(perSecond, ownBurst), faults };
+  if (isUsable) return { limit: rateLimit(perSecond, ownBurst), faults };
   return { limit: own && { ...own, burst: ownBurst ?? own.burst }, faults };
 }
 

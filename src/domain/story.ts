@@ -154,7 +154,7 @@ function ofDecided({ detail, stage = '' }: HistoryEntry, base: Partial<StoryEven
   return [{ ...base, what: 'message_missing', message, text: `${words} was decided; its row is gone` }];
 }
 
-const causes = ['retry', 'held', 'window', 'holiday', 'zone', 'cap', 'warm_up'] as const;
+const causes = ['retry', 'held', 'window', 'holiday', 'zone', 'cap', 'warm_up', 'rate'] as const;
 type Cause = (typeof causes)[number];
 const heldWords = {
   window: 'by its send window',
@@ -162,6 +162,7 @@ const heldWords = {
   zone: 'for want of the time zone of its contact',
   cap: 'by the limit of messages for a contact',
   warm_up: 'by the ramp of its campaign',
+  rate: 'by the rate of its domain',
 } as const;
 
 function ofPostponed(

@@ -2,6 +2,7 @@
 import { time } from './audit.ts';
 import { stagesFor } from './flowVersions.ts';
 import type { ChannelState } from './model.ts';
+import { rateOfCampaign } from './ratePorts.ts';
 import { stopWords } from './stopSwitch.ts';
 import { isWithoutCollection, type Next, type StoryContext } from './storyNext.ts';
 import { endWords, errorWords } from './words.ts';
@@ -27,6 +28,7 @@ const whyWords = {
   channel_elsewhere: 'the member that owns its partition does not have that channel',
   circuit_open: 'its channel is left alone for a while, since its provider fails or asks for it',
   rate_limited: 'its channel has more to send than its rate allows',
+  campaign_rate: 'its campaign has more to send than its rate (limits.perSecond) allows',
   stage_missing: 'its stage is not in the flow: it fails when it is due',
   retry: 'its message waits for another try',
   replayed: 'a message of it that gave up is tried again',
@@ -35,6 +37,7 @@ const whyWords = {
   zone: 'the time zone of its contact is not known, and its send window asks for one; an event "contact" with data.timezone tells it',
   cap: 'its contact has had as many messages as limits.maxMessagesPerContact allows',
   warm_up: 'the ramp of its campaign (limits.ramp) has no room',
+  rate: 'the domain of its address gets no more a second (rates of domains)',
   held: 'its message was held back before it left, and is decided again',
   inbox_waits: 'events wait in its inbox, and come first',
   in_doubt: 'its message is with the provider (in doubt)',
@@ -134,8 +137,14 @@ function byMembers(context: StoryContext, { channel, lateMs }: Next): Why[] {
   if (!owning.channels.includes(channel)) return [...ownership, because('channel_elsewhere', `: ${channel}`)];
   if (lateMs === undefined) return ownership;
   const state = owning.channelStates?.[channel];
-  if (state === undefined) return [...ownership, ...rateWhy(context, channel)];
+  if (state === undefined) return [...ownership, ...rateWhy(context, channel), ...campaignRateWhy(context)];
   return [...ownership, because('circuit_open', `: ${circuitWords(channel, state)}`)];
+}
+
+function campaignRateWhy({ rates, now, conversation: { campaignId } }: StoryContext): Why[] {
+  const { inForce, tat = 0 } = rates?.get(rateOfCampaign(campaignId)) ?? {};
+  if (inForce === undefined || tat <= now) return [];
+  return [because('campaign_rate', `: ${Number(inForce.perSecond.toPrecision(6))} a second over all workers`)];
 }
 
 /** Slots are given out ahead of their time only where there is work for all of them. */
@@ -165,10 +174,10 @@ function inDoubt({ conversation: { updatedAt }, rows }: StoryContext): Why[] {
   return [because('in_doubt', ` since ${iso(new Date(since))}`)];
 }
 
-const byDelay = ['window', 'holiday', 'zone', 'cap', 'warm_up'] as const satisfies readonly WhyCode[];
+const byDelay = ['window', 'holiday', 'zone', 'cap', 'warm_up', 'rate'] as const satisfies readonly WhyCode[];
 
 const untilWords = (code: (typeof byDelay)[number], at: unknown): string =>
-  code === 'zone' || code === 'warm_up' ? `; looked at again at ${iso(at)}` : ` until ${iso(at)}`;
+  code === 'zone' || code === 'warm_up' || code === 'rate' ? `; looked at again at ${iso(at)}` : ` until ${iso(at)}`;
 
 function bySelf(context: StoryContext, next: Next): Why[] {
   const { conversation, rows, run } = context;

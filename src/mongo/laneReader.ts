@@ -67,10 +67,10 @@ export class LaneReader {
     return new Map(found.map(({ _id, channelStates = {} }) => [_id, channelStates]));
   }
 
-  /** By channel: messages a second, where its rate is used up. @param now ms since the epoch. */
+  /** By channel, or id of the limit of a campaign: messages a second, where its rate is used up. @param now ms since the epoch. */
   async usedUp(now: number): Promise<Map<string, number>> {
     // slots are given out ahead of their time only where others are waited for
-    const ahead = { tat: { $gt: now + horizonMs / 2 } };
+    const ahead = { _id: { $not: /^domain:/ }, tat: { $gt: now + horizonMs / 2 } };
     const found = await this.of.rates.find(ahead, { projection: { inForce: 1 } }).toArray();
     return new Map(found.map(({ _id, inForce }) => [_id.replace(/^channel:/, ''), inForce?.perSecond ?? 0]));
   }

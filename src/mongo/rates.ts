@@ -23,6 +23,14 @@ export class MongoRates implements RateStore {
     return { count, firstInMs, againInMs: againIn(firstInMs + count * pace.everyMs), pace };
   }
 
+  async forget(_id: string, onlyIdle = false): Promise<void> {
+    const idle = {
+      ...{ rate: { $exists: false }, burst: { $exists: false } },
+      $expr: { $lte: ['$tat', { $toDouble: { $toLong: '$$NOW' } }] },
+    };
+    await this.of.rates.deleteOne({ _id, ...(onlyIdle ? idle : {}) }, { maxTimeMS: patienceMs });
+  }
+
   async words(): Promise<ReadonlyMap<string, RateWords>> {
     const written = { $or: [{ rate: { $exists: true } }, { burst: { $exists: true } }] };
     const options = { projection: { rate: 1, burst: 1 }, maxTimeMS: patienceMs };

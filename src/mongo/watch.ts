@@ -9,7 +9,7 @@ import { ownCollections } from './collections.ts';
  * Raised with every change of `watchPipeline`: the server refuses an event's token under another filter, so a position of
  * another version is given up as planned (a sweep follows, without an alert).
  */
-export const filterVersion = 5;
+export const filterVersion = 6;
 
 /** Every write of ours raises `version`; an update without it is somebody else's. Holds for what is no update too. */
 const byOthers = { 'updateDescription.updatedFields.version': { $exists: false } };
@@ -50,7 +50,12 @@ export function watchPipeline(database: string): Document[] {
           { ...ns('members'), operationType: 'delete' },
           { ...ns('settings'), 'documentKey._id': 'control' },
           // what we take of a limit is nobody's news
-          { ...ns('rate_limits'), operationType: { $in: ['insert', 'replace', 'delete'] } },
+          { ...ns('rate_limits'), operationType: { $in: ['replace', 'delete'] } },
+          {
+            ...ns('rate_limits'),
+            operationType: 'insert',
+            $or: [{ 'fullDocument.rate': { $exists: true } }, { 'fullDocument.burst': { $exists: true } }],
+          },
           {
             ...ns('rate_limits'),
             operationType: 'update',

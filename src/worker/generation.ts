@@ -101,7 +101,10 @@ export class Generation {
       ...{ campaigns, channels, memberId, clock, logger },
       unsubscribeToken: config.hashKey === undefined ? undefined : unsubscribeTokens(config.hashKey),
       addressBook: book,
-      onChanged: (known) => this.attention.runChanged(known),
+      onChanged: (known) => {
+        this.rates.runChanged(known);
+        this.attention.runChanged(known);
+      },
     });
     this.suppressions = new Suppressions({
       ...{ store: this.stores.suppressions, clock },
@@ -128,7 +131,11 @@ export class Generation {
       ...{ store: conversations, clock },
       partitions: () => this.ownership.active,
       room: (channel, planned) => this.dispatch.room(channel, planned),
-      wanted: (channel) => this.dispatch.wanted(channel),
+      wanted: (channel, campaign) => {
+        this.dispatch.wanted(channel);
+        this.rates.wanted(campaign);
+      },
+      ofCampaign: (campaign) => this.rates.room(campaign),
     });
     this.round = new Round({
       ...{ store: conversations, campaigns, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
@@ -296,6 +303,7 @@ export class Generation {
     this.running = false;
     this.cancelGuard?.();
     this.runs.stop();
+    this.rates.stop();
     this.dispatch.abortAll();
     this.abort.abort();
     this.end();

@@ -8,17 +8,21 @@ import { manualClock } from '../support/clock.ts';
 import { MemoryDatabase } from '../support/memory/database.ts';
 import { MemoryRates } from '../support/memory/rates.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
+import { waitFor } from '../support/waitFor.ts';
 
 interface Harness {
   store: RateStore;
   put(document: { _id: string; [field: string]: unknown }): Promise<void>;
   get(id: string): Promise<Record<string, unknown> | undefined>;
+  pass(ms: number): Promise<unknown>;
   close(): Promise<void>;
 }
 
 async function inMemory(): Promise<Harness> {
-  const database = new MemoryDatabase({ clock: manualClock(1_000_000) });
+  const clock = manualClock(1_000_000);
+  const database = new MemoryDatabase({ clock });
   return {
+    pass: async (ms) => clock.advanceAsync(ms),
     store: new MemoryRates({ database, memberId: 'm1' }),
     put: async (document) => database.rates.put(document as never),
     get: async (id) => database.rates.get(id) as Record<string, unknown> | undefined,
@@ -34,6 +38,10 @@ async function onMongo(): Promise<Harness> {
     store: new MongoRates({ db: shared.db }),
     put: async ({ _id, ...rest }) => void (await of.replaceOne({ _id }, rest, { upsert: true })),
     get: async (_id) => ((await of.findOne({ _id })) as Record<string, unknown> | null) ?? undefined,
+    pass: (ms) => {
+      const until = Date.now() + ms;
+      return waitFor(async () => Date.now() >= until, { what: 'time to pass', timeoutMs: 10_000, intervalMs: 10 });
+    },
     close: async () => void (await of.deleteMany({})),
   };
 }
@@ -86,6 +94,22 @@ describe.each([
     await on.put({ _id: id, rate: '100/s' });
     await on.store.take(id, limit, pace, 1);
     expect(await on.get(id)).toMatchObject({ rate: '100/s', inForce: limit, taken: { count: 1 } });
+  });
+
+  test('a limit that nobody asks for is forgotten; one that somebody takes from, or an operator wrote, only with its owner', async () => {
+    const idle = rateLimit(1_000, 1);
+    await on.store.take('domain:mail:a.test', idle, paceOf(idle), 1);
+    const slow = rateLimit(1, 1);
+    await on.store.take('domain:mail:b.test', slow, paceOf(slow), 1);
+    await on.put({ _id: 'domain:mail:c.test', rate: '5/s', tat: 0 });
+    await on.pass(50);
+    for (const domain of ['a', 'b', 'c']) await on.store.forget(`domain:mail:${domain}.test`, true);
+    const left = async (): Promise<boolean[]> =>
+      Promise.all(['a', 'b', 'c'].map(async (domain) => (await on.get(`domain:mail:${domain}.test`)) !== undefined));
+    expect(await left()).toEqual([false, true, true]);
+    for (const domain of ['b', 'c']) await on.store.forget(`domain:mail:${domain}.test`);
+    expect(await left()).toEqual([false, false, false]);
+    await on.store.forget('domain:mail:never.test', true);
   });
 
   test('what operators wrote is read with what it means', async () => {

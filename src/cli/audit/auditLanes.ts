@@ -4,6 +4,7 @@ import type { Patience } from '../../domain/auditStuck.ts';
 import type { Finding } from '../../domain/findings.ts';
 import { campaignKey } from '../../domain/ids.ts';
 import type { ChannelState, Id } from '../../domain/model.ts';
+import { rateOfCampaign } from '../../domain/ratePorts.ts';
 import { circuitWords } from '../../domain/storyWhy.ts';
 import { LaneReader } from '../../mongo/laneReader.ts';
 import type { Db } from '../../mongo/values.ts';
@@ -45,7 +46,7 @@ export class Lanes {
   private readonly patience: Patience;
   /** By owner and channel: that it was left alone while this was watched. */
   private readonly resting = new Map<string, ChannelState>();
-  /** By channel: messages a second, where its rate was used up while this was watched. */
+  /** By channel, or id of the limit of a campaign: messages a second, where its rate was used up while this was watched. */
   private readonly rates = new Map<string, number>();
   /** ms since the epoch, the last look. */
   private now = 0;
@@ -94,14 +95,14 @@ export class Lanes {
         const service = watch.of(partition);
         const circuit = this.resting.get(`${watch.ownerOf(partition)?.owner} ${channel}`);
         if (service !== 'served' && circuit) add(resting, { campaign, channel, many, since, circuit });
-        else if (service === 'served' || (service === 'still' && this.rates.has(channel)))
+        else if (service === 'served' || (service === 'still' && this.rateOf(campaign, channel)))
           add(behind, { campaign, channel, many, since });
         else if (service === 'still' && (await this.isBusy(watch, channel, partition, busy)))
           add(open, { campaign, channel, many, since });
         else this.report.addMany('overdue', many, findings);
       }
     for (const told of behind.values())
-      this.report.notes.push(`${words(told)}; ${this.rateOf(told.channel) ?? 'it moves'}`);
+      this.report.notes.push(`${words(told)}; ${this.rateOf(told.campaign, told.channel) ?? 'it moves'}`);
     for (const told of resting.values())
       if (told.circuit)
         this.report.notes.push(`${words(told)}; it is left alone: ${safe(circuitWords(told.channel, told.circuit))}`);
@@ -109,10 +110,12 @@ export class Lanes {
       this.report.unproved(`${words(told)}; its turn has not come while it was watched, and messages are on their way`);
   }
 
-  private rateOf(channel: string): string | undefined {
-    const perSecond = this.rates.get(channel);
-    if (perSecond === undefined) return undefined;
-    return `the rate of its channel is used up (${Number(perSecond.toPrecision(6))} a second)`;
+  private rateOf(campaign: Id, channel: string): string | undefined {
+    const words = (whose: string, perSecond: number): string =>
+      `the rate of its ${whose} is used up (${Number(perSecond.toPrecision(6))} a second)`;
+    const [own, ofChannel] = [this.rates.get(rateOfCampaign(campaign)), this.rates.get(channel)];
+    if (own !== undefined) return words('campaign', own);
+    return ofChannel === undefined ? undefined : words('channel', ofChannel);
   }
 
   /** Whether the owner waits for answers on the channel: it may have no room for more. */

@@ -85,7 +85,9 @@ async function read({ db, in: stored }: Database, conversation: Conversation): P
     .find({}, { projection: { channels: 1, channelStates: 1 }, sort: { _id: 1 } })
     .toArray();
   const owned = await stored.partitions.findOne({ _id: partition });
-  const rates = await stored.rates.find({}, { projection: { inForce: 1, tat: 1 } }).toArray();
+  const rates = await stored.rates
+    .find({ _id: { $not: /^domain:/ } }, { projection: { inForce: 1, tat: 1 } })
+    .toArray();
   return {
     conversation,
     rows: rows.toSorted((a: Message, b: Message) => sequence(a) - sequence(b)),

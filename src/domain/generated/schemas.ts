@@ -232,6 +232,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "limits": {
           "type": "object",
           "properties": {
+            "perSecond": {
+              "type": "number",
+              "minimum": 0.000011574,
+              "maximum": 1000000
+            },
             "ramp": {
               "type": "array",
               "items": {
@@ -770,6 +775,11 @@ export const bundle: { definitions: Record<string, unknown> } = {
         "limits": {
           "type": "object",
           "properties": {
+            "perSecond": {
+              "type": "number",
+              "minimum": 0.000011574,
+              "maximum": 1000000
+            },
             "ramp": {
               "type": "array",
               "items": {
@@ -1046,7 +1056,8 @@ export const bundle: { definitions: Record<string, unknown> } = {
             "holiday",
             "zone",
             "cap",
-            "warm_up"
+            "warm_up",
+            "rate"
           ]
         },
         "entries": {

@@ -208,6 +208,10 @@ export interface Run {
    */
   limits?: {
     /**
+     * Messages a second over all replicas and channels, at least one a day (0.0000116): over any span T at most perSecond * T leave, and what a second allows at once. `rate_limits` may say otherwise.
+     */
+    perSecond?: number;
+    /**
      * Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.
      *
      * @minItems 1
@@ -666,6 +670,10 @@ export interface CampaignDocument {
    */
   limits?: {
     /**
+     * Messages a second over all replicas and channels, at least one a day (0.0000116): over any span T at most perSecond * T leave, and what a second allows at once. `rate_limits` may say otherwise.
+     */
+    perSecond?: number;
+    /**
      * Warm-up: how many messages may leave in its first day (`50/d`) or hour (`5/h`), in the next one, and so on; the last entry holds from then on.
      *
      * @minItems 1
@@ -898,9 +906,9 @@ export interface Conversation {
    */
   fallback?: true;
   /**
-   * Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room.
+   * Why nextActionAt is later than the flow says. zone: the contact's time zone is not known. cap: its contact has had as many messages as the limit allows. warm_up: the ramp of the campaign has no room. rate: its mail domain gets no more a second.
    */
-  delayed?: 'retry' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up';
+  delayed?: 'retry' | 'window' | 'holiday' | 'zone' | 'cap' | 'warm_up' | 'rate';
   /**
    * Of a contact's first conversation: how many it has by now, from the second on.
    */
@@ -2001,7 +2009,7 @@ export interface Partition {
   position?: StreamPosition;
 }
 /**
- * Slots of a limit that holds over all replicas. `_id` = `channel:<name>`. `rate` and `burst` are written by operators and go before the environment, at once; the rest is ours.
+ * Slots of a limit that holds over all replicas. `_id` = `channel:<name>`, or `campaign:<campaign id>` (as in the ids of conversations), which goes when the campaign is over, or `domain:<channel>:<domain>` (`*`: each other domain), which goes when nobody asks for it. `rate` and `burst` are written by operators and go before the environment and the campaign, at once; the rest is ours.
  *
  */
 export interface RateLimitDocument {

@@ -22,6 +22,14 @@ export class MemoryRates implements RateStore {
     });
   }
 
+  forget(id: string, onlyIdle = false): Promise<void> {
+    return this.database.run('forget_rate', this.memberId, () => {
+      const { rate, burst, tat = 0 } = this.database.rates.get(id) ?? {};
+      const isIdle = rate === undefined && burst === undefined && tat <= this.database.clock.now();
+      if (isIdle || !onlyIdle) this.database.rates.delete(id);
+    });
+  }
+
   words(): Promise<ReadonlyMap<string, RateWords>> {
     return this.database.run('rate_words', this.memberId, () => {
       const written = this.database.rates.find(({ rate, burst }) => rate !== undefined || burst !== undefined);

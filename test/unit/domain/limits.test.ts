@@ -59,6 +59,13 @@ describe('what can be written', () => {
     [{ ...perWeek(3), onCap: 'delay', ramp: ['50/d', '5/h'] }, {}],
     [{ maxMessagesPerContact: { count: 100, per: 'P93D' } }, {}],
     [{ maxMessagesPerContact: { count: 1, per: 'P3M' } }, {}],
+    [{ perSecond: 50 }, {}],
+    [{ perSecond: 1 / 86_400 }, {}],
+    [{ perSecond: 0 }, { 'limits.perSecond': 'not_allowed' }],
+    [{ perSecond: -1 }, { 'limits.perSecond': 'not_allowed' }],
+    [{ perSecond: 1_000_001 }, { 'limits.perSecond': 'not_allowed' }],
+    [{ perSecond: '50/s' }, { 'limits.perSecond': 'not_allowed' }],
+    [{ perSecond: Number.NaN }, { 'limits.perSecond': 'not_allowed' }],
     [7, { limits: 'type' }],
     [{ maxMessagesPerContact: 3 }, { 'limits.maxMessagesPerContact': 'type' }],
     [{ maxMessagesPerContact: { count: 0, per: 'P1D' } }, { 'limits.maxMessagesPerContact.count': 'not_allowed' }],
@@ -82,6 +89,10 @@ describe('what can be written', () => {
     ],
   ])('%j', (limits, faults) => {
     expect(Object.fromEntries(compileLimits(limits).faults.map(({ path, code }) => [path, code]))).toEqual(faults);
+  });
+
+  test('a rate is kept as it was written, beside the others', () => {
+    expect(compileLimits({ perSecond: 2.5, ramp: ['1/d'] }).limits).toMatchObject({ perSecond: 2.5, ramp: [{}] });
   });
 
   test('a transactional campaign has no cap, and its ramp; one that did not start yet begins its ramp whenever', () => {

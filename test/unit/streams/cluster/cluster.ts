@@ -193,7 +193,7 @@ export class Cluster {
 
   // ---------------------------------------------------------------- what others do
 
-  insertCampaign(flow: FlowName, contacts: number): void {
+  insertCampaign(flow: FlowName, contacts: number, more: object = {}): void {
     const _id = `${flow}${this.database.campaigns.find().length}`;
     const people = Array.from({ length: contacts }, (_, n) => ({
       ...{ id: `k${n}`, name: `K${n}`, phone: `+49${n}` },
@@ -206,6 +206,7 @@ export class Cluster {
       audience: { contacts: people },
       templateId: flow,
       templateVersion: 1,
+      ...more,
     });
   }
 

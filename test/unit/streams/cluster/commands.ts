@@ -130,7 +130,8 @@ export function apply(cluster: Cluster, command: Command): void {
       node?.host.stepWall(command.ms);
       return;
     case 'campaign':
-      if (cluster.database.campaigns.find().length < 3) cluster.insertCampaign(command.flow, command.contacts);
+      if (cluster.database.campaigns.find().length < 3)
+        cluster.insertCampaign(command.flow, command.contacts, limitsOf(cluster));
       return;
     case 'triggered':
       if (cluster.database.campaigns.find().length < 3) cluster.insertTriggered(command);
@@ -160,4 +161,11 @@ export function apply(cluster: Cluster, command: Command): void {
       cluster.log.truncate();
       return;
   }
+}
+
+/** Each second campaign has a rate, each third a slow one. */
+function limitsOf(cluster: Cluster): object {
+  const number = cluster.database.campaigns.find().length;
+  if (number === 1) return { limits: { perSecond: 3 } };
+  return number === 2 ? { limits: { perSecond: 0.4 } } : {};
 }
