@@ -211,6 +211,27 @@ describe('faults', () => {
     expect(load({ ...sms, CHANNEL_SMS_RATE: '100/s' }).channels[0]?.rate).toEqual({ perSecond: 100, burst: 100 });
   });
 
+  it('rates of domains: only of mail, each domain once', () => {
+    const mail = { CHANNEL_EMAIL_DRIVER: 'console' };
+    const rates = { CHANNEL_EMAIL_DOMAIN_RATES: 'Gmail.com=20/s, *=30/m' };
+    expect(load({ ...mail, ...rates }).channels[0]?.domainRates).toEqual({ 'gmail.com': 20, '*': 0.5 });
+    for (const text of [
+      'gmail.com',
+      'gmail.com=0/s',
+      'a.test=1/s,a.test=2/s',
+      'a b=1/s',
+      'a.test=1/s=2',
+      ',',
+      '-a=1/s',
+    ])
+      expect(faultsOf({ ...mail, CHANNEL_EMAIL_DOMAIN_RATES: text })).toEqual([
+        `CHANNEL_EMAIL_DOMAIN_RATES is ${JSON.stringify(text)}; allowed: domains with a rate each, such as gmail.com=20/s,*=5/s; * is each other domain by itself`,
+      ]);
+    expect(faultsOf({ ...sms, CHANNEL_SMS_DOMAIN_RATES: 'gmail.com=20/s' })).toEqual([
+      'CHANNEL_SMS_DOMAIN_RATES is set, and its address is phone; allowed: only where the address is email',
+    ]);
+  });
+
   it('an unknown driver is told with those there are', () => {
     expect(faultsOf({ CHANNEL_EMAIL_DRIVER: 'pigeon' })).toEqual([
       'CHANNEL_EMAIL_DRIVER is "pigeon"; allowed: smtp, http, twilio, whatsapp, webhook, console, file',

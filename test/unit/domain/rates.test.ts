@@ -1,6 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { isBurst, limitInForce, paceOf, parseRate, rateLimit, takeSlots } from '../../../src/domain/rates.ts';
+import { rateOfCampaign, rateOfChannel, rateOfDomain } from '../../../src/domain/ratePorts.ts';
+import {
+  domainOf,
+  isBurst,
+  limitInForce,
+  paceOf,
+  parseDomainRates,
+  parseRate,
+  rateLimit,
+  takeSlots,
+} from '../../../src/domain/rates.ts';
 
 describe('a rate', () => {
   test.each([
@@ -21,6 +31,30 @@ describe('a rate', () => {
       100, 2, 1, 40,
     ]);
     expect([1, 1_000_000, 0, 1.5, '3', 1_000_001].map(isBurst)).toEqual([true, true, false, false, false, false]);
+  });
+});
+
+describe('domains', () => {
+  test.each([
+    ['anna@Example.test', 'example.test'],
+    ['"a@b"@example.test', 'example.test'],
+    ['anna', undefined],
+    [undefined, undefined],
+    [{ url: 'x' }, undefined],
+  ])('of %j', (address, domain) => expect(domainOf(address)).toBe(domain));
+
+  test('each domain once, and a rate that is one', () => {
+    expect(parseDomainRates('a.test=1/s, *=5/h')).toEqual({ 'a.test': 1, '*': 5 / 3_600 });
+    for (const text of ['', 'a.test', 'a.test=', '=1/s', 'a.test=1/s,', 'a..=1/w'])
+      expect(parseDomainRates(text)).toBeUndefined();
+  });
+
+  test('ids of limits', () => {
+    expect([rateOfChannel('sms'), rateOfCampaign('a:b'), rateOfDomain('email', 'a.test')]).toEqual([
+      'channel:sms',
+      'campaign:a%3Ab',
+      'domain:email:a.test',
+    ]);
   });
 });
 
