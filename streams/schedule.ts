@@ -153,7 +153,8 @@ export class Schedule {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
       if (lane.unknown) earliest = 0;
-      else if (next < earliest && this.room(lane) > 0) earliest = next;
+      // room may be asked for only then
+      else if (next < earliest && (next > now || this.room(lane) > 0)) earliest = next;
     }
     if (earliest === this.timerAt && this.cancelTimer !== undefined) return;
     this.cancelTimer?.();

@@ -131,6 +131,39 @@ describe('Schedule', () => {
     subscription.unsubscribe();
   });
 
+  test('what is due later is woken for, whatever room there is before: it is asked for then', async () => {
+    let at = 5_000;
+    let room = 0;
+    const wanted: number[] = [];
+    const { clock, own, store } = fixture(() => at);
+    const schedule: Schedule = new Schedule({
+      ...{ store, clock, partitions: () => [1], room: () => 100, ofCampaign: () => room },
+      wanted: () => wanted.push(clock.now()),
+    });
+    own(1);
+    at = clock.now() + 5_000;
+    schedule.setRun(known('spring'));
+    const take = async () => (await schedule.take(100, new Map(), () => false, new Map())).map(({ _id }) => _id);
+    expect(await take()).toEqual([]);
+    let told = 0;
+    const subscription = schedule.due$.subscribe(() => {
+      told += 1;
+    });
+    clock.advance(4_999);
+    expect([told, wanted]).toEqual([0, []]);
+    clock.advance(1);
+    expect(told).toBe(1);
+    schedule.arm();
+    expect(new Set(wanted)).toEqual(new Set([at]));
+    clock.advance(1_000);
+    expect([told, await take()]).toEqual([1, []]);
+    room = 1;
+    schedule.arm();
+    clock.advance(1);
+    expect([told, await take()]).toEqual([2, ['spring:a']]);
+    subscription.unsubscribe();
+  });
+
   test('without a due time nothing is asked and no timer runs', async () => {
     const { schedule, take, own, store } = fixture(() => undefined);
     own(1);
