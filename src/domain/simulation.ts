@@ -61,6 +61,8 @@ export class Simulation {
   private readonly random: () => number;
   private readonly queue = new TimeQueue<Happening>();
   private readonly paces: ReadonlyMap<string, ChannelPace>;
+  /** Of the campaign itself (`limits.perSecond`), over all channels. */
+  private readonly own: ChannelPace | undefined;
   /** When a channel is looked at next; another time in the queue counts for nothing. */
   private readonly wakes = new Map<string, number>();
   private readonly outbox: SimulatedOutbox;
@@ -79,6 +81,9 @@ export class Simulation {
     this.now = input.startAt;
     this.random = draws(input.seed);
     this.paces = new Map([...input.paces].map(([name, facts]) => [name, new ChannelPace(facts)]));
+    const { perSecond } = input;
+    const anyNumber = { concurrency: Number.POSITIVE_INFINITY, latencyMs: 0 };
+    this.own = perSecond === undefined ? undefined : new ChannelPace({ ...anyNumber, perSecond });
     this.queue.put(input.startAt, { kind: 'enter', who: 0 });
     if (input.endAt !== undefined) this.queue.put(input.endAt, { kind: 'end' });
   }
@@ -150,7 +155,7 @@ export class Simulation {
     subject.dueAt = undefined;
     const channel = subject.conversation.nextChannel as string;
     const pace = this.paces.get(channel);
-    if (pace !== undefined && !pace.hasRoom(this.now)) {
+    if (pace !== undefined && !this.hasRoom(channel)) {
       subject.waitsSince = this.now;
       pace.wait(subject.who);
       this.wakeLater(channel, pace);
@@ -162,10 +167,15 @@ export class Simulation {
     if (subject.conversation === before && subject.dueAt === this.now) subject.dueAt = undefined;
   }
 
-  private readonly hasRoom = (channel: string): boolean => this.paces.get(channel)?.hasRoom(this.now) ?? true;
+  private readonly hasRoom = (channel: string): boolean => {
+    const pace = this.paces.get(channel);
+    return pace === undefined || (pace.hasRoom(this.now) && (this.own?.hasRoom(this.now) ?? true));
+  };
 
-  private wakeLater(channel: string, { wakeAt }: ChannelPace): void {
-    if (wakeAt === undefined || this.wakes.get(channel) === wakeAt) return;
+  private wakeLater(channel: string, pace: ChannelPace): void {
+    if (pace.wakeAt === undefined) return;
+    const wakeAt = Math.max(pace.wakeAt, this.own?.freeAt ?? pace.wakeAt);
+    if (this.wakes.get(channel) === wakeAt) return;
     this.wakes.set(channel, wakeAt);
     this.queue.put(wakeAt, { kind: 'wake', channel });
   }
@@ -174,7 +184,7 @@ export class Simulation {
   private serve(channel: string): void {
     const pace = this.paces.get(channel);
     if (pace === undefined) return;
-    while (pace.isWaitedFor && pace.hasRoom(this.now)) {
+    while (pace.isWaitedFor && this.hasRoom(channel)) {
       const subject = this.subjects.get(pace.nextWaiting() as number);
       // an event moved it meanwhile
       if (subject?.waitsSince === undefined) continue;
@@ -271,6 +281,7 @@ export class Simulation {
   private handOver(subject: Subject, row: Message): void {
     const pace = this.paces.get(row.channel);
     pace?.begin(this.now);
+    this.own?.begin(this.now);
     subject.isInFlight = true;
     const at = this.now + (pace?.latencyMs ?? 0);
     this.queue.put(at, { kind: 'answer', who: subject.who, row, decidedAt: this.now });

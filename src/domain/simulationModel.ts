@@ -6,6 +6,8 @@ import type { Chance, SimulatedEvent } from './simulatedEvents.ts';
 
 export interface SimulationInput {
   run: Pick<Run, '_id' | 'tenant' | 'variables'>;
+  /** Messages a second of the campaign, over all channels. Absent: no limit. */
+  perSecond?: number | undefined;
   context: FlowContext;
   contacts: readonly Contact[];
   /** ms since the epoch: when the audience enters. */

@@ -166,3 +166,50 @@ test('ten contacts beside a large campaign that is due: they do not wait for it'
   expect(lateMs.at(-1)).toBeLessThan(latestMs);
   expect(left).toBeGreaterThan(0);
 }, 900_000);
+
+test('a campaign with limits.perSecond keeps to it over two members, and one beside it takes no notice', async () => {
+  const [perSecond, count] = [20, 20 * (Math.min(seconds, 10) - 4)];
+  const [slow, free] = [await sinkOf(), await sinkOf()];
+  const env = { ...channel('slow', slow), ...channel('free', free) };
+  for (let n = 0; n < 2; n++) start(env);
+  await until('two to own partitions', async () => (await of('partitions').distinct('owner')).length === 2);
+  const began = Date.now();
+  await submit('limited', 'slow', count, { limits: { perSecond } });
+  await submit('unlimited', 'free', backlog / 2);
+  await until('both to be over', async () => (await of('campaigns').countDocuments({ status: 'completed' })) === 2);
+  const [first = 0, last = 0] = [slow.deliveries[0]?.at, slow.deliveries.at(-1)?.at];
+  const most = mostInASecond(slow);
+  const rate = ((count - perSecond) * 1_000) / Math.max(1, last - first);
+  say(
+    `${count} messages at ${perSecond}/s: ${rate.toFixed(1)} a second behind the burst, at most ${most} in one; ` +
+      `${free.taken} beside them within ${(free.deliveries.at(-1)?.at ?? 0) - began} ms`,
+  );
+  expect([slow.taken, free.taken]).toEqual([count, backlog / 2]);
+  expect(most).toBeLessThanOrEqual(2 * perSecond);
+  expect(rate).toBeGreaterThanOrEqual(leastUsed * perSecond);
+  expect(await of('rate_limits').countDocuments({ _id: 'campaign:limited' })).toBe(0);
+}, 200_000);
+
+test('a slow mail domain holds up no other', async () => {
+  const sink = await sinkOf();
+  start(channel('email', sink, { ADDRESS: 'email', DOMAIN_RATES: 'slow.test=2/s' }));
+  const people = (domain: string, count: number): object[] =>
+    Array.from({ length: count }, (_, n) => ({ id: `${domain}${n}`, email: `p${n}@${domain}` }));
+  const contacts = [...people('slow.test', 400), ...people('fast.test', 400)];
+  await submit('mixed', 'email', 0, { audience: { contacts }, unsubscribe: { url: 'https://u.test/{{ token }}' } });
+  const to = (domain: string): number =>
+    sink.deliveries.filter(({ json }) => String((json as { to: string }).to).endsWith(`@${domain}`)).length;
+  const began = Date.now();
+  await until('all of the fast domain', async () => to('fast.test') === 400);
+  const ms = Date.now() - began;
+  const slow = to('slow.test');
+  say(`400 of the fast domain within ${ms} ms, ${slow} of the slow one`);
+  expect(slow).toBeLessThanOrEqual(2 * (ms / 1_000 + 1) + 2);
+  await until(
+    'what waits to be put back',
+    async () => (await of('messages').countDocuments({ status: 'sending' })) < 10,
+  );
+  const waiting = await of('conversation_states').countDocuments({ delayed: 'rate' });
+  expect(waiting).toBeGreaterThan(350);
+  await of('rate_limits').updateOne({ _id: 'domain:email:slow.test' }, { $set: { rate: '1000/s' } }, { upsert: true });
+}, 200_000);

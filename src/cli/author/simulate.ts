@@ -1,11 +1,13 @@
 /** `simulate`: a campaign of a file on a virtual clock, by the worker's own decisions. Nothing is sent, nothing written. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { scheduled } from '../../domain/campaignPins.ts';
+import { compileLimits } from '../../domain/compileLimits.ts';
 import { compileRecurrence } from '../../domain/compileRecurrence.ts';
 import { flowMessages } from '../../domain/flowMessages.ts';
 import { LeftOut } from '../../domain/leftOut.ts';
 import type { Contact } from '../../domain/model.ts';
-import { isPlain } from '../../domain/plain.ts';
+import { normalise } from '../../domain/normalise.ts';
+import { isPlain, own } from '../../domain/plain.ts';
 import { nextOccurrence, occurrences, type Recurrence } from '../../domain/recurrence.ts';
 import { Simulation, type SimulationInput, type SimulationListener } from '../../domain/simulation.ts';
 import { type SimulationFigures, SimulationTally } from '../../domain/simulationTally.ts';
@@ -66,6 +68,7 @@ export async function simulate(params: SimulateParams, context: Context): Promis
   const until = readUntil(params.until, startAt);
   const options = { events: readEvents(params, stages), ...readTroubles(params, stages) };
   const paces = readPaces(params, config);
+  const { limits } = compileLimits(normalise(own(document, 'limits')));
   if (recurrence !== undefined) notes.push(occurrenceNote(recurrence, startAt, until));
   const { answers } = new StandIns(authored.context.flow, flowMessages(flow, authored.path));
   if (Object.keys(answers).length > 0)
@@ -77,7 +80,7 @@ export async function simulate(params: SimulateParams, context: Context): Promis
     contacts.push(contact);
   const input: SimulationInput = {
     ...{ run, context: authored.context, contacts, startAt, endAt: endAt?.getTime(), until },
-    ...{ paces, ...options, answers, seed: params.seed },
+    ...{ paces, perSecond: limits.perSecond, ...options, answers, seed: params.seed },
   };
   const tally = new SimulationTally(startAt);
   const lines = new JsonLines(out);

@@ -78,10 +78,13 @@ export const readTroubles = (
   retries: readChances('retries', retries, stages),
 });
 
-/** Channels as they are configured, one worker thread of them. */
+/** Channels as they are configured (their rates too), one worker thread of them. */
 export function readPaces({ rate = [], latency }: SimulateParams, { channels }: Config): Map<string, PaceFacts> {
   const paces = new Map<string, PaceFacts>(
-    channels.map(({ name, concurrency }) => [name, { concurrency, latencyMs: latency }]),
+    channels.map(({ name, concurrency, rate }) => [
+      name,
+      { concurrency, latencyMs: latency, ...(rate === undefined ? {} : { perSecond: rate.perSecond }) },
+    ]),
   );
   for (const text of rate) {
     const [, name = '', number] = /^([a-z][a-z0-9_]*)=(\d+(?:\.\d+)?)(?:\/s)?$/.exec(text) ?? [];

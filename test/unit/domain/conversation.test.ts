@@ -429,6 +429,20 @@ describe('answers of channels', () => {
     expect(story.conversation).not.toHaveProperty('delayed');
   });
 
+  test('held because of the rate of its domain: when its turn comes, and no time of it counts', () => {
+    const giveUp = 60;
+    const impatient = new Map([['sms', facts('sms', 'phone', { giveUpMs: giveUp * 1000 })]]);
+    const story = new Story({ ...contextOf([intro]), channels: impatient }).due(0);
+    for (const second of [1, giveUp * 2, giveUp * 4]) {
+      story.answer(second, { kind: 'held', inMs: 30_000 });
+      const turn = new Date(seconds(second + 30));
+      expect(story.rows.get('spring:anna/1')).toMatchObject({ status: 'queued', attempts: 0, dueAt: turn });
+      expect(story.conversation).toMatchObject({ nextActionAt: turn, delayed: 'rate' });
+      story.due(second + 30);
+    }
+    expect(story.answer(giveUp * 4 + 31, retry).rows.get('spring:anna/1')).toMatchObject({ status: 'queued' });
+  });
+
   test('held only because nothing fresh was known in time: after a while, however long ago it was queued', () => {
     const giveUp = 60;
     const impatient = new Map([['sms', facts('sms', 'phone', { giveUpMs: giveUp * 1000 })]]);

@@ -169,6 +169,15 @@ describe('a channel that takes so many', () => {
     expect(messages.map(({ contactId }) => contactId)).toEqual(['c0', 'c1', 'c2', 'c3', 'c4', 'c5']);
   });
 
+  test('a campaign with a rate of its own keeps to it over all channels', () => {
+    const paces = new Map(['sms', 'push'].map((name) => [name, { concurrency: 100, latencyMs: 0 }]));
+    const flow = [message('intro', { followUps: [{ after: 'PT1S', channel: 'push' }] })];
+    const { messages } = simulated(flow, { contacts: people(8), paces, perSecond: 2 });
+    const times = messages.map(({ at }) => (at.getTime() - t0) / 1000).toSorted((a, b) => a - b);
+    expect(times).toEqual([0, 0, ...Array.from({ length: 14 }, (_, n) => 0.5 * (n + 1))]);
+    expect(new Set(messages.map(({ channel }) => channel)).size).toBe(2);
+  });
+
   test('at a time', () => {
     const paces = new Map([['sms', { concurrency: 2, latencyMs: 1000 }]]);
     const { lines, counters } = simulated([message('intro')], { contacts: people(5), paces });

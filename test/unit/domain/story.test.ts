@@ -555,6 +555,16 @@ describe('what comes next, and why it has not come yet', () => {
       /: sms, 0.5 a second over all workers$/,
     ],
     [
+      'the rate of its campaign is used up',
+      {
+        ownerAlive: true,
+        members: [memberOf('m1', 'sms')],
+        rates: new Map([['campaign:spring', { inForce: { perSecond: 2, burst: 2 }, tat: Date.UTC(2030, 0) }]]),
+      },
+      ['campaign_rate'],
+      /: 2 a second over all workers$/,
+    ],
+    [
       'its rate is not used up',
       {
         ownerAlive: true,
