@@ -10,6 +10,7 @@ import type { Dispatch } from './dispatch.ts';
 import { readFresh } from './freshContacts.ts';
 import { readLimits } from './limits.ts';
 import type { Candidate, Candidates, Loader } from './load.ts';
+import type { Rates } from './rates.ts';
 import type { KnownRun, Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
 import type { Suppressions } from './suppressions.ts';
@@ -25,6 +26,8 @@ export interface DecidingParams {
   logger: Logger;
   /** Who must not be written to. Absent: everybody may be. */
   suppressions?: Pick<Suppressions, 'refusals'>;
+  /** Rates of campaigns. Absent: there are none. */
+  rates?: Pick<Rates, 'room'>;
   /** What campaigns with limits have used. */
   limits: LimitStore;
 }
@@ -42,7 +45,7 @@ export class Deciding {
 
   /** `failed`: documents that nobody can decide about, `homeless`: those without a run to decide by; they must not take the others down with them. */
   async all(candidates: Candidates, inOrder: boolean) {
-    const { clock, dispatch, runs } = this.params;
+    const { clock, dispatch, rates, runs } = this.params;
     const awaited = await this.params.loader.awaitedRows(candidates);
     const known = await runs.loadFor([...candidates.values()]);
     const named = await this.params.loader.namedRows(candidates);
@@ -56,7 +59,10 @@ export class Deciding {
     const planned = new Map<string, number>();
     const plan = (channel: string, count: 1 | -1): void =>
       void planned.set(channel, (planned.get(channel) ?? 0) + count);
-    const hasRoom = (channel: string): boolean => dispatch.room(channel, planned) > 0;
+    const ofCampaigns = new Map<string, number>();
+    const hasRoom = (key: string, channel: string): boolean =>
+      dispatch.room(channel, planned) > 0 &&
+      (rates?.room(key, channel) ?? Number.POSITIVE_INFINITY) > (ofCampaigns.get(key) ?? 0);
     for (const [id, candidate] of candidates) {
       const run = known.get(campaignKey(candidate.conversation.campaignId));
       const context = run && contextFor(run.contexts, candidate.conversation);
@@ -72,13 +78,16 @@ export class Deciding {
           stopsReplays,
           rows: named.get(id),
           refusals: refusals?.refused.get(id),
-          hasRoom,
+          hasRoom: (channel: string) => hasRoom(run.key, channel),
           limits: counted,
         };
         const decision = this.decide(candidate, context, isRunning, facts, awaited, now);
         decisions.set(id, decision);
         if (decision.unit?.limits) limits?.decided(decision.unit);
-        if (decision.send) plan(decision.send.channel, 1);
+        if (decision.send) {
+          plan(decision.send.channel, 1);
+          ofCampaigns.set(run.key, (ofCampaigns.get(run.key) ?? 0) + 1);
+        }
         const { row } = dispatch.entry(id) ?? {};
         if (inOrder && row && ends(row, decision)) plan(row.channel, -1);
       } catch (error) {

@@ -10,7 +10,7 @@ import type { KnownRun } from './runs.ts';
 
 export interface RatesParams {
   store: RateStore;
-  channels: ReadonlyMap<string, Pick<Channel, 'name' | 'rate' | 'address' | 'domainRates'>>;
+  channels: ReadonlyMap<string, Pick<Channel, 'name' | 'rate' | 'address' | 'concurrency' | 'domainRates'>>;
   clock: Clock;
   random: () => number;
   logger: Logger;
@@ -68,10 +68,16 @@ export class Rates {
     return domain === undefined ? [own] : [own, domain];
   }
 
-  /** Messages of a campaign that may be decided now: slots whose time is there, and that no row waits for. @param key See `campaignKey`. */
-  room(key: string): number {
-    const own = this.ofCampaigns.get(key);
-    return own === undefined ? Number.POSITIVE_INFINITY : own.ready - own.reserved;
+  /**
+   * Messages of a campaign that may be decided now for a channel ("-": for none): slots that no row waits for, whose time is there or
+   * comes while they are on their way. Those must not fill the channel. @param key See `campaignKey`.
+   */
+  room(key: string, channel: string): number {
+    const own = channel === '-' ? undefined : this.ofCampaigns.get(key);
+    if (own === undefined) return Number.POSITIVE_INFINITY;
+    const concurrency = this.params.channels.get(channel)?.concurrency ?? 0;
+    const ahead = Math.floor(concurrency / 2 / this.ofCampaigns.size);
+    return Math.min(own.ready + ahead, own.room) - own.reserved;
   }
 
   /** Something of a campaign is due. */

@@ -13,6 +13,7 @@ import type { InDoubt } from './inDoubt.ts';
 import { laneOf } from './lanes.ts';
 import { type Candidate, type Candidates, Loader } from './load.ts';
 import { Quarantine } from './quarantine.ts';
+import type { Rates } from './rates.ts';
 import type { KnownRun, Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
 import type { Suppressions } from './suppressions.ts';
@@ -50,6 +51,8 @@ export interface RoundParams {
   signal: AbortSignal;
   /** Who must not be written to. Absent: everybody may be. */
   suppressions?: Pick<Suppressions, 'refusals' | 'wrote'>;
+  /** Rates of campaigns. Absent: there are none. */
+  rates?: Pick<Rates, 'room'>;
   /** What campaigns with limits have used. */
   limits: LimitStore;
   /** Asks for another look at these conversations in a later round. */

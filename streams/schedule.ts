@@ -36,8 +36,8 @@ export interface ScheduleParams {
   room: (channel: string, planned?: ReadonlyMap<string, number>) => number;
   /** Something of a campaign (by its key) is due on a channel, whether there is room or not. */
   wanted?: (channel: string, campaign: string) => void;
-  /** Conversations of a campaign (by its key) that may be taken up now, however many channels they need. Absent: any number. */
-  ofCampaign?: (campaign: string) => number;
+  /** Conversations of a campaign (by its key) that may be taken up now for a channel, over all of its lanes. Absent: any number. */
+  ofCampaign?: (campaign: string, channel: string) => number;
 }
 
 /** Lanes looked at in one round, at most; the others come first in the next. */
@@ -212,8 +212,7 @@ export class Schedule {
       if (this.isLimited(lane)) limited.set(lane.campaign, [...(limited.get(lane.campaign) ?? []), lane]);
     for (const own of limited.values()) {
       const asked = new Map(own.map(({ key }) => [`slots ${key}`, shares.get(key) ?? 0]));
-      const [first] = own;
-      const room = first ? Math.floor(this.ofCampaign(first)) : 0;
+      const room = Math.max(...own.map((lane) => this.ofCampaign(lane)));
       if ([...asked.values()].reduce((sum, share) => sum + share, 0) <= room) continue;
       // each lane has its part, so that what opens conversations does not keep others from going on
       const members = own.map(({ key, weight }) => ({ key: `slots ${key}`, weight, group: `slots ${key}` }));
@@ -227,8 +226,8 @@ export class Schedule {
     return this.ofCampaign(lane) < Number.POSITIVE_INFINITY;
   }
 
-  private ofCampaign({ campaign }: LaneState): number {
-    return this.params.ofCampaign?.(campaign) ?? Number.POSITIVE_INFINITY;
+  private ofCampaign({ campaign, lane }: LaneState): number {
+    return this.params.ofCampaign?.(campaign, lane.channel) ?? Number.POSITIVE_INFINITY;
   }
 
   private dueLanes(planned: ReadonlyMap<string, number>): LaneState[] {

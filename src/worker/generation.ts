@@ -135,13 +135,13 @@ export class Generation {
         this.dispatch.wanted(channel);
         this.rates.wanted(campaign);
       },
-      ofCampaign: (campaign) => this.rates.room(campaign),
+      ofCampaign: (campaign, channel) => this.rates.room(campaign, channel),
     });
     this.round = new Round({
       ...{ store: conversations, campaigns, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },
       ...{ batchSize: config.batchSize, signal, isNoFaultOfDocuments, ...common },
       owns: (_, partition) => this.ownership.isActive(partition),
-      suppressions: this.suppressions,
+      ...{ suppressions: this.suppressions, rates: this.rates },
       limits: this.stores.limits,
       hint: (ids) => void this.hints.offer(ids),
       countedLate: (id) => this.campaigns.folding.counted(id),

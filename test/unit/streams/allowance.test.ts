@@ -164,8 +164,8 @@ test('what operators wrote holds as soon as it is read; what cannot be used is t
   const rates = new Rates({
     ...{ store: new MemoryRates({ database, memberId: 'm1' }), clock, random: () => 0, logger },
     channels: new Map([
-      ['sms', { name: 'sms', address: 'phone', rate: rateLimit(100) }],
-      ['push', { name: 'push', address: 'phone' }],
+      ['sms', { name: 'sms', address: 'phone', concurrency: 8, rate: rateLimit(100) }],
+      ['push', { name: 'push', address: 'phone', concurrency: 8 }],
     ]),
   });
   const listener = { onSlot: () => {}, onNews: () => {} };
@@ -187,7 +187,7 @@ test('a limit that holds from the start wakes nobody: who would be woken may not
   const woken: string[] = [];
   const rates = new Rates({
     ...{ store: new MemoryRates({ database, memberId: 'm1' }), clock: manualClock(), random: () => 0 },
-    ...{ logger: silentLogger, channels: new Map([['sms', { name: 'sms', address: 'phone', rate: rateLimit(100) }]]) },
+    ...{ logger: silentLogger, channels: new Map([['sms', { name: 'sms', address: 'phone', concurrency: 8, rate: rateLimit(100) }]]) },
   });
   rates.open('sms', { onSlot: () => woken.push('slot'), onNews: () => woken.push('news') });
   expect(woken).toEqual([]);
