@@ -1,4 +1,4 @@
-import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 
 /** One request, as it is written. */
 export interface HttpRequest {
@@ -8,6 +8,16 @@ export interface HttpRequest {
   /** Names in lower case and values, in turn. */
   headers: string[];
   body: string;
+}
+
+/** A question to the provider that changes nothing, and shows whether it knows us. */
+export interface HttpLook {
+  /** Path and query, on the origin of the protocol. */
+  path: string;
+  /** Names in lower case and values, in turn. */
+  headers: readonly string[];
+  /** What the answer says, in words without secrets. `body`: the first 64 KB of it as text. */
+  judge: (status: number, body: string) => ChannelCheck;
 }
 
 /** An answer before its body. */
@@ -26,6 +36,8 @@ export interface HttpHead {
 export interface HttpProtocol {
   /** Scheme, host and port of all requests. */
   readonly origin: string;
+  /** Absent: nothing can be asked without a message. */
+  readonly look?: HttpLook;
   /** The request for a message, or the result where none can be made. What it throws is `message_invalid`. */
   request(message: OutboundMessage): HttpRequest | SendResult;
   /** What the answer stands for, should its body never come. */

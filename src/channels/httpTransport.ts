@@ -4,6 +4,7 @@ import type { ChannelCheck } from '../domain/channelPorts.ts';
 import type { Clock, Logger } from '../domain/systemPorts.ts';
 import type { Driver, Handover } from './handover.ts';
 import { HttpExchange } from './httpExchange.ts';
+import { lookAround } from './httpLook.ts';
 import type { HttpProtocol } from './httpProtocol.ts';
 import { reach } from './reach.ts';
 import { type TroubleLog, troubleLog } from './trouble.ts';
@@ -56,8 +57,10 @@ export class HttpTransport implements Driver {
     this.#pool.dispatch(request, exchange);
   }
 
-  check(signal: AbortSignal): Promise<ChannelCheck> {
-    return reach(new URL(this.#protocol.origin), signal);
+  async check(signal: AbortSignal): Promise<ChannelCheck> {
+    const { origin, look } = this.#protocol;
+    const reached = await reach(new URL(origin), signal);
+    return reached.kind === 'ready' && look ? lookAround(this.#pool, look, signal) : reached;
   }
 
   async close(): Promise<void> {

@@ -1,11 +1,11 @@
 import type { ChannelConfig } from '../config.ts';
 import { plainAddress } from '../domain/addresses.ts';
-import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
 import { verdictOf, withDoubt } from './answer.ts';
 import type { Driver } from './handover.ts';
 import { basic, httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
-import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
+import type { HttpHead, HttpLook, HttpProtocol, HttpRequest } from './httpProtocol.ts';
 import { type HttpOptions, HttpTransport } from './httpTransport.ts';
 import { hide, secretsOf } from './secrets.ts';
 import { oneLine } from './text.ts';
@@ -15,6 +15,7 @@ import { type TwilioError, twilioVerdict } from './twilioErrors.ts';
 /** `Body`: characters, as Twilio counts them. */
 const maxCharacters = 1600;
 const maxIdLength = 512;
+const accountNotActive = 20005;
 /** Where the message's id stands in the address of the status callback. */
 const idParameter = 'messageId';
 
@@ -49,6 +50,7 @@ function unlisted(verdict: Refusal, { code, said }: TwilioError): SendResult {
 /** Twilio's Messages API: `POST /2010-04-01/Accounts/<SID>/Messages.json`, a form. It knows no idempotency key. */
 export class TwilioProtocol implements HttpProtocol {
   readonly origin: string;
+  readonly look: HttpLook;
   readonly #path: string;
   readonly #headers: readonly string[];
   readonly #sender: readonly [string, string];
@@ -69,6 +71,12 @@ export class TwilioProtocol implements HttpProtocol {
     const authorization = basic(user, password);
     const own = { 'content-type': 'application/x-www-form-urlencoded', authorization };
     this.#headers = staticHeaders(config, own, refuse);
+    this.look = {
+      // a standard API key may do everything but look at accounts
+      path: `/2010-04-01/Accounts/${account}${user === account ? '' : '/Messages'}.json${user === account ? '' : '?PageSize=1'}`,
+      headers: staticHeaders(config, { authorization }, refuse),
+      judge: (status, body) => this.#known(account, status, body),
+    };
     this.#sender = [/^MG[\da-f]{32}$/i.test(from) ? 'MessagingServiceSid' : 'From', from];
     this.#statusCallback = statusCallback;
     this.#secrets = secretsOf(config, password, authorization);
@@ -118,6 +126,24 @@ export class TwilioProtocol implements HttpProtocol {
     if (error !== undefined) return withDoubt(twilioVerdict(error, retryAfterMs) ?? unlisted(verdict, error), verdict);
     const said = oneLine(hide(body, this.#secrets), 200);
     return said === '' ? verdict : { ...verdict, message: `${verdict.message}: ${said}` };
+  }
+
+  /** Whether the account is there, and lets us in (twilio.com/docs/iam/api/account, twilio.com/docs/iam/api-keys). */
+  #known(account: string, status: number, body: string): ChannelCheck {
+    const said = this.#errorIn(body)?.said ?? `HTTP ${status}`;
+    const left = 'whether its sender may write to a number shows with the first message';
+    if (status === 200) {
+      const state = objectIn(body)?.['status'];
+      if (state === undefined) return { kind: 'ready', found: `Twilio lets the API key in for ${account}`, left };
+      if (state === 'active') return { kind: 'ready', found: `Twilio lets it in, account ${account} is active`, left };
+      const found = `account ${account} is ${oneLine(String(state), 40)}`;
+      return { kind: 'failed', trouble: 'account', found };
+    }
+    if (status === 401) return { kind: 'failed', trouble: 'login', found: said };
+    if (status === 403 && this.#errorIn(body)?.code !== accountNotActive)
+      return { kind: 'ready', found: `Twilio knows it, and does not let it look (${said})`, left };
+    if (status === 403 || status === 404) return { kind: 'failed', trouble: 'account', found: said };
+    return { kind: 'failed', trouble: 'answer', found: said };
   }
 
   /** `{ code, message, more_info, status }`. */

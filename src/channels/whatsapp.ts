@@ -1,10 +1,10 @@
 import type { ChannelConfig } from '../config.ts';
-import type { OutboundMessage, SendResult } from '../domain/channelPorts.ts';
+import type { ChannelCheck, OutboundMessage, SendResult } from '../domain/channelPorts.ts';
 import type { Clock } from '../domain/systemPorts.ts';
 import { verdictOf, withDoubt } from './answer.ts';
 import type { Driver } from './handover.ts';
 import { httpAddress, messageHeaders, refusal, staticHeaders } from './httpHeaders.ts';
-import type { HttpHead, HttpProtocol, HttpRequest } from './httpProtocol.ts';
+import type { HttpHead, HttpLook, HttpProtocol, HttpRequest } from './httpProtocol.ts';
 import { type HttpOptions, HttpTransport } from './httpTransport.ts';
 import { hide, secretsOf } from './secrets.ts';
 import { oneLine } from './text.ts';
@@ -12,6 +12,9 @@ import { type GraphError, graphVerdict } from './whatsappErrors.ts';
 import { cloudApiBody, isNumber } from './whatsappMessage.ts';
 
 const maxIdLength = 512;
+/** Graph API, "Error Handling": an id that is not there, or that the token may not see. */
+const invalidParameter = 100;
+const mayNot = ({ code }: GraphError): boolean => code === 3 || code === 10 || (code >= 200 && code < 300);
 
 type Plain = Record<string, unknown>;
 
@@ -50,6 +53,7 @@ function errorIn(body: string, secrets: readonly string[]): GraphError | undefin
 /** WhatsApp Business Platform, Cloud API: `POST /<version>/<phone number id>/messages`. It knows no idempotency key. */
 export class CloudApiProtocol implements HttpProtocol {
   readonly origin: string;
+  readonly look: HttpLook;
   readonly #path: string;
   readonly #headers: readonly string[];
   readonly #secrets: readonly string[];
@@ -64,6 +68,11 @@ export class CloudApiProtocol implements HttpProtocol {
     this.origin = url.origin;
     this.#path = `${url.pathname.replace(/\/+$/, '')}/${config.from}/messages`;
     this.#headers = staticHeaders(config, { 'content-type': 'application/json', ...authorization }, refuse);
+    this.look = {
+      path: `${url.pathname.replace(/\/+$/, '')}/${config.from}?fields=display_phone_number,quality_rating,status`,
+      headers: staticHeaders(config, authorization, refuse),
+      judge: (status, body) => this.#known(status, body),
+    };
     this.#secrets = secretsOf(config, config.token);
     this.#atMostOnce = config.delivery === 'at-most-once';
   }
@@ -91,6 +100,29 @@ export class CloudApiProtocol implements HttpProtocol {
     const error = errorIn(body, this.#secrets);
     if (error === undefined || verdict.kind === 'unknown') return verdict;
     return withDoubt(graphVerdict(error, status, retryAfterMs), verdict);
+  }
+
+  /** Whether the token may use the number (Graph API, "WhatsApp Business Account Phone Number"). */
+  #known(status: number, body: string): ChannelCheck {
+    const left = 'whether it may send shows with the first message';
+    if (status === 200) {
+      const { display_phone_number: number, quality_rating: quality, status: state } = objectIn(body) ?? {};
+      if (typeof number !== 'string')
+        return { kind: 'failed', trouble: 'account', found: 'the id is known, and is none of a phone number' };
+      const more = [state, quality === undefined ? undefined : `quality ${String(quality)}`].filter(Boolean).join(', ');
+      const found = oneLine(`Meta lets it in for ${number}${more === '' ? '' : ` (${more})`}`, 200);
+      return state === undefined || state === 'CONNECTED'
+        ? { kind: 'ready', found, left }
+        : { kind: 'failed', trouble: 'account', found };
+    }
+    const error = errorIn(body, this.#secrets);
+    const found = error?.said ?? `HTTP ${status}`;
+    // sending needs less than looking does
+    if (error !== undefined && mayNot(error))
+      return { kind: 'ready', found: `Meta knows the token, and does not let it look (${found})`, left };
+    if (status === 401 || error?.code === 190) return { kind: 'failed', trouble: 'login', found };
+    const isUnknown = status === 403 || status === 404 || error?.code === invalidParameter;
+    return { kind: 'failed', trouble: isUnknown ? 'account' : 'answer', found };
   }
 }
 

@@ -47,7 +47,16 @@ export type SendResult =
  * (`unreachable`), no answer when the look was ended (`late`), encryption or certificate (`tls`), user, password or token
  * (`login`), a file that cannot be written (`path`), any other answer than yes (`answer`).
  */
-export type ChannelTrouble = 'dns' | 'refused' | 'unreachable' | 'late' | 'tls' | 'login' | 'path' | 'answer';
+export type ChannelTrouble =
+  | 'dns'
+  | 'refused'
+  | 'unreachable'
+  | 'late'
+  | 'tls'
+  | 'login'
+  | 'account'
+  | 'path'
+  | 'answer';
 
 /** What a look at the way of a channel found, in words without secrets. */
 export type ChannelCheck =

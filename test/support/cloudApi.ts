@@ -27,6 +27,8 @@ export interface CloudApi {
   answersWith(number: string, code: number): void;
   /** From now on everybody is answered like that; undefined: no more. */
   failWith(code: number | undefined): void;
+  /** `CONNECTED`, `DISCONNECTED`, `BANNED`, … */
+  becomes(status: string): void;
   /** Messages a second that are taken; default: any number. */
   limit(perSecond: number): void;
   close(): Promise<void>;
@@ -88,6 +90,7 @@ class State {
   readonly people = new Map<string, number>();
   readonly #now: () => number;
   failure: number | undefined;
+  status = 'CONNECTED';
   perSecond = Number.POSITIVE_INFINITY;
   #times: number[] = [];
 
@@ -97,6 +100,15 @@ class State {
 
   wrote(number: string): void {
     this.windows.set(digits(number), this.#now() + dayMs);
+  }
+
+  /** The fields of the number that were asked for. */
+  number(path: string): Answer {
+    if (this.failure !== undefined) return graphError(this.failure);
+    const known: Plain = { display_phone_number: '+1 555-078-3881', quality_rating: 'GREEN', status: this.status };
+    const asked = new URLSearchParams(path.slice(path.indexOf('?'))).get('fields')?.split(',') ?? [];
+    const fields = Object.fromEntries(asked.flatMap((name) => (name in known ? [[name, known[name]]] : [])));
+    return { status: 200, body: JSON.stringify({ ...fields, id: phoneNumberId }) };
   }
 
   /** The code of what is wrong; undefined: it is taken. */
@@ -158,6 +170,7 @@ export async function startCloudApi(options: CloudApiOptions = {}): Promise<Clou
   const state = new State(options.now ?? Date.now);
   const answer = ({ method, path, headers, json }: Delivery): Answer => {
     if (headers.authorization !== `Bearer ${token}`) return graphError(190);
+    if (method === 'GET' && path.startsWith(`/${version}/${phoneNumberId}?fields=`)) return state.number(path);
     if (path !== `/${version}/${phoneNumberId}/messages`) return graphError(100, { error_subcode: 33 });
     if (
       method !== 'POST' ||
@@ -178,6 +191,9 @@ export async function startCloudApi(options: CloudApiOptions = {}): Promise<Clou
     answersWith: (number, code) => void state.people.set(digits(number), code),
     failWith: (code) => {
       state.failure = code;
+    },
+    becomes: (status) => {
+      state.status = status;
     },
     limit: (perSecond) => {
       state.perSecond = perSecond;

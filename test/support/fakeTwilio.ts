@@ -89,10 +89,26 @@ function created(account: TwilioAccount, form: URLSearchParams, id: string): Ans
   return { status: 201, body: JSON.stringify(body) };
 }
 
+/** The account; standard API keys may not look at it. */
+function fetched({ sid, active }: TwilioAccount, authorization = ''): Answer {
+  const [user = ''] = Buffer.from(authorization.split(' ')[1] ?? '', 'base64')
+    .toString('utf8')
+    .split(':');
+  if (user !== sid) return twilioError(401, 20003, 'Authenticate');
+  return {
+    status: 200,
+    body: JSON.stringify({ sid, status: active === false ? 'suspended' : 'active', type: 'Full' }),
+  };
+}
+
 export function fakeTwilio(account: TwilioAccount): (delivery: Omit<Delivery, 'key'>) => Answer {
   let made = 0;
   return ({ method, path, headers, raw }) => {
     if (!loggedIn(account, headers.authorization)) return twilioError(401, 20003, 'Authenticate');
+    if (method === 'GET' && path === `/2010-04-01/Accounts/${account.sid}.json`)
+      return fetched(account, headers.authorization);
+    if (method === 'GET' && path === `/2010-04-01/Accounts/${account.sid}/Messages.json?PageSize=1`)
+      return { status: 200, body: JSON.stringify({ messages: [], page: 0, page_size: 1 }) };
     if (method !== 'POST' || path !== `/2010-04-01/Accounts/${account.sid}/Messages.json`) {
       return twilioError(404, 20404, `The requested resource ${path} was not found`);
     }

@@ -14,6 +14,12 @@ function waited(check: ChannelCheck, { timeoutMs }: ChannelConfig): string {
   return timeoutMs > longestLookMs ? `${within}; the worker waits for ${timeoutMs / 1000} s` : within;
 }
 
+/** Where a login stands, by driver. */
+const loginMends: Partial<Record<ChannelConfig['driver'], string>> = {
+  twilio: ': the auth token of the account, or SK…:secret of an API key of it',
+  whatsapp: ': a token of a system user with whatsapp_business_messaging',
+};
+
 /** By trouble; `at` names a variable of the channel. */
 function mends(
   trouble: ChannelTrouble,
@@ -59,7 +65,18 @@ function mends(
             `correct the user in ${at('URL')} (@ is %40 there) and the password, there or in ${at('TOKEN')}`,
             'many providers want an app password, or a login of their own for SMTP',
           ]
-        : [`correct ${at('TOKEN')} (or the user and password in ${at('URL')})`];
+        : [
+            `correct ${at('TOKEN')}${loginMends[driver] ?? ` (or the user and password in ${at('URL')})`}`,
+            ...(driver === 'whatsapp' ? ['a token of a person expires within hours'] : []),
+          ];
+    case 'account':
+      return driver === 'whatsapp'
+        ? [
+            `${at('FROM')} is the id of the phone number, not the number; give the system user of ${at('TOKEN')} access to it`,
+            'a number that is not connected has to be registered, or freed, in the WhatsApp Manager',
+            'a token without whatsapp_business_management may send all the same: see whether a test message arrives',
+          ]
+        : [`correct ${at('ACCOUNT')}; a suspended or closed account is opened again in the console of the provider`];
     case 'path':
       return [`make the folder, and let the user of the worker write there; or set ${at('URL')} to another path`];
     case 'answer':

@@ -13,6 +13,9 @@ import type { ChannelConfig } from '../../../src/config.ts';
 import type { ChannelCheck } from '../../../src/domain/channelPorts.ts';
 import { systemClock } from '../../../src/worker/systemClock.ts';
 import { selfSigned } from '../../support/certificate.ts';
+import { type CloudApi, phoneNumberId, startCloudApi, token } from '../../support/cloudApi.ts';
+import { fakeTwilio } from '../../support/fakeTwilio.ts';
+import { startSink } from '../../support/sink.ts';
 import { reply, startMailServer } from '../../support/smtp.ts';
 import { config, never } from './conformance.ts';
 import { channelAt, from, quiet } from './smtpChannel.ts';
@@ -64,6 +67,64 @@ describe('http', () => {
       check({ driver: 'http', url: `https://127.0.0.1:${silent}/` }, late),
     ]);
     expect(found.map((one) => one?.kind === 'failed' && one.trouble)).toEqual(['refused', 'tls', 'dns', 'late']);
+  });
+});
+
+describe('twilio', () => {
+  const sid = `AC${'1'.repeat(32)}`;
+  const key = `SK${'2'.repeat(32)}`;
+  const account = { sid, authToken: 'a-token', keys: { [key]: 'a-secret' }, senders: ['+15551234567'] };
+  async function look(token: string, more: object = {}, given: Partial<ChannelConfig> = {}) {
+    const sink = await startSink({ answer: fakeTwilio({ ...account, ...more }) });
+    closing.push(() => sink.close());
+    const found = await check({ driver: 'twilio', url: sink.url, account: sid, token, from: '+15551234567', ...given });
+    expect(sink.deliveries.map(({ method }) => method)).toEqual(['GET']);
+    expect(JSON.stringify(found)).not.toMatch(/a-token|a-secret|wrong-one/);
+    return found;
+  }
+
+  it.each<[string, string, object, Partial<ChannelConfig>, object]>([
+    ['its auth token', 'a-token', {}, {}, { kind: 'ready', found: expect.stringContaining('is active') }],
+    ['an API key, which may not look at accounts', `${key}:a-secret`, {}, {}, { kind: 'ready' }],
+    ['another token', 'wrong-one', {}, {}, { kind: 'failed', trouble: 'login' }],
+    ['another secret', `${key}:wrong-one`, {}, {}, { kind: 'failed', trouble: 'login' }],
+    ['a suspended account', 'a-token', { active: false }, {}, { kind: 'failed', trouble: 'account' }],
+    ['an account that is not there', 'a-token', {}, { account: `AC${'3'.repeat(32)}` }, { trouble: 'login' }],
+  ])('%s', async (_, token, more, given, expected) => expect(await look(token, more, given)).toMatchObject(expected));
+});
+
+describe('whatsapp', () => {
+  async function look(given: Partial<ChannelConfig> = {}, prepare: (api: CloudApi) => void = () => {}) {
+    const api = await startCloudApi();
+    closing.push(() => api.close());
+    prepare(api);
+    const found = await check({ driver: 'whatsapp', url: api.url, from: phoneNumberId, token, ...given });
+    expect(api.sink.deliveries.map(({ method }) => method)).toEqual(['GET']);
+    expect(JSON.stringify(found)).not.toMatch(/access-token|wrong-one/);
+    return found;
+  }
+
+  it.each<[string, Partial<ChannelConfig>, ((api: CloudApi) => void) | undefined, object]>([
+    ['a token for the number', {}, undefined, { kind: 'ready', found: expect.stringContaining('+1 555-078-3881') }],
+    ['another token', { token: 'wrong-one' }, undefined, { kind: 'failed', trouble: 'login' }],
+    ['the number instead of its id', { from: '15550783881' }, undefined, { kind: 'failed', trouble: 'account' }],
+    ['a number that is not connected', {}, (api) => api.becomes('BANNED'), { kind: 'failed', trouble: 'account' }],
+    ['a token that may send and not look', {}, (api) => api.failWith(200), { kind: 'ready' }],
+    ['trouble at Meta', {}, (api) => api.failWith(131000), { kind: 'failed', trouble: 'answer' }],
+  ])('%s', async (_, given, prepare, expected) => expect(await look(given, prepare)).toMatchObject(expected));
+
+  it('what answers otherwise is told', async () => {
+    const port = await listening(createHttp((_, answer) => answer.end('<html>')));
+    const found = await check({
+      driver: 'whatsapp',
+      url: `http://127.0.0.1:${port}/v24.0`,
+      from: phoneNumberId,
+      token,
+    });
+    expect(found).toMatchObject({ kind: 'failed', trouble: 'account' });
+    const raw = await listening(createServer((socket) => socket.on('data', () => socket.end('SSH-2.0\r\n'))));
+    const other = await check({ driver: 'whatsapp', url: `http://127.0.0.1:${raw}/v24.0`, from: phoneNumberId, token });
+    expect(other).toMatchObject({ kind: 'failed', trouble: 'answer' });
   });
 });
 

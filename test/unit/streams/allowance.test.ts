@@ -187,7 +187,10 @@ test('a limit that holds from the start wakes nobody: who would be woken may not
   const woken: string[] = [];
   const rates = new Rates({
     ...{ store: new MemoryRates({ database, memberId: 'm1' }), clock: manualClock(), random: () => 0 },
-    ...{ logger: silentLogger, channels: new Map([['sms', { name: 'sms', address: 'phone', concurrency: 8, rate: rateLimit(100) }]]) },
+    ...{
+      logger: silentLogger,
+      channels: new Map([['sms', { name: 'sms', address: 'phone', concurrency: 8, rate: rateLimit(100) }]]),
+    },
   });
   rates.open('sms', { onSlot: () => woken.push('slot'), onNews: () => woken.push('news') });
   expect(woken).toEqual([]);
