@@ -79,6 +79,7 @@ export class Deciding {
           rows: named.get(id),
           refusals: refusals?.refused.get(id),
           hasRoom: (channel: string) => hasRoom(run.key, channel),
+          restingSince: (channel: string) => dispatch.channelStates[channel]?.since.getTime(),
           limits: counted,
         };
         const decision = this.decide(candidate, context, isRunning, facts, awaited, now);
@@ -108,7 +109,7 @@ export class Deciding {
     { conversation, results, slot, fresh }: Candidate,
     context: FlowContext,
     running: boolean,
-    facts: Pick<DecideInput, 'rows' | 'refusals' | 'hasRoom' | 'limits' | 'stopsReplays'>,
+    facts: Pick<DecideInput, 'rows' | 'refusals' | 'hasRoom' | 'restingSince' | 'limits' | 'stopsReplays'>,
     awaited: ReadonlyMap<string, Message>,
     now: number,
   ): Decision {

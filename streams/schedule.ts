@@ -4,6 +4,7 @@ import { DueTimes } from '../src/domain/dueTimes.ts';
 import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
+import { Detours, type WayOut } from './detours.ts';
 import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
 import { Turns } from './turns.ts';
@@ -34,6 +35,8 @@ export interface ScheduleParams {
   partitions: () => readonly number[];
   /** Conversations that may be taken up for a channel ("-": for none) now, beside those `planned` by channel; 0 passes its lanes over. */
   room: (channel: string, planned?: ReadonlyMap<string, number>) => number;
+  /** What of a lane goes another way when it is late: its channel is left alone. Absent: nothing. */
+  waysOut?: (lane: Lane) => readonly WayOut[];
   /** Something of a campaign (by its key) is due on a channel, whether there is room or not. */
   wanted?: (channel: string, campaign: string) => void;
   /** Conversations of a campaign (by its key) that may be taken up now for a channel, over all of its lanes. Absent: any number. */
@@ -58,6 +61,7 @@ export class Schedule {
   private readonly params: ScheduleParams;
   private readonly lanes = new Map<string, LaneState>();
   private readonly robin = new DeficitRoundRobin();
+  private readonly detours: Detours;
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
@@ -80,6 +84,7 @@ export class Schedule {
 
   constructor(params: ScheduleParams) {
     this.params = params;
+    this.detours = new Detours(params);
   }
 
   /** A run became known or changed: its lanes are those of its flow while it runs or something of it is tried again, none otherwise. */
@@ -152,6 +157,7 @@ export class Schedule {
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
+      if (next <= now) earliest = Math.min(earliest, this.detours.nextLook(lane.lane, lane.key, lane.due.next));
       if (lane.unknown) earliest = 0;
       // room may be asked for only then
       else if (next < earliest && (next > now || this.room(lane) > 0)) earliest = next;
@@ -181,6 +187,17 @@ export class Schedule {
     planned: ReadonlyMap<string, number>,
   ): Promise<Conversation[]> {
     await this.look();
+    const late = await this.late(capacity, skip);
+    const due = await this.takeDue(capacity - late.length, hidden, skip, planned);
+    return late.length === 0 ? due : [...late, ...due];
+  }
+
+  private async takeDue(
+    capacity: number,
+    hidden: ReadonlyMap<string, number>,
+    skip: (id: string) => boolean,
+    planned: ReadonlyMap<string, number>,
+  ): Promise<Conversation[]> {
     const due = this.dueLanes(planned);
     if (capacity <= 0 || due.length === 0) return [];
     // what those leave that get less than their share goes to the others
@@ -192,6 +209,17 @@ export class Schedule {
     const beside = new Map(planned);
     for (const { nextChannel = '-' } of taken) beside.set(nextChannel, (beside.get(nextChannel) ?? 0) + 1);
     return [...taken, ...(await this.takeFrom(second, this.shares(second, left, beside), hidden, skip))];
+  }
+
+  /** What is due on channels that are left alone, for so long that it goes another way: it takes no room there. */
+  private async late(capacity: number, skip: (id: string) => boolean): Promise<Conversation[]> {
+    const found: Conversation[] = [];
+    for (const { lane, key, due } of this.lanes.values()) {
+      if (found.length >= capacity) break;
+      if (this.detours.nextLook(lane, key, due.next) > this.params.clock.now()) continue;
+      found.push(...(await this.detours.take(lane, key, capacity - found.length, skip)));
+    }
+    return found;
   }
 
   /** By weight, and no more on a channel than it has room for beside what is `planned`. */

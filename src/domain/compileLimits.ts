@@ -8,7 +8,7 @@ import { longestSpanMs } from './pressure.ts';
 import { printable } from './printable.ts';
 import { type Ramp, type RampStep, rampSteps } from './ramp.ts';
 import { allowedPerSecond, isRate } from './rates.ts';
-import { type Duration, isPositive, parseDuration } from './timing.ts';
+import { atMostMs, type Duration, isPositive, parseDuration } from './timing.ts';
 import { dayMs } from './zones.ts';
 
 export interface Limits {
@@ -20,7 +20,6 @@ export interface Limits {
 
 const hourMs = dayMs / 24;
 const mostCounted = 100;
-const daysOfMonth = 31;
 const policies = ['skip', 'delay'];
 const entry = /^([1-9]\d{0,8})\/([dh])$/;
 
@@ -85,8 +84,6 @@ function compileCap(source: unknown, onCap: unknown, path: string, faults: Fault
   if (faults.list.length > before) return undefined;
   return { count: count as number, per: per as Duration, delays: onCap === 'delay' };
 }
-
-const atMostMs = ({ months, ms }: Duration): number => months * daysOfMonth * dayMs + ms;
 
 // ---------------------------------------------------------------- the ramp
 

@@ -28,6 +28,8 @@ export interface DecideInput {
   slot: boolean;
   /** Whether one more message may leave on a channel; if not, it stays due there. */
   hasRoom: (channel: string) => boolean;
+  /** Since when a channel is left alone, ms since the epoch; undefined: it is used. Absent: all are. */
+  restingSince?: ((channel: string) => number | undefined) | undefined;
   /** A row of it is with a channel and not among `results`: no further message is decided. */
   inFlight: boolean;
   /** The contact as its source has it now, for `exitWhen`. */

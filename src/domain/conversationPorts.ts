@@ -11,8 +11,14 @@ export interface RoundReceipt {
 export interface ConversationStore {
   /** Whole documents; ids that do not exist are left out. */
   byIds(ids: readonly string[]): Promise<Conversation[]>;
-  /** The lane's due conversations (`nextActionAt <= now`): partition by partition in the order given, each in order of due time. `history`, which nothing is decided by, may come empty. */
-  due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]>;
+  /** The lane's due conversations (`nextActionAt <= now`): partition by partition in the order given, each in order of due time. `history`, which nothing is decided by, may come empty. `stages`: only those that stand in one of them and have written no message that waits. */
+  due(
+    lane: Lane,
+    partitions: readonly number[],
+    now: Date,
+    limit: number,
+    stages?: readonly string[],
+  ): Promise<Conversation[]>;
   /** When the lane's earliest conversation is due, of those later than `after` if given; undefined when nothing waits. */
   nextDue(lane: Lane, partitions: readonly number[], after?: Date): Promise<Date | undefined>;
   /** Ids of conversations with a pending inbox, by id, paged. */

@@ -109,6 +109,18 @@ function givesWayAt(draft: Draft, row: Message): number | undefined {
   return movedInto(stage?.window, draft.state.contact, addDuration(since, after)).at;
 }
 
+/** A row that is not written yet, on a channel that is left alone since then (ms since the epoch), was due for longer than its stage waits. */
+export function isLate(draft: Draft, row: Message, restingSince: number): boolean {
+  const stage = stageOf(draft, row);
+  if (stage?.fallback.after === undefined) return false;
+  const since = Math.max(row.dueAt.getTime(), restingSince, draft.context.resumedAt ?? 0);
+  return movedInto(stage.window, draft.state.contact, addDuration(since, stage.fallback.after)).at <= draft.now;
+}
+
+/** The fallback of its stage takes the place of a row that is late. */
+export const passBy = (draft: Draft, row: Message): void =>
+  takePlace(draft, stageOf(draft, row) as FallbackStage, row, 'superseded');
+
 /** A row waits for another try at `at`, or gives way before. `row`: as it will be. */
 export function postpone(
   draft: Draft,

@@ -5,7 +5,7 @@ import type { FlowContext } from './decision.ts';
 import { conversationScope, type Draft } from './draft.ts';
 import { escalate } from './escalation.ts';
 import { exits } from './exit.ts';
-import { fallsBack, isByFallback, refusalOfFallback } from './fallback.ts';
+import { fallsBack, isByFallback, isLate, passBy, refusalOfFallback } from './fallback.ts';
 import type { CompiledEscalate, CompiledMessage, CompiledStage, CompiledWebhook } from './flow.ts';
 import { fail, goOn } from './goingOn.ts';
 import { messageId } from './ids.ts';
@@ -86,6 +86,12 @@ function letterOf(draft: Draft, stage: SendingStage): Letter | undefined {
   return { ...stage, to: (channel, scope) => (to ? renderText(to, scope) : plain(own(channel) ?? state._id)) };
 }
 
+/** See DecideInput. */
+interface Room {
+  hasRoom: (channel: string) => boolean;
+  restingSince?: ((channel: string) => number | undefined) | undefined;
+}
+
 /**
  * Writes the next row of a stage. False when there is no room on its channel, or this member has no such channel: it stays
  * due.
@@ -94,14 +100,15 @@ export function produce(
   draft: Draft,
   stage: SendingStage,
   dueAt: Date,
-  { hasRoom, refusals = noRefusals }: { hasRoom: (channel: string) => boolean; refusals?: Refusals | undefined },
+  { hasRoom, restingSince, refusals = noRefusals }: Room & { refusals?: Refusals | undefined },
 ): boolean {
   if (exits(draft)) return true;
   const { context, state, now } = draft;
   const { step } = state;
   const letter = letterOf(draft, stage);
   const channel = letter && context.channels.get(letter.channel);
-  if (letter === undefined || channel === undefined || !hasRoom(channel.name)) return false;
+  if (letter === undefined || channel === undefined) return false;
+  if (!hasRoom(channel.name)) return isPassedBy(draft, stage, channel.name, dueAt, restingSince?.(channel.name));
   if (stage.type === 'message' && isLimited(draft, stage, channel, dueAt, refusals)) return true;
   const row = newRow(draft, stage.id, channel.name, dueAt);
   draft.apply({ type: 'message', step });
@@ -137,6 +144,17 @@ export function produce(
   draft.moveTo(afterMessage(context.flow, stage, step, now, draft.scope), true);
   draft.send = sending;
   return true;
+}
+
+/** It was due for so long on a channel that is left alone that the fallback of its stage takes its place. */
+function isPassedBy(draft: Draft, stage: SendingStage, channel: string, dueAt: Date, restingSince?: number): boolean {
+  const row = newRow(draft, stage.id, channel, dueAt);
+  if (restingSince === undefined || !isLate(draft, row, restingSince)) return false;
+  draft.apply({ type: 'message', step: row.step });
+  return skipNew(draft, stage, row, 'superseded', () => {
+    passBy(draft, row);
+    return true;
+  });
 }
 
 /** As it is inserted, when nothing of it is known but that it is skipped. */

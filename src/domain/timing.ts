@@ -78,3 +78,6 @@ export function subtractDuration(at: number, { months, ms }: Duration): number {
 
 /** False for a duration of zero; negative ones cannot be written. */
 export const isPositive = (duration: Duration): boolean => duration.months > 0 || duration.ms > 0;
+
+/** The longest that it may be, ms. */
+export const atMostMs = ({ months, ms }: Duration): number => months * 31 * 86_400_000 + ms;

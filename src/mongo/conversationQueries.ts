@@ -4,12 +4,13 @@ import type { Conversation, Id, Lane, Message } from '../domain/model.ts';
 
 /** Queries by name, so that their plans can be asserted on the very same objects. */
 export const conversationQueries = {
-  due: (lane: Lane, partitions: readonly number[], now: Date): Filter<Conversation> => ({
+  due: (lane: Lane, partitions: readonly number[], now: Date, stages?: readonly string[]): Filter<Conversation> => ({
     nextChannel: lane.channel,
     campaignId: lane.campaignId,
     opening: lane.opening ? true : { $exists: false },
     partition: { $in: [...partitions] },
     nextActionAt: { $exists: true, $lte: now },
+    ...(stages === undefined ? {} : { stage: { $in: [...stages] }, awaiting: { $exists: false } }),
   }),
   nextDue: (lane: Lane, partitions: readonly number[], after?: Date): Filter<Conversation> => ({
     nextChannel: lane.channel,

@@ -54,13 +54,19 @@ export class MongoConversations implements ConversationStore {
    * The index gives the order by itself: one scan with a range for each partition. A sort by due time over all of them would
    * merge as many scans, whose planning alone costs more than the answer.
    */
-  async due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
+  async due(
+    lane: Lane,
+    partitions: readonly number[],
+    now: Date,
+    limit: number,
+    stages?: readonly string[],
+  ): Promise<Conversation[]> {
     const found: Conversation[] = [];
     for (const part of ascendingRuns(partitions)) {
       const left = limit - found.length;
       if (left <= 0) break;
       const options = { hint: 'due', projection: { history: 0 }, limit: left, batchSize: left + 1 };
-      const query = conversationQueries.due(lane, part, now);
+      const query = conversationQueries.due(lane, part, now, stages);
       const due = await readAll((how) => this.conversations.find(query, { ...options, ...how }));
       for (const conversation of due) found.push(inShape(conversation));
     }

@@ -5,6 +5,7 @@ import { Attention } from '../../streams/attention.ts';
 import { Campaigns } from '../../streams/campaigns.ts';
 import { Changes } from '../../streams/changes.ts';
 import { conversations$, HintQueue } from '../../streams/conversations.ts';
+import { waysOut } from '../../streams/detours.ts';
 import { Dispatch } from '../../streams/dispatch.ts';
 import { Enrollments } from '../../streams/enrollments.ts';
 import { Inbound } from '../../streams/inbound.ts';
@@ -136,6 +137,7 @@ export class Generation {
         this.rates.wanted(campaign);
       },
       ofCampaign: (campaign, channel) => this.rates.room(campaign, channel),
+      waysOut: (lane) => waysOut(lane, () => this.runs.get(lane.campaignId), this.dispatch.channelStates),
     });
     this.round = new Round({
       ...{ store: conversations, campaigns, runs: this.runs, schedule: this.schedule, dispatch: this.dispatch },

@@ -80,3 +80,34 @@ test('500 until its tries are used up, and 429 until its time is up: each messag
   });
   expect(stdout).not.toContain('"kind"');
 });
+
+test('those who come due while the channel is left alone go by the fallback when their time is up; the others wait for it', async () => {
+  let isAway = true;
+  broken.answer(() => (isAway ? { status: 503 } : undefined));
+  const campaigns = database.db.collection<Document>('campaigns');
+  const people = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({ id: n, phone: `+49151${2_000_000 + n}` }));
+  const first = campaign('first', 'app', { channel: 'sms', after: 'PT1S' });
+  await campaigns.insertOne({ ...first, audience: { contacts: people(150) } });
+  const waits = { stages: [{ id: 'ask', type: 'message', channel: 'app', content: { text: 'Hi' } }] };
+  await campaigns.insertOne({
+    _id: 'patient' as never,
+    status: 'pending',
+    audience: { contacts: people(20) },
+    flow: waits,
+  });
+  const of = (id: string, sink: Sink): number => sink.deliveries.filter((one) => saidBy(one) === id).length;
+  await waitFor(async () => (await campaigns.countDocuments({ _id: 'first', status: 'completed' } as never)) === 1, {
+    ...{ what: 'all to be reached by the fallback', timeoutMs: 60_000, intervalMs: 100 },
+  });
+  expect([of('first', sound), of('patient', sound)]).toEqual([150, 0]);
+  expect(sound.repeated).toEqual([]);
+  isAway = false;
+  await waitFor(async () => (await campaigns.countDocuments({ status: 'completed' })) === 2, {
+    ...{ what: 'the channel to be used again', timeoutMs: 90_000, intervalMs: 100 },
+  });
+  expect((await campaigns.findOne({ _id: 'patient' as never }))?.['metrics']).toMatchObject({ messages: { sent: 20 } });
+  expect((await campaigns.findOne({ _id: 'first' as never }))?.['metrics']).toMatchObject({
+    ...{ messages: { sent: 150, skipped: 150 }, reasons: { superseded: 150 } },
+  });
+});

@@ -16,10 +16,17 @@ export class MemoryConversations extends MemoryStore implements ConversationStor
     return this.read('byIds', () => ids.flatMap((id) => this.database.conversations.get(id) ?? []));
   }
 
-  async due(lane: Lane, partitions: readonly number[], now: Date, limit: number): Promise<Conversation[]> {
+  async due(
+    lane: Lane,
+    partitions: readonly number[],
+    now: Date,
+    limit: number,
+    stages?: readonly string[],
+  ): Promise<Conversation[]> {
     return this.read('due', () => {
       return this.waiting(lane, partitions)
         .filter(({ nextActionAt }) => nextActionAt !== undefined && nextActionAt <= now)
+        .filter(({ stage, awaiting }) => stages === undefined || (awaiting === undefined && stages.includes(stage)))
         .sort((a, b) => partitions.indexOf(a.partition) - partitions.indexOf(b.partition))
         .slice(0, limit);
     });

@@ -739,3 +739,53 @@ test('a message that took the place of another has no fallback, although its sta
   expect(story.conversation).toMatchObject({ status: 'failed' });
   expect(story.rows.size).toBe(2);
 });
+
+describe('one that is not decided yet, on a channel that is left alone', () => {
+  const late = { ...ask, fallback: { channel: 'sms', after: 'PT1M' } };
+  const rests = (since: number) => ({
+    ...{ slot: true, hasRoom: (channel: string) => channel === 'sms' },
+    restingSince: (channel: string) => (channel === 'push' ? seconds(since) : undefined),
+  });
+
+  test('gives way when it was due for so long, as one that was written does', () => {
+    const story = of([late]).decide(59, rests(-100));
+    expect([story.decision.unit, story.rows.size]).toEqual([undefined, 0]);
+    story.decide(60, rests(-100));
+    expect(rowsOf(story)).toEqual(['1 ask/0 push skipped superseded', '2 ask/0 sms! sending']);
+    expect(story.conversation).toMatchObject({ fallback: true, stage: 'ask', sequence: 2 });
+    story.answer(62, sent);
+    expect(rowsOf(story)).toEqual(['1 ask/0 push skipped superseded', '2 ask/0 sms! sent']);
+    expect(story.counters).toMatchObject({
+      ...{ 'messages.skipped': 1, 'reasons.superseded': 1, 'messages.sent': 1 },
+      ...{ 'stages.ask.entered': 1, 'stages.ask.sent': 1 },
+    });
+    expect(story.counters['pending']).toBeUndefined();
+  });
+
+  test('the time before the channel was left alone counts for nothing, nor does a pause, nor a closed window', () => {
+    const story = of([late]).decide(500, rests(450));
+    expect(story.rows.size).toBe(0);
+    expect(story.decide(510, rests(450)).rows.size).toBe(2);
+    const resumed = of([late], { resumedAt: seconds(480) }).decide(539, rests(0));
+    expect(resumed.rows.size).toBe(0);
+    expect(resumed.decide(540, rests(0)).rows.size).toBe(2);
+  });
+
+  test('without a time it waits, as does what goes by the fallback already, and every other stage', () => {
+    expect(of([ask]).decide(5_000, rests(0)).rows.size).toBe(0);
+    expect(of([{ ...late, channel: 'sms', fallback: { channel: 'push', after: 'PT1M' } }]).due(0).rows.size).toBe(1);
+    const second = of([late]).due(0).answer(1, refused);
+    const noneHasRoom = { slot: true, hasRoom: () => false, restingSince: () => seconds(0) };
+    expect(second.decide(5_000, noneHasRoom).rows.size).toBe(1);
+  });
+
+  test('a follow-up on its channel, too', () => {
+    const story = of([{ ...late, followUps: [{ after: 'PT10M' }] }])
+      .due(0)
+      .answer(1, sent);
+    story.decide(659, rests(0));
+    expect(story.rows.size).toBe(1);
+    story.decide(660, rests(0));
+    expect(rowsOf(story)).toEqual(['1 ask/0 push sent', '2 ask/1 push skipped superseded', '3 ask/1 sms! sending']);
+  });
+});

@@ -1,0 +1,85 @@
+import type { ConversationStore } from '../src/domain/conversationPorts.ts';
+import type { ChannelState, Conversation, Lane } from '../src/domain/model.ts';
+import type { Clock } from '../src/domain/systemPorts.ts';
+import { atMostMs } from '../src/domain/timing.ts';
+import type { KnownRun } from './runs.ts';
+
+/** Stages of a lane whose message goes by their fallback when it was not sent so long after it was due. */
+export interface WayOut {
+  stages: readonly string[];
+  /** Not before, ms since the epoch. */
+  from: number;
+  afterMs: number;
+}
+
+const none: readonly WayOut[] = [];
+
+/**
+ * Of a lane whose channel is left alone: what is due there for longer than `fallback.after` of its stage gives way. Neither the time before
+ * the channel was left alone nor a pause of the campaign is held against it.
+ */
+export function waysOut(
+  { channel }: Lane,
+  run: () => KnownRun | undefined,
+  states: Readonly<Record<string, ChannelState>>,
+): readonly WayOut[] {
+  const state = Object.hasOwn(states, channel) ? states[channel] : undefined;
+  const known = state && run();
+  if (state === undefined || known === undefined) return none;
+  const found = new Map<number, Set<string>>();
+  for (const { flow } of known.contexts.values())
+    for (const stage of flow.stages.values()) {
+      if (stage.type !== 'message' || stage.channel !== channel || stage.fallback?.after === undefined) continue;
+      const afterMs = atMostMs(stage.fallback.after);
+      found.set(afterMs, (found.get(afterMs) ?? new Set()).add(stage.id));
+    }
+  const since = state.since.getTime();
+  return [...found].map(([afterMs, stages]) => ({ stages: [...stages], from: since + afterMs, afterMs }));
+}
+
+export interface DetoursParams {
+  store: Pick<ConversationStore, 'due'>;
+  clock: Pick<Clock, 'now'>;
+  partitions: () => readonly number[];
+  waysOut?: (lane: Lane) => readonly WayOut[];
+}
+
+/** Of a lane, at most in a round. */
+const lateAtOnce = 200;
+/** How often a lane is looked at, ms: what has no way out is passed over by the server each time. */
+const lookEveryMs = 2_000;
+
+/** Finds the conversations that are late behind a channel that is left alone, and go another way. */
+export class Detours {
+  private readonly params: DetoursParams;
+  /** By key of the lane, ms since the epoch. */
+  private readonly notBefore = new Map<string, number>();
+
+  constructor(params: DetoursParams) {
+    this.params = params;
+  }
+
+  /** When a lane is worth a look, ms since the epoch; endless where its channel is used, or nothing of it has another way. @param first When its first one is due. */
+  nextLook(lane: Lane, key: string, first: number | undefined): number {
+    const ways = first === undefined ? none : (this.params.waysOut?.(lane) ?? none);
+    if (first === undefined || ways.length === 0) return Number.POSITIVE_INFINITY;
+    const earliest = Math.min(...ways.map(({ from, afterMs }) => Math.max(from, first + afterMs)));
+    return Math.max(this.notBefore.get(key) ?? 0, earliest);
+  }
+
+  /** `skip` says which are in hand. */
+  async take(lane: Lane, key: string, most: number, skip: (id: string) => boolean): Promise<Conversation[]> {
+    const { store, clock, partitions, waysOut: of } = this.params;
+    const limit = Math.min(lateAtOnce, most);
+    const now = clock.now();
+    const found: Conversation[] = [];
+    for (const { stages, afterMs, from } of of?.(lane) ?? none) {
+      if (from > now || found.length >= limit) continue;
+      const late = await store.due(lane, partitions(), new Date(now - afterMs), limit - found.length, stages);
+      found.push(...late.filter(({ _id }) => !skip(_id)));
+    }
+    if (found.length >= limit) this.notBefore.delete(key);
+    else this.notBefore.set(key, now + lookEveryMs);
+    return found;
+  }
+}
