@@ -5,7 +5,6 @@ import { listed, nameWords, suggestion } from './flowChecks.ts';
 import { bundle } from './generated/schemas.ts';
 import { bsonType } from './normalise.ts';
 import { printable } from './printable.ts';
-import { notSupported, unsupportedFields } from './validationLater.ts';
 import { childPath, longestList, pathOf, seen } from './validationView.ts';
 
 interface Schema {
@@ -64,14 +63,10 @@ function missing(error: ErrorObject, schema: Schema, path: string): Fault {
 function unknownField(error: ErrorObject, schema: Schema, path: string): Fault {
   const field: string = error.params['additionalProperty'];
   const at = childPath(path, field);
-  if (laterFields(schema, path).includes(field)) return notSupported(at, field);
   const known = Object.keys(schema.properties ?? {});
   const message = `there is no field ${printable(field)} here.${suggestion(field, known)} Allowed: ${listed(known)}`;
   return { code: 'unknown_field', path: at, message };
 }
-
-const laterFields = (schema: Schema, path: string): readonly string[] =>
-  unsupportedFields.get(schema.title ?? path) ?? [];
 
 // ---------------------------------------------------------------- values
 

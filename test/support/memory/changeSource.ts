@@ -4,7 +4,7 @@ import type { StreamPosition } from '../../../src/domain/model.ts';
 import type { Clock } from '../../../src/domain/systemPorts.ts';
 
 const memoryReplicaSet = 'memory/0';
-const memoryFilterVersion = 5;
+const memoryFilterVersion = 6;
 
 /** The history that memory sources read: changes in order, each with a token; old ones can be cut off. */
 export class MemoryLog {

@@ -151,7 +151,7 @@ describe('checkCampaign', () => {
       _id: 'ten',
       status: 'pendin',
       priority: 12,
-      limits: { perSecond: 5 },
+      limits: { perSecond: 0 },
       schedule: { startAt: new Date(seconds(2)), endAt: new Date(seconds(1)) },
       audience: { collection: 'system.users' },
       variables: 'none',
@@ -623,7 +623,7 @@ describe('running', () => {
     expect(at(seconds(2), first).write).toBeUndefined();
     for (const [wrong, path] of [
       [{ ramp: ['50/w'] }, 'limits.ramp[0]'],
-      [{ perSecond: 5 }, 'limits.perSecond'],
+      [{ perSecond: -5 }, 'limits.perSecond'],
       [7, 'limits'],
     ] as const) {
       const bad = at(seconds(3), edited(first, { limits: wrong }));

@@ -157,24 +157,6 @@ describe('stages', () => {
 });
 
 describe('what this release does not run', () => {
-  test('given fields of the contract, then each is refused, not ignored', () => {
-    const found = faultsOf(
-      'CampaignDocument',
-      campaign({
-        type: 'recurring',
-        limits: { perSecond: 5 },
-        exitWhen: {},
-        schedule: { recurrence: 'x' },
-        audience: { collection: 'people', mode: 'live' },
-      }),
-    );
-    expect(new Set(found.map(({ code }) => code))).toEqual(new Set(['not_supported']));
-    expect(found.map(({ path }) => path).sort()).toEqual(['limits.perSecond']);
-    expect(found.find(({ path }) => path === 'limits.perSecond')?.message).toBe(
-      'perSecond is not supported by this release; leave it out',
-    );
-  });
-
   test('given a template with defaults that are not run, then they are refused', () => {
     const template = { _id: { id: 'a', version: 1 }, flow: { stages: [message()] }, senders: {}, owner: 'crm' };
     expect(faultsOf('Template', template)).toMatchObject([{ path: 'senders', code: 'not_supported' }]);
