@@ -5,6 +5,8 @@ import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { ChannelState, Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { isSampled } from '../src/domain/trace.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import { ChannelQueue } from './channelQueue.ts';
 import { ChannelStates } from './channelStates.ts';
 import { Clearance } from './clearance.ts';
@@ -12,6 +14,7 @@ import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
 import { outboundOf } from './outbound.ts';
 import type { Rates } from './rates.ts';
+import { traceSend } from './spans.ts';
 import type { Suppressions } from './suppressions.ts';
 
 export interface DispatchParams {
@@ -34,6 +37,8 @@ export interface DispatchParams {
   random: () => number;
   logger: Logger;
   instruments: Instruments;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
 }
 
 /** A row that would wait for longer for a slot of its channel's rate waits in its lane, ms. */
@@ -255,7 +260,7 @@ export class Dispatch {
 
   /** A channel asks once more just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
   private async hand(queue: ChannelQueue, entry: InDoubt): Promise<void> {
-    const { clock, instruments } = this.params;
+    const { clock, instruments, tracer } = this.params;
     const { row, decidedAt } = entry;
     queue.began();
     this.unbegun.set(row, entry);
@@ -278,7 +283,9 @@ export class Dispatch {
     if (queue.channel.manyHosts === undefined) circuit.answered(epoch, outcome);
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
     else {
-      instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
+      const tookMs = clock.monotonic() - began;
+      instruments.send(row.channel, tookMs, outcome.kind);
+      if (tracer && isSampled(row.trace)) traceSend(tracer, row, outcome, [handedAt, handedAt + tookMs]);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     }
     this.pump(queue);

@@ -520,6 +520,10 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "properties": {
             "traceparent": {
               "type": "string"
+            },
+            "parent": {
+              "description": "The traceparent that the campaign's writer gave: the run's span is below it.",
+              "type": "string"
             }
           },
           "additionalProperties": false

@@ -218,6 +218,10 @@ export interface Run {
   updatedAt: Date;
   trace?: {
     traceparent?: string;
+    /**
+     * The traceparent that the campaign's writer gave: the run's span is below it.
+     */
+    parent?: string;
   };
 }
 /**
