@@ -10,21 +10,36 @@ import { startTracing, traceRandom, tracingWanted } from '../../../src/telemetry
 describe('newTraceparent', () => {
   it('is the hex of the bytes, version 00, sampled', () => {
     const bytes = Uint8Array.from({ length: 24 }, (_, at) => at + 1);
-    expect(newTraceparent(() => bytes)).toBe('00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01');
+    expect(
+      newTraceparent(
+        () => bytes,
+        () => true,
+      ),
+    ).toBe('00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01');
   });
 
   it('is valid whatever the bytes, all zeroes too', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 24, maxLength: 24 }), (bytes) => {
-        expect(newTraceparent(() => bytes)).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/);
+        expect(
+          newTraceparent(
+            () => bytes,
+            () => true,
+          ),
+        ).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/);
       }),
     );
-    expect(newTraceparent(() => new Uint8Array(24))).toBe(`00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`);
+    expect(
+      newTraceparent(
+        () => new Uint8Array(24),
+        () => true,
+      ),
+    ).toBe(`00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`);
   });
 
   it('does not repeat over the refills of its source', () => {
     const random = traceRandom();
-    const seen = new Set(Array.from({ length: 2000 }, () => newTraceparent(random)));
+    const seen = new Set(Array.from({ length: 2000 }, () => newTraceparent(random, () => true)));
     expect(seen.size).toBe(2000);
   });
 });
