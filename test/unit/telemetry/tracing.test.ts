@@ -1,7 +1,7 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { diag, trace } from '@opentelemetry/api';
+import { context, diag, trace } from '@opentelemetry/api';
 import { newTraceparent } from '../../../src/domain/trace.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { samplingOf } from '../../../src/telemetry/sampling.ts';
@@ -45,36 +45,50 @@ describe('tracing', () => {
     } finally {
       delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
       trace.disable();
+      context.disable();
       collector.closeAllConnections();
       await new Promise((resolve) => collector.close(resolve));
     }
   });
 
-  it('stops in time although the collector never answers, and tells of it in few lines', async () => {
-    const collector = createServer(() => undefined);
+  it('neither waits for a collector that does not answer nor keeps all for it, and tells of it in few lines', async () => {
+    const held: ServerResponse[] = [];
+    let released = false;
+    const collector = createServer((request, response) => {
+      request.resume().on('end', () => (released ? response.end() : held.push(response)));
+    });
     await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
-    const lines: string[] = [];
+    const lines: { code?: string; message: string }[] = [];
+    const logger = createLogger({ level: 'warn', sink: (line) => lines.push(JSON.parse(line)) });
     const variables = {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
-      ...{ OTEL_BSP_MAX_QUEUE_SIZE: '4', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '2', OTEL_BSP_EXPORT_TIMEOUT: '10' },
+      ...{ OTEL_BSP_MAX_QUEUE_SIZE: '4', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '2' },
     };
     Object.assign(process.env, variables);
     try {
-      const { tracer, stop } = await startTracing(
-        process.env,
-        createLogger({ level: 'warn', sink: (line) => lines.push(line) }),
-      );
-      const one = { name: 'one', startMs: 1, endMs: 2, attributes: {} };
-      for (let n = 0; n < 100; n++) tracer?.span({ ...one, parent: tracer.sampledTraceparent() });
-      tracer?.flush();
+      const { tracer, stop } = await startTracing(process.env, logger);
+      const some = (count: number): void => {
+        for (let n = 0; n < count; n++)
+          tracer?.span({ name: 'n', startMs: 1, endMs: 2, attributes: {}, parent: tracer.sampledTraceparent() });
+        tracer?.flush();
+      };
+      some(50);
+      await waitFor(() => held.length > 0, { what: 'the collector to be asked' });
+      some(50);
+      some(1);
       await stop(50);
-      await waitFor(() => lines.length > 0, { what: 'a line about it' });
-      const told = lines.map((line) => JSON.parse(line) as { code?: string; message: string });
-      expect(told.filter(({ code }) => code === 'traces_dropped').length).toBeLessThan(2);
-      expect(told.map(({ message }) => message)).toContain('the last traces could not be exported');
+      expect(lines.map(({ message }) => message)).toEqual([
+        'traces cannot all be exported',
+        'the last traces could not be exported',
+      ]);
+      expect(lines[0]).toMatchObject({ code: 'traces_dropped', detail: expect.stringContaining('Dropped') });
+      released = true;
+      for (const response of held) response.end();
+      await stop();
     } finally {
       for (const name of Object.keys(variables)) delete process.env[name];
       trace.disable();
+      context.disable();
       diag.disable();
       collector.closeAllConnections();
       await new Promise((resolve) => collector.close(resolve));
