@@ -1,9 +1,9 @@
 import type { Decision } from '../src/domain/decision.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import { isSampled } from '../src/domain/trace.ts';
-import type { Tracer } from '../src/domain/tracePorts.ts';
+import type { FinishedSpan, Tracer } from '../src/domain/tracePorts.ts';
 import type { Candidate } from './load.ts';
-import { attribute, inConversation } from './spans.ts';
+import { attribute } from './spans.ts';
 
 type Phase = 'load' | 'decide' | 'commit';
 type Span = { startMs: number; endMs: number };
@@ -39,49 +39,30 @@ export class RoundTrace {
   }
 
   /** What was decided of a conversation is committed. */
-  committed({ conversation, results }: Candidate, { conversation: after, unit }: Decision): void {
-    if (unit === undefined || !isSampled(conversation.trace)) return;
-    const { change, inserts } = unit;
+  committed(candidate: Candidate, decision: Decision): void {
+    const { conversation } = candidate;
+    if (!isSampled(conversation.trace)) return;
+    const { unit, conversation: after } = decision;
     // that a message went out as planned is told by its own span
-    if (change === undefined && inserts.length === 0) return;
-    const [from, to] = this.lastDecision();
-    const common = {
-      parent: conversation.trace?.traceparent,
-      links: [this.traceparent()],
-      ...{ startMs: from.startMs, endMs: to.endMs },
-    };
-    const attributes = {
-      ...inConversation(conversation),
+    if (unit === undefined || (unit.change === undefined && unit.inserts.length === 0)) return;
+    const tell = this.teller(conversation.trace?.traceparent, {
       [attribute.stage]: after.stage,
       [attribute.step]: after.step,
+    });
+    for (const event of consumed(conversation.inbox, after.inbox)) tell(eventSpan(event));
+    const { inserts, escalations, change } = unit;
+    const made = {
+      [attribute.status]: after.status,
+      'communication_base.answers': candidate.results.map(({ outcome }) => outcome.kind),
+      'communication_base.messages': inserts.map(({ _id }) => _id),
+      [attribute.reason]: inserts.find(({ reason }) => reason !== undefined)?.reason,
     };
-    for (const event of consumed(conversation.inbox, after.inbox))
-      this.tracer.span({
-        ...common,
-        ...eventSpan(event),
-        attributes: { ...attributes, ...eventSpan(event).attributes },
-      });
-    this.tracer.span({
-      ...{ ...common, name: 'decide' },
-      attributes: {
-        ...attributes,
-        [attribute.status]: after.status,
-        'communication_base.answers': results.map(({ outcome }) => outcome.kind),
-        'communication_base.messages': inserts.map(({ _id }) => _id),
-        [attribute.reason]: inserts.find(({ reason }) => reason !== undefined)?.reason,
-      },
-    });
-    if (unit.escalations?.some(({ kind }) => kind === 'opened'))
-      this.tracer.span({ ...common, name: 'escalation', attributes });
+    tell({ name: 'decide', attributes: made });
+    if (escalations?.some(({ kind }) => kind === 'opened')) tell({ name: 'escalation', attributes: {} });
     if (change?.set.status === undefined || after.status === 'active') return;
-    const { status, outcome, reason } = after;
+    const { status, outcome, reason, error } = after;
     const end = { [attribute.status]: status, [attribute.outcome]: outcome, [attribute.reason]: reason };
-    this.tracer.span({
-      ...common,
-      name: 'completion',
-      attributes: { ...attributes, ...end },
-      error: after.error?.code,
-    });
+    tell({ name: 'completion', attributes: end, error: error?.code });
   }
 
   /** `conversations`: those that were written. */
@@ -97,10 +78,14 @@ export class RoundTrace {
     return this.own;
   }
 
-  /** Of the pass that is under way. */
-  private lastDecision(): [Span, Span] {
+  /** Spans of one conversation: as long as deciding and committing took in the pass that is under way. */
+  private teller(parent: string | undefined, place: FinishedSpan['attributes']) {
     const here = { startMs: this.last, endMs: this.last };
-    return [this.phases.at(-2) ?? here, this.phases.at(-1) ?? here];
+    const { startMs } = this.phases.at(-2) ?? here;
+    const { endMs } = this.phases.at(-1) ?? here;
+    const links = [this.traceparent()];
+    return (span: Pick<FinishedSpan, 'name' | 'kind' | 'attributes' | 'error'>): void =>
+      this.tracer.span({ ...span, parent, links, startMs, endMs, attributes: { ...place, ...span.attributes } });
   }
 
   private now(): number {

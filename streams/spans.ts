@@ -4,7 +4,7 @@ import { campaignKey } from '../src/domain/ids.ts';
 import type { Conversation, Message, Run } from '../src/domain/model.ts';
 import type { RowOutcome } from '../src/domain/outbox.ts';
 import { isSampled } from '../src/domain/trace.ts';
-import type { FinishedSpan, Tracer } from '../src/domain/tracePorts.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 
 /** Our attributes; those with a name in OpenTelemetry's semantic conventions have that. */
 export const attribute = {
@@ -16,14 +16,6 @@ export const attribute = {
   outcome: 'communication_base.outcome',
   reason: 'communication_base.reason',
 } as const;
-
-type Attributes = FinishedSpan['attributes'];
-
-/** Of what happens in a conversation. */
-export const inConversation = ({ _id, campaignId }: Pick<Conversation, '_id' | 'campaignId'>): Attributes => ({
-  [attribute.campaign]: campaignKey(campaignId),
-  [attribute.conversation]: _id,
-});
 
 /**
  * The first spans of conversations. They are on their way before the documents that name them are committed, as rows are
@@ -40,7 +32,11 @@ export function traceBeginnings(tracer: Tracer, conversations: readonly Conversa
       own: trace.traceparent,
       startMs: createdAt.getTime(),
       endMs: createdAt.getTime(),
-      attributes: { ...inConversation(conversation), [attribute.stage]: stage },
+      attributes: {
+        [attribute.campaign]: campaignKey(conversation.campaignId),
+        [attribute.conversation]: conversation._id,
+        [attribute.stage]: stage,
+      },
       links: [run.trace?.traceparent],
     });
   }
@@ -81,12 +77,12 @@ export function traceSend(
     startMs: from,
     endMs: to,
     attributes: {
-      ...inConversation({ _id: row.conversationId, campaignId: row.campaignId }),
       'messaging.system': 'communication_base',
       'messaging.operation.name': 'send',
       'messaging.operation.type': 'send',
       'messaging.destination.name': channel,
       'messaging.message.id': row._id,
+      [attribute.conversation]: row.conversationId,
       'error.type': code,
       [attribute.stage]: row.stage,
       [attribute.step]: row.step,

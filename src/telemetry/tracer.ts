@@ -1,6 +1,9 @@
 /** Our spans as those of the OpenTelemetry SDK: with the ids that our documents have. */
 import {
+  type Attributes,
+  type AttributeValue,
   type ContextManager,
+  type Link,
   ROOT_CONTEXT,
   type Tracer as SdkTracer,
   type SpanContext,
@@ -13,11 +16,14 @@ import { newTraceparent, traceContext } from '../domain/trace.ts';
 import type { FinishedSpan, Tracer } from '../domain/tracePorts.ts';
 import type { Sampling } from './sampling.ts';
 
+/** Viewers take a span without any length for a mistake. */
+const shortestMs = 0.001;
+
 const kinds = { internal: SpanKind.INTERNAL, client: SpanKind.CLIENT, consumer: SpanKind.CONSUMER };
 
 /** Ids as the next span is to have them. */
 export class GivenIds {
-  next: { traceId?: string; spanId?: string } = {};
+  next: { traceId: string; spanId: string } | undefined;
   private readonly random: () => Uint8Array;
 
   constructor(random: () => Uint8Array) {
@@ -25,11 +31,11 @@ export class GivenIds {
   }
 
   generateTraceId(): string {
-    return this.next.traceId ?? this.fresh().traceId;
+    return this.next?.traceId ?? this.fresh().traceId;
   }
 
   generateSpanId(): string {
-    return this.next.spanId ?? this.fresh().spanId;
+    return this.next?.spanId ?? this.fresh().spanId;
   }
 
   private fresh(): { traceId: string; spanId: string } {
@@ -75,23 +81,29 @@ export function otelTracer(parts: {
   };
 }
 
+const nothing: Link[] = [];
+
+/** Thousands a second: no more objects than the SDK needs. */
 function record(sdk: SdkTracer, ids: GivenIds, span: FinishedSpan): void {
-  const parent = contextOf(span.parent);
-  const own = contextOf(span.own);
-  const { name, kind = 'internal', startMs, links = [] } = span;
-  const attributes = Object.fromEntries(
-    Object.entries(span.attributes).flatMap(([key, value]) =>
-      value === undefined ? [] : [[key, typeof value === 'object' ? [...value] : value]],
-    ),
-  );
-  const linked = links.flatMap((link) => contextOf(link) ?? []).map((context) => ({ context }));
-  ids.next = own ?? {};
+  const { name, kind = 'internal', startMs } = span;
+  const parent = span.parent === undefined ? undefined : contextOf(span.parent);
+  const attributes: Attributes = {};
+  for (const key in span.attributes) {
+    const value = span.attributes[key];
+    if (value !== undefined) attributes[key] = value as AttributeValue;
+  }
+  let links = nothing;
+  for (const link of span.links ?? []) {
+    const context = contextOf(link);
+    if (context !== undefined) links = [...links, { context }];
+  }
+  ids.next = span.own === undefined ? undefined : contextOf(span.own);
   const started = sdk.startSpan(
     name,
-    { kind: kinds[kind], startTime: startMs, attributes, links: linked },
+    { kind: kinds[kind], startTime: startMs, attributes, links },
     parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
   );
-  ids.next = {};
+  ids.next = undefined;
   if (span.error !== undefined) started.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
-  started.end(Math.max(startMs, span.endMs));
+  started.end(Math.max(startMs + shortestMs, span.endMs));
 }
