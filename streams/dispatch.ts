@@ -284,8 +284,9 @@ export class Dispatch {
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, isStale);
     else {
       const tookMs = clock.monotonic() - began;
-      instruments.send(row.channel, tookMs, outcome.kind);
-      if (tracer && isSampled(row.trace)) traceSend(tracer, row, outcome, [handedAt, handedAt + tookMs]);
+      const isTraced = tracer !== undefined && isSampled(row.trace);
+      instruments.send(row.channel, tookMs, outcome.kind, isTraced ? row.trace?.traceparent : undefined);
+      if (isTraced) traceSend(tracer, row, outcome, [handedAt, handedAt + tookMs]);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     }
     this.pump(queue);

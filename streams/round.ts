@@ -7,7 +7,7 @@ import type { LimitStore } from '../src/domain/limitPorts.ts';
 import type { Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
-import { traceFields } from '../src/domain/trace.ts';
+import { isSampled, traceFields } from '../src/domain/trace.ts';
 import type { Tracer } from '../src/domain/tracePorts.ts';
 import { Deciding, type Decisions } from './deciding.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -171,8 +171,12 @@ export class Round {
       trace?.committed(candidate, decision);
       if (decision.unit === undefined) continue;
       report.units += 1;
-      const { nextActionAt } = candidate.conversation;
-      if (candidate.slot && nextActionAt) instruments.lateness(Math.max(0, now - nextActionAt.getTime()));
+      const { nextActionAt, trace: own } = candidate.conversation;
+      if (candidate.slot && nextActionAt)
+        instruments.lateness(
+          Math.max(0, now - nextActionAt.getTime()),
+          trace && isSampled(own) ? own?.traceparent : undefined,
+        );
     }
     dispatch.enqueue(sends);
     report.sent += sends.length;
