@@ -15,6 +15,7 @@ const usage = `node bench/bench.mjs [options]
   --concurrency N   connections to the provider, of each thread (64)
   --in-doubt N      messages in doubt, of all threads together and of the bare loop, 1 to 10000 (2000)
   --no-ceiling      leave the bare loop out
+  --traces SHARE    spans of this share of the conversations, 0 to 1, to a collector that takes all (no tracing)
   --profile         CPU profile of the bulk run, its ten busiest functions
   --json            one JSON document instead of tables`;
 
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     concurrency: number(64),
     'in-doubt': number(2_000),
     'no-ceiling': { type: 'boolean', default: false },
+    traces: { type: 'string' },
     profile: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
 import { startReplicaSet } from '../scripts/replicaSet.mjs';
+import { startCollector } from './collector.mjs';
 import { meter, peakRssMb, startProgram, startRole } from './processes.mjs';
 
 const database = 'bench';
@@ -115,7 +116,7 @@ export function ceilingRun({ contacts, 'in-doubt': inDoubt }) {
 }
 
 /** Worker processes that own every partition, evenly, before this resolves. */
-async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs = [] }) {
+async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs = [], traces = {} }) {
   const problems = [];
   const env = {
     MONGODB_URI: uri,
@@ -126,6 +127,7 @@ async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, i
     CHANNEL_PHONE_DRIVER: 'http',
     CHANNEL_PHONE_URL: `${sinkUrl}/`,
     CHANNEL_PHONE_CONCURRENCY: String(concurrency),
+    ...traces,
   };
   const onLine = (line) => {
     if (!/"level":"(info|debug)"/.test(line)) problems.push(line);
@@ -181,7 +183,9 @@ export function bulkRun(options) {
   const folder = profile ? mkdtempSync(join(tmpdir(), 'communication-base-profile-')) : undefined;
   const nodeArgs = folder ? ['--cpu-prof', `--cpu-prof-dir=${folder}`] : [];
   return stage(contacts, async ({ uri, db, sinkUrl, mongodPid }) => {
-    const workers = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs });
+    const collector = await startCollector(options.traces);
+    const traces = collector.env;
+    const workers = await startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs, traces });
     const cpu = { worker: meter(workers.pids), mongod: meter([mongodPid]) };
     const startedAt = Date.now();
     await db.collection('campaigns').insertOne(campaign());
@@ -194,8 +198,10 @@ export function bulkRun(options) {
     const result = figures(name, 2 * contacts, seconds, stats, cpu, workers.pids);
     const late = await latenessOf(db, sinkUrl);
     const exitCodes = await workers.stop();
+    collector.close();
     return {
       ...result,
+      traceBytes: collector.taken(),
       completedAfter,
       metrics: end.metrics,
       late,

@@ -12,11 +12,14 @@ import { loadedHolidays, loadHolidays } from '../src/domain/holidays.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { Contact, Id, Run } from '../src/domain/model.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import type { NewTraceparent } from '../src/domain/trace.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import type { AdmissionRules } from './admission.ts';
 import { AudiencePages } from './audiencePages.ts';
 import { type Slice, type SliceContext, type SourceItem, sliceOf } from './expansionSlice.ts';
 import { LiveAudience } from './liveAudience.ts';
 import { PageSizes } from './pageSizes.ts';
+import { traceBeginnings } from './spans.ts';
 
 /** Of an error in a log. */
 const longestMessage = 500;
@@ -29,7 +32,9 @@ export interface AudienceSlicesParams {
   partitions: number;
   owns: (partition: number) => boolean;
   clock: Clock;
-  traceparent: () => string;
+  traceparent: NewTraceparent;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
   /** Hash of an address, for `dedupeBy`. */
   addressHash: (text: string) => string;
   /** Hashes what conversations can be found by. Absent: they keep no addresses. */
@@ -135,6 +140,7 @@ export class AudienceSlices {
     const { campaigns, logger, isNoFaultOfDocuments } = this.params;
     let left = slice;
     try {
+      this.traceBegin(slice, context.run);
       if (!(await campaigns.expand(slice))) return undefined;
       sizes.written();
       return slice;
@@ -146,7 +152,14 @@ export class AudienceSlices {
       if (!sizes.leftOut()) throw new ServiceError('document_invalid', `audience: of each contact: ${refused}`);
       left = await sliceOf(items, { ...context, refused });
     }
-    return context.again || (await campaigns.expand(left)) ? left : undefined;
+    if (context.again) return left;
+    this.traceBegin(left, context.run);
+    return (await campaigns.expand(left)) ? left : undefined;
+  }
+
+  private traceBegin({ conversations }: Slice, run: Run): void {
+    const { tracer } = this.params;
+    if (tracer) traceBeginnings(tracer, conversations, run);
   }
 
   private async lastKey({ audience }: Run): Promise<unknown> {

@@ -14,6 +14,7 @@ import { loadHolidays } from '../src/domain/holidays.ts';
 import type { Id, Run, Template } from '../src/domain/model.ts';
 import { normalise } from '../src/domain/normalise.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
+import type { NewTraceparent } from '../src/domain/trace.ts';
 
 export interface CampaignReaderParams {
   campaigns: CampaignStore;
@@ -25,7 +26,7 @@ export interface CampaignReaderParams {
   /** False: no HASH_KEY is set. */
   unsubscribeTokens?: boolean;
   clock: Clock;
-  traceparent: () => string;
+  traceparent: NewTraceparent;
   /** Identity of the collection of campaigns, undefined when there is none. Default: always the same. */
   campaignsUuid?: () => Promise<string | undefined>;
 }

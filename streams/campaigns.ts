@@ -20,10 +20,12 @@ import type { Id, Run } from '../src/domain/model.ts';
 import { isId } from '../src/domain/normalise.ts';
 import type { RunHead } from '../src/domain/runHeads.ts';
 import type { Instruments, Logger } from '../src/domain/systemPorts.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import { audienceFault, CampaignReader, type CampaignReaderParams } from './campaignReader.ts';
 import { Expansion } from './expansion.ts';
 import { Folding } from './folding.ts';
 import { OneByOne } from './oneByOne.ts';
+import { traceCampaign, traceRun } from './spans.ts';
 import { Turns } from './turns.ts';
 
 /** A time on the wall that is near, ms. A clock that is set forward lets it come at once, and timers do not see that: they are short. */
@@ -56,6 +58,8 @@ export interface CampaignsParams extends CampaignReaderParams {
   onRunChanged: (run: Run) => void;
   /** Hashes the addresses of contacts. */
   addressBook?: AddressBook | undefined;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
 }
 
 /**
@@ -217,12 +221,14 @@ export class Campaigns {
   }
 
   private async decide(id: Id, key: string, fault?: Fault, judged?: Run): Promise<void> {
-    const { campaigns } = this.params;
+    const { campaigns, tracer, clock } = this.params;
     for (let tries = 0; tries < mostTries; tries++) {
       const input = await this.reader.read(id);
       const decision = fault ? holdCampaign(input, fault, judged) : await this.reader.decide(input);
-      if (decision.write && !(await campaigns.commit(decision.write))) continue;
       const run = decision.write ? runAfter(input.run, decision.write) : input.run;
+      if (tracer && run && input.run === undefined) traceRun(tracer, run, input.now);
+      if (decision.write && !(await campaigns.commit(decision.write))) continue;
+      if (tracer && run && decision.event) traceCampaign(tracer, run, decision.event, [input.now, clock.now()]);
       this.tell(id, decision);
       if (run && isId(id)) this.follow(run, decision.write?.run !== undefined);
       if (decision.lookAgainAt !== undefined) this.armAt(id, key, decision.lookAgainAt);

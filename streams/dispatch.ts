@@ -5,6 +5,8 @@ import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { ChannelState, Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { isSampled } from '../src/domain/trace.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import type { Allowance } from './allowance.ts';
 import { ChannelQueue } from './channelQueue.ts';
 import { ChannelStates } from './channelStates.ts';
@@ -13,6 +15,7 @@ import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
 import { outboundOf } from './outbound.ts';
 import type { Rates } from './rates.ts';
+import { traceSend } from './spans.ts';
 import type { Suppressions } from './suppressions.ts';
 
 export interface DispatchParams {
@@ -35,6 +38,8 @@ export interface DispatchParams {
   random: () => number;
   logger: Logger;
   instruments: Instruments;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
 }
 
 /** A row that would wait for longer for a slot waits in its lane, ms. */
@@ -291,7 +296,7 @@ export class Dispatch {
 
   /** A channel asks once more just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
   private async hand(queue: ChannelQueue, entry: InDoubt): Promise<void> {
-    const { clock, instruments } = this.params;
+    const { clock, instruments, tracer } = this.params;
     const { row, decidedAt } = entry;
     queue.began();
     this.unbegun.set(row, entry);
@@ -314,7 +319,10 @@ export class Dispatch {
     if (queue.channel.manyHosts === undefined) circuit.answered(epoch, outcome);
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, { isStale });
     else {
-      instruments.send(row.channel, clock.monotonic() - began, outcome.kind);
+      const tookMs = clock.monotonic() - began;
+      const isTraced = tracer !== undefined && isSampled(row.trace);
+      instruments.send(row.channel, tookMs, outcome.kind, isTraced ? row.trace?.traceparent : undefined);
+      if (isTraced) traceSend(tracer, row, outcome, [handedAt, handedAt + tookMs]);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
     }
     this.pump(queue);

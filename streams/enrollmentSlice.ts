@@ -10,6 +10,7 @@ import type { CompiledFlow } from '../src/domain/flow.ts';
 import { currentOf } from '../src/domain/flowVersions.ts';
 import type { Contact, EnrollmentSlice, Run } from '../src/domain/model.ts';
 import { roughSize } from '../src/domain/roughSize.ts';
+import type { NewTraceparent } from '../src/domain/trace.ts';
 
 /** As of an expansion's slice: what one transaction takes. */
 const sliceBytes = 2_000_000;
@@ -20,7 +21,7 @@ export interface EnrollmentContext {
   /** ms since the epoch. */
   now: number;
   partitions: number;
-  traceparent: () => string;
+  traceparent: NewTraceparent;
   /** Addresses that the conversation of a contact keeps. */
   addressesOf?: (contact: Contact) => readonly string[] | undefined;
   lastEntries: (firstIds: readonly string[]) => Promise<Map<string, LastEntry>>;
@@ -65,7 +66,8 @@ export async function enrollmentSlice(
       continue;
     }
     const addresses = context.addressesOf?.(contact);
-    const place = { run: current, flow, contact, now, partitions, traceparent: traceparent() };
+    const ids = { traceparent: traceparent(run.trace?.parent, 'linked') };
+    const place = { run: current, flow, contact, now, partitions, ...ids };
     const created = newConversation({ ...place, entry, addresses });
     const { conversation, counters } = created;
     entering.conversations.push(conversation);

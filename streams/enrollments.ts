@@ -15,9 +15,12 @@ import { campaignKey } from '../src/domain/ids.ts';
 import type { EnrollmentSlice, Id } from '../src/domain/model.ts';
 import { isId } from '../src/domain/normalise.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import type { NewTraceparent } from '../src/domain/trace.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import { enrollmentSlice, partsOf } from './enrollmentSlice.ts';
 import { OneByOne } from './oneByOne.ts';
 import type { KnownRun, Runs } from './runs.ts';
+import { traceBeginnings } from './spans.ts';
 import { isOver, isTold, WaitingEnrollments } from './waitingEnrollments.ts';
 
 export interface EnrollmentsParams {
@@ -29,7 +32,9 @@ export interface EnrollmentsParams {
   owns: (partition: number) => boolean;
   /** Conversations were inserted: the lane of the campaign with this key is worth a look. */
   onEntered: (campaignKey: string) => void;
-  traceparent: () => string;
+  traceparent: NewTraceparent;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
   clock: Clock;
   logger: Logger;
   instruments: Instruments;
@@ -220,6 +225,7 @@ export class Enrollments {
         context.addressBook && addressesOf(contact, context.flow, context.channels, context.addressBook),
       lastEntries: (ids) => campaigns.lastEntries(ids),
     });
+    if (this.params.tracer) traceBeginnings(this.params.tracer, slice.entering?.conversations ?? [], run);
     if (!(await this.write(slice, of, tries))) return;
     if (slice.firstInvalid !== undefined)
       logger.warn('enrollments cannot be used', { campaignId: run._id, first: slice.firstInvalid });

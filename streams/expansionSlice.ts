@@ -6,6 +6,7 @@ import { currentOf } from '../src/domain/flowVersions.ts';
 import { conversationId } from '../src/domain/ids.ts';
 import type { Contact, Conversation, CounterDelta, ExpansionSlice, Run, Skipped } from '../src/domain/model.ts';
 import { roughSize } from '../src/domain/roughSize.ts';
+import type { NewTraceparent } from '../src/domain/trace.ts';
 import { type AdmissionRules, admit } from './admission.ts';
 
 /**
@@ -38,7 +39,7 @@ export interface SliceContext {
   partitions: number;
   /** ms since the epoch. */
   now: number;
-  traceparent: () => string;
+  traceparent: NewTraceparent;
   rules: AdmissionRules;
   /** Addresses that the conversation of a contact keeps. */
   addressesOf?: ((contact: Contact) => readonly string[]) | undefined;
@@ -78,7 +79,7 @@ export async function sliceOf(items: readonly SourceItem[], context: SliceContex
       contact,
       now,
       partitions,
-      traceparent: traceparent(),
+      traceparent: traceparent(run.trace?.parent, 'linked'),
       addresses: own,
     });
     conversations.push(created.conversation);

@@ -12,6 +12,7 @@ import type {
 import { bouncing, errorOf, leaving, type RowResult, rejectionOf } from '../src/domain/outbox.ts';
 import { agedCounters, receivedStatus } from '../src/domain/receipts.ts';
 import type { Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { traceFields } from '../src/domain/trace.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Candidate } from './load.ts';
 
@@ -40,19 +41,19 @@ export class Quarantine {
   async isolate({ conversation, results }: Candidate, error: Error): Promise<boolean> {
     const { store, dispatch, logger, instruments } = this.params;
     const { _id, campaignId } = conversation;
+    const where = { campaignId, conversationId: _id, ...traceFields(conversation.trace) };
     const awaited = await this.awaited(conversation);
     const unit = quarantineUnit(conversation, awaited, results, error);
     let { poisoned, missed } = await store.commit([unit]);
     if (poisoned.size > 0 && unit.deadLetters.length > 1) {
-      logger.error('the events of a quarantined conversation cannot be kept', { campaignId, conversationId: _id });
+      logger.error('the events of a quarantined conversation cannot be kept', where);
       ({ poisoned, missed } = await store.commit([{ ...unit, deadLetters: unit.deadLetters.slice(0, 1) }]));
     }
     if (missed.size > 0) return false;
     instruments.event('poisoned');
     logger.error('a conversation cannot be written and is quarantined', {
       code: 'poisoned',
-      campaignId,
-      conversationId: _id,
+      ...where,
       error,
     });
     if (poisoned.size > 0) {
@@ -75,7 +76,8 @@ export class Quarantine {
     const { store, dispatch, logger } = this.params;
     for (const result of results) {
       const { row } = result;
-      const where = { campaignId: row.campaignId, conversationId, messageId: row._id };
+      const { campaignId } = row;
+      const where = { campaignId, conversationId, messageId: row._id, ...traceFields(row.trace) };
       logger.warn('what the answer to a message belongs to is gone', where);
       const { poisoned } = await store.commit([orphanUnit(result)]);
       const error = poisoned.get(conversationId);

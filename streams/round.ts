@@ -7,6 +7,8 @@ import type { LimitStore } from '../src/domain/limitPorts.ts';
 import type { Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { isSampled, traceFields } from '../src/domain/trace.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import { Deciding, type Decisions } from './deciding.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { InDoubt } from './inDoubt.ts';
@@ -14,6 +16,7 @@ import { laneOf } from './lanes.ts';
 import { type Candidate, type Candidates, Loader } from './load.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Rates } from './rates.ts';
+import { RoundTrace } from './roundTrace.ts';
 import type { KnownRun, Runs } from './runs.ts';
 import type { Schedule } from './schedule.ts';
 import type { Suppressions } from './suppressions.ts';
@@ -62,6 +65,8 @@ export interface RoundParams {
   countedLate?: (campaignId: Id) => void;
   /** The outcome of a commit is unknown: resolves when a later fence proves that the member still owns its partitions, which settles it. */
   proveOwnership: () => Promise<void>;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
 }
 
 /** A guard that misses this often in one round is left for the next. */
@@ -124,16 +129,19 @@ export class Round {
   }
 
   private async attempt(results: readonly RowResult[], hints: ReadonlySet<string>): Promise<RoundReport> {
-    const { clock, instruments, schedule } = this.params;
+    const { clock, instruments, schedule, tracer } = this.params;
     const began = clock.monotonic();
+    const trace = tracer && new RoundTrace(tracer, clock);
     const report: RoundReport = { units: 0, sent: 0, results: results.length, poisoned: 0 };
     let pending = await this.loader.load(results, hints);
+    trace?.phase('load');
     this.inHand = pending;
     try {
       for (let pass = 0; pending.size > 0 && pass < missesPerRound; pass++)
-        pending = await this.pass(pending, report, pass === 0);
+        pending = await this.pass(pending, report, pass === 0, trace);
     } finally {
       this.inHand = undefined;
+      trace?.end(report.units);
     }
     if (pending.size > 0) this.postpone(pending);
     if (report.units > 0) instruments.round(clock.monotonic() - began, report.units);
@@ -145,21 +153,33 @@ export class Round {
    * Decides and commits; returns what has to be decided again. `inOrder`: answers are written first, so a row whose answer is
    * recorded makes room for another one; else what stays unrecorded must not be replaced by something new.
    */
-  private async pass(candidates: Candidates, report: RoundReport, inOrder: boolean): Promise<Candidates> {
+  private async pass(
+    candidates: Candidates,
+    report: RoundReport,
+    inOrder: boolean,
+    trace: RoundTrace | undefined,
+  ): Promise<Candidates> {
     const { dispatch, instruments } = this.params;
     const { decisions, failed, homeless, clear, now } = await this.deciding.all(candidates, inOrder);
     for (const { candidate, run } of homeless) await this.withoutRun(candidate, run);
+    trace?.phase('decide');
     const { missed, poisoned } = await this.commit(decisions, inOrder);
+    trace?.phase('commit');
     const sends: InDoubt[] = [];
     for (const [id, decision] of decisions) {
       const candidate = candidates.get(id);
       if (candidate === undefined || missed.has(id) || poisoned.has(id)) continue;
       for (const { row } of candidate.results) dispatch.settled(row);
       this.applied(decision, now, sends, clear(id));
+      trace?.committed(candidate, decision);
       if (decision.unit === undefined) continue;
       report.units += 1;
-      const { nextActionAt } = candidate.conversation;
-      if (candidate.slot && nextActionAt) instruments.lateness(Math.max(0, now - nextActionAt.getTime()));
+      const { nextActionAt, trace: own } = candidate.conversation;
+      if (candidate.slot && nextActionAt)
+        instruments.lateness(
+          Math.max(0, now - nextActionAt.getTime()),
+          trace && isSampled(own) ? own?.traceparent : undefined,
+        );
     }
     dispatch.enqueue(sends);
     report.sent += sends.length;
@@ -215,6 +235,7 @@ export class Round {
       code: 'run_missing',
       campaignId,
       conversationId,
+      ...traceFields(conversation.trace),
     });
     if (run) for (const { row } of results) dispatch.settled(row);
     else await this.quarantine.recordOrphans(conversationId, results);

@@ -25,6 +25,7 @@ import { emptyMetrics } from './metrics.ts';
 import type { CampaignDocument, Flow, Run } from './model.ts';
 import { withOccurrences } from './occurrences.ts';
 import { own } from './plain.ts';
+import { traceOfRun } from './trace.ts';
 
 export type { CheckContext, CheckedCampaign } from './campaignChecks.ts';
 export { checkCampaign } from './campaignChecks.ts';
@@ -205,7 +206,7 @@ function start(
   const startAt = scheduled(raw, 'startAt');
   const ahead = startAt !== undefined && startAt.getTime() > input.now;
   const state: Partial<Run> = ahead ? { status: 'scheduled' } : { status: 'running', startedAt: at };
-  const next = run ?? newRun(input, pins, at);
+  const next = run ?? newRun(input, raw, pins, at);
   const shown = ahead ? { status: 'scheduled' as const } : asStarted(next, pins, at);
   const gone = [...optionalPins.filter((name) => pins[name] === undefined), 'pausedReason' as const];
   const unset = gone.filter((name) => run?.[name] !== undefined);
@@ -236,7 +237,7 @@ function asStarted(run: Run, { template }: Pins, at: Date): Partial<CampaignDocu
 
 const lookAt = (date: Date | undefined): { lookAgainAt?: number } => (date ? { lookAgainAt: date.getTime() } : {});
 
-function newRun(input: CampaignInput, pins: Pins, at: Date): Run {
+function newRun(input: CampaignInput, raw: Record<string, unknown>, pins: Pins, at: Date): Run {
   return {
     _id: input.id,
     partition: campaignPartition(input.id, input.partitions),
@@ -248,6 +249,6 @@ function newRun(input: CampaignInput, pins: Pins, at: Date): Run {
     metrics: emptyMetrics(at),
     createdAt: at,
     updatedAt: at,
-    trace: { traceparent: input.traceparent() },
+    trace: traceOfRun(raw, input.traceparent),
   };
 }

@@ -6,6 +6,7 @@ import type { CampaignDocument, Id, Metrics, Run, RunState, Template } from './m
 import { normalise } from './normalise.ts';
 import { own } from './plain.ts';
 import { printable } from './printable.ts';
+import type { NewTraceparent } from './trace.ts';
 
 export interface CampaignInput extends CheckContext {
   id: Id;
@@ -15,7 +16,7 @@ export interface CampaignInput extends CheckContext {
   partitions: number;
   /** ms since the epoch. */
   now: number;
-  traceparent: () => string;
+  traceparent: NewTraceparent;
   /** Identity (UUID) of the collection of campaigns; absent: always the same one. */
   collection?: string | 'missing';
   /** Of a campaign that asks to be migrated: the version it runs on, if it is still stored, and the one it asks for. */

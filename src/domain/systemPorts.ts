@@ -26,10 +26,13 @@ export interface Instruments {
   messages(channel: string, status: Message['status'], count: number): void;
   /** One committed round: how long, how many conversations. */
   round(durationMs: number, units: number): void;
-  /** How late due work was decided, once per conversation taken from its lane whose decision was committed. */
-  lateness(ms: number): void;
+  /**
+   * How late due work was decided, once per conversation taken from its lane whose decision was committed. `traceparent`, here and
+   * below: of a trace that is recorded, where it can be looked at.
+   */
+  lateness(ms: number, traceparent?: string): void;
   /** From handing over to the answer, per send. */
-  send(channel: string, durationMs: number, result: SendResult['kind']): void;
+  send(channel: string, durationMs: number, result: SendResult['kind'], traceparent?: string): void;
   /** Age of the change stream's last batch (empty ones count). */
   streamLag(ms: number): void;
   partitionsOwned(count: number): void;

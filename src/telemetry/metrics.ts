@@ -1,5 +1,6 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Instruments } from '../domain/systemPorts.ts';
+import { exemplarOf, type MetricsFormat, toOpenMetrics } from './exemplars.ts';
 
 const prefix = 'communication_base_';
 
@@ -73,20 +74,28 @@ function counters(registry: Registry) {
 
 /** Rounds, lateness and sends. */
 function histograms(registry: Registry) {
-  const make = (name: string, help: string, buckets: number[]) =>
-    new Histogram({ name: prefix + name, help, buckets, registers: [registry] });
+  const make = (name: string, help: string, buckets: number[], enableExemplars = false) =>
+    new Histogram({ name: prefix + name, help, buckets, enableExemplars, registers: [registry] });
   const send = new Histogram({
     name: `${prefix}send_duration_seconds`,
     help: 'From handing a message over to the answer',
     labelNames: ['channel', 'result'],
     buckets: sendBuckets,
+    enableExemplars: true,
     registers: [registry],
   });
+  const late = make('lateness_seconds', 'How late due work was decided, once it is committed', latenessBuckets, true);
+  const sent = cached((...labels) => send.labels(...labels));
   return {
     round: make('round_duration_seconds', 'Duration of a committed round', roundBuckets),
     size: make('round_conversations', 'Conversations in a committed round', roundSizeBuckets),
-    lateness: make('lateness_seconds', 'How late due work was decided, once it is committed', latenessBuckets),
-    send: cached((...labels) => send.labels(...labels)),
+    lateness(value: number, traceparent: string | undefined) {
+      late.observe({ labels: {}, value, exemplarLabels: traceparent === undefined ? {} : exemplarOf(traceparent) });
+    },
+    send(channel: string, result: string, value: number, traceparent: string | undefined) {
+      if (traceparent === undefined) sent(channel, result).observe(value);
+      else send.observe({ labels: { channel, result }, value, exemplarLabels: exemplarOf(traceparent) });
+    },
   };
 }
 
@@ -123,6 +132,8 @@ function gauges(registry: Registry, monotonic: () => number) {
 /** The instruments of one thread, in a registry of their own. `monotonic` in ms. */
 export function createMetrics(monotonic: () => number = () => performance.now()): Metrics {
   const registry = new Registry();
+  // exemplars are kept only then; what it prints is printed elsewhere
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never);
   const count = counters(registry);
   const observe = histograms(registry);
   const gauge = gauges(registry, monotonic);
@@ -134,8 +145,9 @@ export function createMetrics(monotonic: () => number = () => performance.now())
         observe.round.observe(seconds(durationMs));
         observe.size.observe(amount(units));
       },
-      lateness: (ms) => observe.lateness.observe(seconds(ms)),
-      send: (channel, durationMs, result) => observe.send(channel, result).observe(seconds(durationMs)),
+      lateness: (ms, traceparent) => observe.lateness(seconds(ms), traceparent),
+      send: (channel, durationMs, result, traceparent) =>
+        observe.send(channel, result, seconds(durationMs), traceparent),
       streamLag: gauge.setLag,
       partitionsOwned: (number) => gauge.partitions.set(amount(number)),
       inDoubt: (number) => gauge.inDoubt.set(amount(number)),
@@ -147,9 +159,12 @@ export function createMetrics(monotonic: () => number = () => performance.now())
   };
 }
 
-/** The threads' metrics as one, in the text format of Prometheus: sums, but the oldest lag. */
-export const aggregate = (snapshots: readonly MetricsSnapshot[]): Promise<string> =>
-  AggregatorRegistry.aggregate([...snapshots]).metrics();
+/** The threads' metrics as one, in the text format of Prometheus: sums, but the oldest lag. `as`: in OpenMetrics, with exemplars. */
+export async function aggregate(snapshots: readonly MetricsSnapshot[], as: MetricsFormat = 'text'): Promise<string> {
+  const summed = AggregatorRegistry.aggregate([...snapshots]);
+  if (as === 'openMetrics') await toOpenMetrics(summed, snapshots);
+  return summed.metrics();
+}
 
 /**
  * What stays of threads that ended: counters and histograms, summed. Without it a total would fall when a thread is

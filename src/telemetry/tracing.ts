@@ -1,9 +1,12 @@
 import { randomFillSync } from 'node:crypto';
 import type { Logger } from '../domain/systemPorts.ts';
+import type { Tracer } from '../domain/tracePorts.ts';
 
 export interface Tracing {
-  /** Sends what is pending; waits a few seconds at most. */
-  stop(): Promise<void>;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer;
+  /** Sends what is pending; waits two seconds at most, or `withinMs` where that is less. */
+  stop(withinMs?: number): Promise<void>;
 }
 
 const off: Tracing = { stop: async () => undefined };
@@ -17,23 +20,15 @@ export function tracingWanted(env: NodeJS.ProcessEnv): boolean {
 }
 
 /**
- * Starts the OpenTelemetry SDK for this thread when the standard `OTEL_*` variables ask for it; otherwise nothing is even
- * loaded. Metrics and logs are not exported by it: they are at `/metrics` and on standard output. A fault of the SDK is
- * logged, never thrown.
+ * Starts the OpenTelemetry SDK for this thread when the standard `OTEL_*` variables ask for it; otherwise nothing of it is even
+ * loaded. Metrics and logs are not exported by it: they are at `/metrics` and on standard output. A fault of the SDK or of the
+ * collector is logged, never thrown; spans wait in a bounded queue, and what does not fit is dropped.
  */
 export async function startTracing(env: NodeJS.ProcessEnv, logger: Logger): Promise<Tracing> {
   if (!tracingWanted(env)) return off;
   try {
-    const { NodeSDK } = await import('@opentelemetry/sdk-node');
-    const name = (env['OTEL_SERVICE_NAME'] ?? '') === '' ? { serviceName: 'communication-base' } : {};
-    const sdk = new NodeSDK({ ...name, metricReaders: [], logRecordProcessors: [], instrumentations: [] });
-    sdk.start();
-    logger.info('traces are exported', { exporter: env['OTEL_TRACES_EXPORTER'] ?? 'otlp' });
-    return {
-      stop: async () => {
-        await sdk.shutdown().catch((error: unknown) => logger.warn('the last traces could not be exported', { error }));
-      },
-    };
+    const { startSdk } = await import('./sdk.ts');
+    return startSdk(env, logger, traceRandom());
   } catch (error) {
     logger.error('tracing could not be started; the service runs without', { error });
     return off;

@@ -26,7 +26,8 @@ import { campaignKey } from '../domain/ids.ts';
 import type { Id, Partition } from '../domain/model.ts';
 import { PositionTracker } from '../domain/positions.ts';
 import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
-import { newTraceparent } from '../domain/trace.ts';
+import { type NewTraceparent, newTraceparent } from '../domain/trace.ts';
+import type { Tracer } from '../domain/tracePorts.ts';
 import { isNoFaultOfDocuments } from '../mongo/away.ts';
 import { filterVersion } from '../mongo/changeSource.ts';
 import { ownCollections } from '../mongo/collections.ts';
@@ -51,6 +52,14 @@ export interface GenerationParams {
   random: () => number;
   logger: Logger;
   instruments: Instruments;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
+}
+
+/** Ids all the same, marked as not recorded: what comes from us in a provider's traces can be told by them. */
+function untraced(): NewTraceparent {
+  const random = traceRandom();
+  return () => newTraceparent(random, () => false);
 }
 
 /** One life of a member, from joining under an id to leaving or being fenced. */
@@ -88,7 +97,9 @@ export class Generation {
     // one of each loop, as long as the member lives, and one of each pause
     setMaxListeners(200, signal);
     const position = () => this.tracker.done;
-    const common = { clock, random, logger, instruments };
+    const { tracer } = params;
+    const common = { clock, random, logger, instruments, tracer };
+    const traceparent = tracer?.newTraceparent ?? untraced();
     this.stores = params.openStores({
       memberId,
       position,
@@ -149,12 +160,11 @@ export class Generation {
       countedLate: (id) => this.campaigns.folding.counted(id),
       proveOwnership: () => this.attention.untilDone('ownership is proved', () => ledger.beat()),
     });
-    const bytes = traceRandom();
     this.campaigns = new Campaigns({
       ...{ campaigns, channels, partitions, reservedCollections: ownCollections, signal, ...common },
       isNoFaultOfDocuments,
       owns: (partition) => this.ownership.isActive(partition),
-      traceparent: () => newTraceparent(bytes),
+      traceparent,
       addressHash: book.hash,
       unsubscribeTokens: config.hashKey !== undefined,
       addressBook: book,
@@ -165,7 +175,7 @@ export class Generation {
       ...{ store: enrollments, campaigns, runs: this.runs, partitions, signal, isNoFaultOfDocuments, ...common },
       owns: (partition) => this.ownership.isActive(partition),
       onEntered: (key) => this.schedule.wake(key),
-      traceparent: () => newTraceparent(bytes),
+      traceparent,
     });
     this.changes = new Changes({
       ...{ source, tracker: this.tracker, scheduler: clockScheduler(clock) },

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { ServiceError } from '../domain/errors.ts';
 import type { Logger } from '../domain/systemPorts.ts';
+import type { MetricsFormat } from '../telemetry/exemplars.ts';
 import type { MemberStatus } from './protocol.ts';
 
 export interface ThreadHealth {
@@ -65,8 +66,10 @@ export interface HealthDeps {
   /** Default: every address of the machine, for the orchestrator asks from outside. */
   host?: string;
   report: () => HealthReport;
-  /** Text format of Prometheus. */
-  metrics: () => Promise<string>;
+  /** In the text format of Prometheus, or in OpenMetrics where the asker takes that. */
+  metrics: (as: MetricsFormat) => Promise<string>;
+  /** Traces are exported: metrics may name some of them, which takes OpenMetrics. */
+  exemplars?: boolean;
   logger: Logger;
 }
 
@@ -77,7 +80,8 @@ export interface HealthServer {
 
 const contentTypes = {
   json: 'application/json; charset=utf-8',
-  metrics: 'text/plain; version=0.0.4; charset=utf-8',
+  text: 'text/plain; version=0.0.4; charset=utf-8',
+  openMetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 };
 
 interface Answer {
@@ -91,20 +95,25 @@ const json = (code: number, body: unknown): Answer => ({
   body: `${JSON.stringify(body)}\n`,
 });
 
-async function answer(path: string, deps: HealthDeps): Promise<Answer> {
+async function answer(path: string, accept: string, deps: HealthDeps): Promise<Answer> {
   const { live, ready, reasons, threads } = deps.report();
   if (path === '/livez') return json(live ? 200 : 503, { live, ...(live ? {} : { reasons }) });
   if (path === '/readyz') return json(ready ? 200 : 503, { ready, reasons, threads });
-  if (path === '/metrics') return { code: 200, type: contentTypes.metrics, body: await deps.metrics() };
+  if (path === '/metrics') {
+    const as = deps.exemplars === true && accept.includes('application/openmetrics-text') ? 'openMetrics' : 'text';
+    return { code: 200, type: contentTypes[as], body: await deps.metrics(as) };
+  }
   return json(404, { error: 'not found: there are /livez, /readyz and /metrics' });
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, deps: HealthDeps): Promise<void> {
   const found = ['GET', 'HEAD'].includes(request.method ?? '')
-    ? await answer((request.url ?? '/').replace(/\?.*$/s, ''), deps).catch((error: unknown) => {
-        deps.logger.error('a health request failed', { error });
-        return json(500, { error: 'internal' });
-      })
+    ? await answer((request.url ?? '/').replace(/\?.*$/s, ''), request.headers.accept ?? '', deps).catch(
+        (error: unknown) => {
+          deps.logger.error('a health request failed', { error });
+          return json(500, { error: 'internal' });
+        },
+      )
     : json(405, { error: 'only GET and HEAD' });
   response.writeHead(found.code, {
     'content-type': found.type,

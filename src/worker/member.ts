@@ -59,11 +59,11 @@ async function newGeneration(
   const { partitions } = await readCluster(db);
   await checkHashKey(db, config.hashKey);
   const memberId = randomUUID();
-  const { clock, random, instruments } = deps;
+  const { clock, random, instruments, tracer } = deps;
   const stores = { client, db, replicaSet: await replicaSetId(db), leaseTtlMs: config.leaseTtlMs, partitions };
   return new Generation({
     ...{ openStores: mongoStores(stores), config, channels, partitions, memberId, thread },
-    ...{ clock, random, instruments, logger: deps.logger.child({ member: memberId }) },
+    ...{ clock, random, instruments, tracer, logger: deps.logger.child({ member: memberId }) },
   });
 }
 

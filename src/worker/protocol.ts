@@ -1,6 +1,7 @@
 /** What the main thread and a member's thread tell each other, and what a member is to its thread. Plain data only: it is cloned. */
 import type { Config } from '../config.ts';
 import type { Clock, Instruments } from '../domain/systemPorts.ts';
+import type { Tracer } from '../domain/tracePorts.ts';
 import type { FieldLogger } from '../telemetry/logger.ts';
 import type { MetricsSnapshot } from '../telemetry/metrics.ts';
 
@@ -45,6 +46,8 @@ export interface MemberDeps {
   /** Its lines carry `thread`. */
   logger: FieldLogger;
   instruments: Instruments;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
   clock: Clock;
   /** Uniform in [0, 1). */
   random: () => number;

@@ -1,6 +1,7 @@
 /** The main thread of `worker`: keeps the members' threads alive, answers health and metrics, ends them in order. */
 import type { Config } from '../config.ts';
 import type { Clock } from '../domain/systemPorts.ts';
+import { joinOpenMetrics, type MetricsFormat } from '../telemetry/exemplars.ts';
 import { type FieldLogger, type LineSink, stdoutSink } from '../telemetry/logger.ts';
 import {
   aggregate,
@@ -9,6 +10,7 @@ import {
   type ProcessMetrics,
   retained,
 } from '../telemetry/metrics.ts';
+import { tracingWanted } from '../telemetry/tracing.ts';
 import { assess, type HealthReport, startHealth } from './health.ts';
 import { systemClock } from './systemClock.ts';
 import { type RestartPolicy, ThreadHandle } from './threadHandle.ts';
@@ -84,7 +86,7 @@ interface Crew {
   handles: ThreadHandle[];
   /** Resolves when one thread cannot be kept alive. */
   gaveUp: Promise<string>;
-  metrics(): Promise<string>;
+  metrics(as: MetricsFormat): Promise<string>;
 }
 
 function createCrew(
@@ -120,12 +122,14 @@ function createCrew(
         gaveUp: (why) => giveUp(why),
       }),
   );
-  async function metrics(): Promise<string> {
+  async function metrics(as: MetricsFormat): Promise<string> {
     const answered = await Promise.all(handles.map((handle) => handle.metrics()));
     const snapshots = answered.filter((snapshot) => snapshot !== undefined);
     const { live, ready } = report();
     processMetrics.health(live, ready, handles.filter((handle) => handle.health().state === 'running').length);
-    return `${await aggregate([...snapshots, await departed])}\n${await processMetrics.text()}`;
+    const ofThreads = await aggregate([...snapshots, await departed], as);
+    const ofProcess = await processMetrics.text();
+    return as === 'text' ? `${ofThreads}\n${ofProcess}` : joinOpenMetrics(ofThreads, ofProcess);
   }
   return { handles, gaveUp, metrics };
 }
@@ -168,7 +172,13 @@ export async function runSupervisor(config: Config, deps: SupervisorDeps): Promi
       draining,
     );
   const crew = createCrew(config, deps, createProcessMetrics(), report);
-  const health = await startHealth({ port: config.healthPort, report, metrics: crew.metrics, logger });
+  const health = await startHealth({
+    port: config.healthPort,
+    report,
+    metrics: crew.metrics,
+    logger,
+    exemplars: tracingWanted(process.env),
+  });
   const signals = watchSignals(deps);
   try {
     deps.listening?.(health.port);

@@ -133,6 +133,7 @@ export async function runThread(deps: ThreadDeps): Promise<number> {
         thread,
         logger,
         instruments: metrics.instruments,
+        tracer: tracing.tracer,
         clock: systemClock,
         random,
         signal: stop.signal,
@@ -155,7 +156,7 @@ export async function runThread(deps: ThreadDeps): Promise<number> {
     return 1;
   } finally {
     clearInterval(every);
-    await tracing.stop();
+    await tracing.stop(config.shutdownGraceMs / 10);
   }
 }
 

@@ -77,7 +77,11 @@ async function member(id: string, owns: (partition: number) => boolean, wrap = (
     },
     ...{ logger: silentLogger, instruments: recordingInstruments(), signal: new AbortController().signal },
     onEntered: (key) => entered.push(key),
-    traceparent: () => newTraceparent(() => new Uint8Array(24).fill(7)),
+    traceparent: () =>
+      newTraceparent(
+        () => new Uint8Array(24).fill(7),
+        () => false,
+      ),
   });
   return { ...stores, runs, enrollments, entered };
 }

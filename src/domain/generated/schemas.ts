@@ -482,6 +482,9 @@ export const bundle: { definitions: Record<string, unknown> } = {
           "properties": {
             "traceparent": {
               "type": "string"
+            },
+            "parent": {
+              "type": "string"
             }
           },
           "additionalProperties": false

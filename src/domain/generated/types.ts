@@ -345,6 +345,10 @@ export interface Run {
      * W3C Trace Context.
      */
     traceparent?: string;
+    /**
+     * The traceparent that the campaign's writer gave: the run's span is below it.
+     */
+    parent?: string;
   };
 }
 /**

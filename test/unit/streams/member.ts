@@ -4,6 +4,7 @@ import type { Channel, ChannelFacts, SendResult } from '../../../src/domain/chan
 import { newConversation } from '../../../src/domain/conversation.ts';
 import type { Conversation, Flow, Message, Run, StreamPosition } from '../../../src/domain/model.ts';
 import type { RowResult } from '../../../src/domain/outbox.ts';
+import type { Tracer } from '../../../src/domain/tracePorts.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
 import { Ownership } from '../../../streams/ownership.ts';
 import { Round, type RoundInput } from '../../../streams/round.ts';
@@ -30,6 +31,7 @@ export async function member(
   concurrency = 16,
   inDoubt = 2 * concurrency,
   names: readonly string[] = ['sms'],
+  tracing: { tracer?: Tracer; traceparent?: string } = {},
 ) {
   const clock = manualClock();
   const database = new MemoryDatabase({ clock });
@@ -80,7 +82,7 @@ export async function member(
     for (const contact of contacts) {
       const { conversation } = newConversation({
         ...{ run, flow: contextOf(own).flow, contact: { id: contact, name: contact, phone: `+${contact}` } },
-        ...{ now: clock.now(), partitions: 8, traceparent: 't' },
+        ...{ now: clock.now(), partitions: 8, traceparent: tracing.traceparent ?? 't' },
       });
       database.conversations.insert(conversation);
     }
@@ -94,6 +96,7 @@ export async function member(
   });
   const dispatch: Dispatch = new Dispatch({
     ...{ channels, concurrency: inDoubt, ledger, campaigns, clock, random: () => 0.5, logger, instruments },
+    tracer: tracing.tracer,
     seen: (id, head, asked) => runs.seen(id, head, asked),
     maySend: (id) => runs.maySend(id),
     onFresh: () => schedule.arm(),
@@ -117,6 +120,7 @@ export async function member(
     limits: new MemoryLimits({ database, memberId: 'm1' }),
     hint: (ids) => hinted.push(...ids),
     proveOwnership: () => ledger.beat(),
+    tracer: tracing.tracer,
   });
   const results: RowResult[] = [];
   dispatch.results$.subscribe((result) => results.push(result));

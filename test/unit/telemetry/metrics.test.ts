@@ -1,5 +1,6 @@
 import { describe, expect, it, jest } from '@jest/globals';
 import { Histogram } from 'prom-client';
+import { joinOpenMetrics } from '../../../src/telemetry/exemplars.ts';
 import { aggregate, createMetrics, createProcessMetrics, retained } from '../../../src/telemetry/metrics.ts';
 
 /** Value of a series in the text format; undefined when it is not there. */
@@ -34,6 +35,51 @@ describe('metrics', () => {
     expect(value(text, `${p}messages_in_doubt`)).toBe(7);
     expect(value(text, `${p}transactions_total{outcome="committed"}`)).toBe(1);
     expect(value(text, `${p}events_total{event="fenced"}`)).toBe(1);
+  });
+
+  it('names traces in OpenMetrics: the newest of each bucket, whichever thread had it', async () => {
+    const traceOf = (digit: string): string => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`;
+    const threads = [createMetrics(), createMetrics()];
+    const [one, two] = threads;
+    one?.instruments.send('sms', 30, 'sent', traceOf('a'));
+    one?.instruments.send('sms', 20_000, 'sent', traceOf('b'));
+    one?.instruments.send('sms', 3, 'sent');
+    one?.instruments.lateness(120, traceOf('c'));
+    two?.instruments.send('sms', 40, 'sent');
+    two?.instruments.event('fenced');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    two?.instruments.send('sms', 40_000, 'sent', traceOf('d'));
+    const snapshots = structuredClone(await Promise.all(threads.map((thread) => thread.snapshot())));
+    const text = await aggregate(snapshots, 'openMetrics');
+    const exemplars = text.split('\n').flatMap((line) => {
+      const [, series, count, labels, of] = /^communication_base_(\S+) (\S+) # (\S+) (\S+) [\d.]+$/.exec(line) ?? [];
+      return series === undefined ? [] : [[series, count, labels, of]];
+    });
+    const labels = (digit: string) => `{trace_id="${digit.repeat(32)}",span_id="${digit.repeat(16)}"}`;
+    expect(exemplars.sort()).toEqual([
+      ['lateness_seconds_bucket{le="0.15"}', '1', labels('c'), '0.12'],
+      ['send_duration_seconds_bucket{le="+Inf",channel="sms",result="sent"}', '5', labels('d'), '40'],
+      ['send_duration_seconds_bucket{le="0.05",channel="sms",result="sent"}', '3', labels('a'), '0.03'],
+      ['send_duration_seconds_bucket{le="30",channel="sms",result="sent"}', '4', labels('b'), '20'],
+    ]);
+    expect(text).toMatch(/^# TYPE communication_base_events counter$/m);
+    expect(value(text, `${p}events_total{event="fenced"}`)).toBe(1);
+    expect(await aggregate(snapshots)).not.toMatch(/trace_id|EOF/);
+  });
+
+  it('is one document in OpenMetrics with what the process tells', async () => {
+    const threads = await aggregate([await createMetrics().snapshot()], 'openMetrics');
+    const text = joinOpenMetrics(threads, await createProcessMetrics().text());
+    const lines = text.trimEnd().split('\n');
+    expect(lines.indexOf('# EOF')).toBe(lines.length - 1);
+    expect(lines).not.toContain('');
+    expect(lines.filter((line) => /^# TYPE \S+_total counter$/.test(line))).toEqual([]);
+    const counters = lines.flatMap((line) => /^# TYPE (\S+) counter$/.exec(line)?.[1] ?? []);
+    expect(counters).toContain(`${p}threads_ended`);
+    for (const name of counters)
+      expect(
+        lines.filter((line) => line.startsWith(`${name}_total`) || line.startsWith(`# HELP ${name} `)).length,
+      ).toBeGreaterThan(0);
   });
 
   it('has what deserves an alert from the start', async () => {

@@ -1,30 +1,17 @@
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { trace } from '@opentelemetry/api';
-import fc from 'fast-check';
+import { context, diag, trace } from '@opentelemetry/api';
 import { newTraceparent } from '../../../src/domain/trace.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
+import { samplingOf } from '../../../src/telemetry/sampling.ts';
 import { startTracing, traceRandom, tracingWanted } from '../../../src/telemetry/tracing.ts';
+import { waitFor } from '../../support/waitFor.ts';
 
 describe('newTraceparent', () => {
-  it('is the hex of the bytes, version 00, sampled', () => {
-    const bytes = Uint8Array.from({ length: 24 }, (_, at) => at + 1);
-    expect(newTraceparent(() => bytes)).toBe('00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01');
-  });
-
-  it('is valid whatever the bytes, all zeroes too', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ minLength: 24, maxLength: 24 }), (bytes) => {
-        expect(newTraceparent(() => bytes)).toMatch(/^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01$/);
-      }),
-    );
-    expect(newTraceparent(() => new Uint8Array(24))).toBe(`00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`);
-  });
-
   it('does not repeat over the refills of its source', () => {
     const random = traceRandom();
-    const seen = new Set(Array.from({ length: 2000 }, () => newTraceparent(random)));
+    const seen = new Set(Array.from({ length: 2000 }, () => newTraceparent(random, () => true)));
     expect(seen.size).toBe(2000);
   });
 });
@@ -58,8 +45,101 @@ describe('tracing', () => {
     } finally {
       delete process.env['OTEL_EXPORTER_OTLP_ENDPOINT'];
       trace.disable();
+      context.disable();
       collector.closeAllConnections();
       await new Promise((resolve) => collector.close(resolve));
     }
+  });
+
+  it('neither waits for a collector that does not answer nor keeps all for it, and tells of it in few lines', async () => {
+    const held: ServerResponse[] = [];
+    let released = false;
+    const collector = createServer((request, response) => {
+      request.resume().on('end', () => (released ? response.end() : held.push(response)));
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const lines: { code?: string; message: string }[] = [];
+    const logger = createLogger({ level: 'warn', sink: (line) => lines.push(JSON.parse(line)) });
+    const variables = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+      ...{ OTEL_BSP_MAX_QUEUE_SIZE: '4', OTEL_BSP_MAX_EXPORT_BATCH_SIZE: '2' },
+    };
+    Object.assign(process.env, variables);
+    try {
+      const { tracer, stop } = await startTracing(process.env, logger);
+      const some = (count: number): void => {
+        for (let n = 0; n < count; n++)
+          tracer?.span({ name: 'n', startMs: 1, endMs: 2, attributes: {}, parent: tracer.sampledTraceparent() });
+        tracer?.flush();
+      };
+      some(50);
+      await waitFor(() => held.length > 0, { what: 'the collector to be asked' });
+      some(50);
+      some(1);
+      await stop(50);
+      expect(lines.map(({ message }) => message)).toEqual([
+        'traces cannot all be exported',
+        'the last traces could not be exported',
+      ]);
+      expect(lines[0]).toMatchObject({ code: 'traces_dropped', detail: expect.stringContaining('Dropped') });
+      released = true;
+      for (const response of held) response.end();
+      await stop();
+    } finally {
+      for (const name of Object.keys(variables)) delete process.env[name];
+      trace.disable();
+      context.disable();
+      diag.disable();
+      collector.closeAllConnections();
+      await new Promise((resolve) => collector.close(resolve));
+    }
+  });
+});
+
+describe('sampling', () => {
+  const low = `${'f'.repeat(19)}${'0'.repeat(13)}`;
+  const high = 'f'.repeat(32);
+  const ask = (env: NodeJS.ProcessEnv, warnings: string[] = []): string => {
+    const sampling = samplingOf(env, (message) => warnings.push(message));
+    const answers = [sampling(low), sampling(high), sampling(low, false), sampling(high, true)];
+    return answers.map((answer) => (answer ? 'y' : 'n')).join('');
+  };
+
+  it.each([
+    [undefined, undefined, 'yyny'],
+    ['always_on', undefined, 'yyyy'],
+    ['always_off', undefined, 'nnnn'],
+    ['parentbased_always_on', undefined, 'yyny'],
+    ['parentbased_always_off', undefined, 'nnny'],
+    ['traceidratio', '0.1', 'ynyn'],
+    ['traceidratio', '0', 'nnnn'],
+    ['traceidratio', undefined, 'yyyy'],
+    ['parentbased_traceidratio', '0.1', 'ynny'],
+  ])('%s %s: a low id, a high one, one whose parent is not recorded, one whose parent is', (name, arg, expected) => {
+    const warnings: string[] = [];
+    expect(ask({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }, warnings)).toBe(expected);
+    expect(warnings).toEqual([]);
+  });
+
+  it.each([
+    [{ OTEL_TRACES_SAMPLER: 'jaeger_remote' }, 'yyny'],
+    [{ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '10 %' }, 'yyyy'],
+    [{ OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '1.5' }, 'yyyy'],
+  ])('%j is told', (env, expected) => {
+    const warnings: string[] = [];
+    expect(ask(env, warnings)).toBe(expected);
+    expect(warnings).toHaveLength(1);
+  });
+
+  it('takes the share that is asked for', () => {
+    const random = traceRandom();
+    const sampling = samplingOf(
+      { OTEL_TRACES_SAMPLER: 'traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' },
+      () => undefined,
+    );
+    const taken = Array.from({ length: 20_000 }, () => newTraceparent(random, sampling)).filter((one) =>
+      one.endsWith('1'),
+    );
+    expect(taken.length / 20_000).toBeCloseTo(0.1, 1);
   });
 });

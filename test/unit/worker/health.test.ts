@@ -86,16 +86,17 @@ describe('the server', () => {
     server = undefined;
   });
 
-  async function serve(threads: ThreadHealth[], metrics = async () => 'up 1\n') {
+  async function serve(threads: ThreadHealth[], metrics = async (_: string) => 'up 1\n', exemplars = false) {
     server = await startHealth({
       port: 0,
       host: '127.0.0.1',
       report: () => assess(threads, lease, false),
-      metrics,
+      ...{ metrics, exemplars },
       logger,
     });
     const { port } = server;
-    return (path: string, method = 'GET') => fetch(`http://127.0.0.1:${port}${path}`, { method });
+    return (path: string, method = 'GET', headers = {}) =>
+      fetch(`http://127.0.0.1:${port}${path}`, { method, headers });
   }
 
   it('answers 200 when all is well, with and without a query', async () => {
@@ -132,6 +133,18 @@ describe('the server', () => {
     expect(await response.text()).toBe('up 1\n');
     fail = true;
     expect((await get('/metrics')).status).toBe(500);
+  });
+
+  it('serves metrics in OpenMetrics where that is taken and there are traces to name', async () => {
+    const accept = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5' };
+    const get = await serve([running()], async (as) => as, true);
+    const response = await get('/metrics', 'GET', accept);
+    expect(response.headers.get('content-type')).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(await response.text()).toBe('openMetrics');
+    expect(await (await get('/metrics')).text()).toBe('text');
+    await server?.close();
+    const without = await serve([running()], async (as) => as);
+    expect(await (await without('/metrics', 'GET', accept)).text()).toBe('text');
   });
 
   it('knows HEAD, and nothing else', async () => {
