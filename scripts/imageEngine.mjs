@@ -1,5 +1,5 @@
 // An engine that builds and runs the image: Docker where there is one, else buildah and podman without any daemon.
-import { spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,16 +9,18 @@ const nodeImage = /^ARG NODE_IMAGE=node:([\d.]+)-(\w+)-slim$/m.exec(readFileSync
 if (!nodeImage) throw new Error('Dockerfile: ARG NODE_IMAGE does not name node:<version>-<Debian>-slim');
 const [, nodeVersion, debian] = nodeImage;
 
-/** Runs a program; its output is shown only where it fails, and then thrown. */
+/** Runs a program; resolves with `{ status, stdout, stderr }`, rejects with all it said where it fails, unless `check` is false. */
 export function run(command, args, { check = true, ...options } = {}) {
-  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1e8, ...options });
-  const outcome = { status: done.status, stdout: done.stdout ?? '', stderr: done.stderr ?? `${done.error}` };
-  if (check && done.status !== 0)
-    throw new Error(`${command} ${args.join(' ')} ended with ${done.status}:\n${outcome.stdout}${outcome.stderr}`);
-  return outcome;
+  return new Promise((resolve, reject) => {
+    execFile(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1e8, ...options }, (error, stdout, stderr) => {
+      const status = error ? (error.code ?? 1) : 0;
+      if (!error || !check) resolve({ status, stdout, stderr });
+      else reject(new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`));
+    });
+  });
 }
 
-const works = (command, ...args) => run(command, args, { check: false }).status === 0;
+const works = async (command, ...args) => (await run(command, args, { check: false })).status === 0;
 
 /** Flags with which a container runs as it should in production; `memory` as the engine takes it (`256m`). */
 const hardened = (memory) => [
@@ -26,8 +28,8 @@ const hardened = (memory) => [
 ];
 
 /** `{ name, build(tag, args), engine(...args), flags(memory) }`; throws with what to install when there is none. */
-export function findEngine() {
-  if (works('docker', 'info')) {
+export async function findEngine() {
+  if (await works('docker', 'info')) {
     return {
       name: 'docker',
       build: (tag, args) => run('docker', ['build', '--network', 'host', ...buildArgs(args), '-t', tag, '.']),
@@ -35,13 +37,14 @@ export function findEngine() {
       flags: hardened,
     };
   }
-  if (!works('buildah', '--version') || !works('podman', '--version') || !works('debootstrap', '--version'))
-    throw new Error('neither Docker nor buildah: apt-get install buildah podman runc netavark debootstrap');
+  for (const tool of ['buildah', 'podman', 'debootstrap'])
+    if (!(await works(tool, '--version')))
+      throw new Error('neither Docker nor buildah: apt-get install buildah podman runc netavark debootstrap');
   const podman = ['--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'];
   return {
     name: 'buildah and podman',
-    build(tag, args) {
-      const all = buildArgs({ NODE_IMAGE: localBase(), ...args });
+    async build(tag, args) {
+      const all = buildArgs({ NODE_IMAGE: await localBase(), ...args });
       const how = ['--isolation', 'chroot', '--pull-never', '--network', 'host', '--format', 'docker'];
       return buildah('bud', ...how, ...all, '-t', tag, '.');
     },
@@ -58,15 +61,15 @@ const buildah = (...args) => run('buildah', ['--storage-driver', 'vfs', ...args]
  * An image like the base of the Dockerfile, for where no registry of images can be reached: the same Debian by
  * debootstrap, the same Node from npm, npm of this machine, user 1000. Made once. Returns its name.
  */
-function localBase() {
+async function localBase() {
   const name = `localhost/communication-base-node:${nodeVersion}-${debian}-slim`;
-  if (works('buildah', '--storage-driver', 'vfs', 'inspect', name)) return name;
+  if (await works('buildah', '--storage-driver', 'vfs', 'inspect', name)) return name;
   const folder = mkdtempSync(join(tmpdir(), 'communication-base-image-'));
   try {
     const rootfs = join(folder, 'rootfs');
-    run('debootstrap', ['--variant=minbase', '--include=ca-certificates', debian, rootfs]);
-    const npm = dirname(dirname(realpathSync(run('which', ['npm']).stdout.trim())));
-    run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', `node@${nodeVersion}`]);
+    await run('debootstrap', ['--variant=minbase', '--include=ca-certificates', debian, rootfs]);
+    const npm = dirname(dirname(realpathSync((await run('which', ['npm'])).stdout.trim())));
+    await run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', `node@${nodeVersion}`]);
     cpSync(join(folder, 'node_modules/node/bin/node'), join(rootfs, 'usr/local/bin/node'));
     cpSync(npm, join(rootfs, 'usr/local/lib/node_modules/npm'), { recursive: true });
     symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(rootfs, 'usr/local/bin/npm'));
@@ -80,10 +83,10 @@ function localBase() {
       cpSync(realpathSync(bundle), join(rootfs, 'etc/ssl/machine.crt'));
       settings.push('--env', 'NODE_EXTRA_CA_CERTS=/etc/ssl/machine.crt');
     }
-    const container = buildah('from', 'scratch').stdout.trim();
-    buildah('copy', '-q', container, rootfs, '/');
-    buildah('config', ...settings, container);
-    buildah('commit', '--rm', '--format', 'docker', container, name);
+    const container = (await buildah('from', 'scratch')).stdout.trim();
+    await buildah('copy', '-q', container, rootfs, '/');
+    await buildah('config', ...settings, container);
+    await buildah('commit', '--rm', '--format', 'docker', container, name);
     return name;
   } finally {
     rmSync(folder, { recursive: true, force: true });
