@@ -1,15 +1,21 @@
 /** argv to a command; signals, exit codes. Everything heavy is loaded by the command that needs it. */
+import { constants } from 'node:os';
 import { runCommandLine } from './cli/program.ts';
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 let interrupted = false;
 
+/** As PID 1 of a container a process is spared what a signal does by itself (kill(2)): without this no command would end by one. */
+const leave = (signal: NodeJS.Signals): void => process.exit(128 + constants.signals[signal]);
+if (process.pid === 1) for (const signal of signals) process.on(signal, leave);
+
 /** The first signal asks to stop; a second one, half a second later or more, does not wait. */
 function interruptible(): AbortSignal {
   const controller = new AbortController();
   let asked: number | undefined;
-  for (const signal of signals)
+  for (const signal of signals) {
+    process.off(signal, leave);
     process.on(signal, () => {
       if (asked === undefined) asked = performance.now();
       // npm passes a Ctrl-C on that the terminal has sent already: two within a moment are one.
@@ -17,6 +23,7 @@ function interruptible(): AbortSignal {
       interrupted = true;
       controller.abort(signal);
     });
+  }
   return controller.signal;
 }
 
