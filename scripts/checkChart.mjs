@@ -68,7 +68,8 @@ const slips = [
 
 function checkSchemas(texts) {
   const folder = mkdtempSync(join(work, 'manifests-'));
-  for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, `${name}.yaml`), text);
+  for (const [name, text] of Object.entries(texts))
+    writeFileSync(join(folder, `${name.replaceAll(/\W/g, '-')}.yaml`), text);
   const locations = schemaLocations();
   const ask = (version, ...files) =>
     run(kubeconform(), ['-strict', '-summary', '-kubernetes-version', version, ...locations, ...files], {
@@ -101,6 +102,8 @@ function check() {
   copyChart();
   checkTexts();
   const sets = readdirSync(join(source, 'ci')).map((file) => [file.replace('.yaml', ''), parse(read(`ci/${file}`))]);
+  const [, documented] = /```yaml\n([\s\S]*?)```/.exec(readFileSync(join(root, 'docs/kubernetes.md'), 'utf8'));
+  sets.push(['docs/kubernetes.md', parse(documented)]);
   const base = { mongodb: { existingSecret: 'mongodb' }, hashKey: 'a-secret-hash-key' };
   const engine = findEngine();
   const asked = [
