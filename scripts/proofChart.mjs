@@ -120,7 +120,7 @@ async function embedded() {
     (await left()).every((name) => !name.includes('-init')),
     'installed; the hook has run and left nothing',
   );
-  const test = helm(['test', 'campaigns', '--timeout', '1m']);
+  const test = helm(['test', 'campaigns', '--timeout', '2m']);
   must(/Phase:\s+Succeeded/.test(test.stdout), 'helm test: its Pod came to its end');
   const old = (await get('/apis/apps/v1', 'replicasets')).items.map(({ metadata }) => metadata.name);
   helm(['upgrade', 'campaigns', chart, ...set, '--set', 'workerThreads=2', ...wait]);
@@ -133,7 +133,7 @@ async function embedded() {
     refused.status !== 0 && /workerThreads/.test(refused.stderr) && (await threads()) === '2',
     'a wrong value changes nothing',
   );
-  helm(['rollback', 'campaigns', '1', ...wait, '--debug']);
+  helm(['rollback', 'campaigns', '1', ...wait]);
   await ready(['deployments', full], 2);
   must((await threads()) === '1' && (await passwords()) === before, 'rolled back, with the same passwords');
   must((await refusals()).length === 0, 'no Pod was refused');
@@ -208,6 +208,7 @@ try {
   await through('operator', ['mongodbcommunity/'], [`secrets/${full}-mongodb-user`]);
   rollingRestart();
 } catch (error) {
+  if (process.env.KEEP_LOGS) writeFileSync(`${process.env.KEEP_LOGS}.pods`, JSON.stringify([(await get('/api/v1', 'pods')).items, (await get('/api/v1','events')).items], null, 1));
   if (process.env.KEEP_LOGS)
     writeFileSync(
       process.env.KEEP_LOGS,
