@@ -12,6 +12,9 @@ const { values: options, positionals } = parseArgs({
     count: { type: 'string', default: '200' },
     contacts: { type: 'string', default: '300' },
     seconds: { type: 'string', default: '60' },
+    'shutdown-grace-ms': { type: 'string' },
+    'lease-ttl-ms': { type: 'string' },
+    'kill-after-ms': { type: 'string' },
   },
 });
 const contacts = Number(options.contacts);
@@ -244,10 +247,17 @@ async function outage(seconds) {
 
 // ---------------------------------------------------------------- rolling restart
 
+/** What an orchestrator gives its workers: times for them, and the time after which it kills. Nothing where it is not said. */
+const given = () => ({
+  ...(options['shutdown-grace-ms'] && { SHUTDOWN_GRACE_MS: options['shutdown-grace-ms'] }),
+  ...(options['lease-ttl-ms'] && { LEASE_TTL_MS: options['lease-ttl-ms'] }),
+});
+
 /** Three workers, one after the other by SIGTERM, under load. */
 async function rolling() {
-  const stage = await begin(3);
+  const stage = await begin(3, given());
   const { workers, db } = stage;
+  if (options['kill-after-ms']) workers.killAfterMs = Number(options['kill-after-ms']);
   const startedAt = new Date();
   const exits = [];
   for (let who = 0; who < 3; who++) {
@@ -283,7 +293,9 @@ const scenarios = {
 };
 const chosen = scenarios[positionals[0]];
 if (!chosen) {
-  console.error('node chaos/scenarios.mjs kills [--count 200] | outage [--seconds 60] | rolling   [--contacts 300]');
+  console.error(
+    'node chaos/scenarios.mjs kills [--count 200] | outage [--seconds 60] | rolling [--shutdown-grace-ms N --lease-ttl-ms N --kill-after-ms N]   [--contacts 300]',
+  );
   process.exit(2);
 }
 const report = await chosen();

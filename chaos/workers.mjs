@@ -44,6 +44,8 @@ export class Workers {
   /** Processes that ended although nobody asked them to. */
   crashes = [];
   starts = 0;
+  /** A worker that does not end on SIGTERM is killed so much later, and counts as a crash. */
+  killAfterMs = 40_000;
 
   constructor({ count, env, folder }) {
     this.#env = env;
@@ -148,7 +150,7 @@ export class Workers {
     if (signal === 'SIGKILL') this.#trouble(slot, { kind: 'killed' });
     child.kill(signal);
     if (signal === 'SIGTERM') {
-      const late = sleep(40_000, 'late', { ref: false });
+      const late = sleep(this.killAfterMs, 'late', { ref: false });
       if ((await Promise.race([child.gone, late])) === 'late') {
         this.crashes.push(`${slot.name} did not end on SIGTERM`);
         this.#trouble(slot, { kind: 'killed' });
