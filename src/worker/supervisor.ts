@@ -12,6 +12,7 @@ import {
 import { assess, type HealthReport, startHealth } from './health.ts';
 import { systemClock } from './systemClock.ts';
 import { type RestartPolicy, ThreadHandle } from './threadHandle.ts';
+import { version } from './version.ts';
 
 /** Where signals come from: `process`, or a stand-in. */
 export interface SignalSource {
@@ -167,7 +168,7 @@ export async function runSupervisor(config: Config, deps: SupervisorDeps): Promi
       config.leaseTtlMs,
       draining,
     );
-  const crew = createCrew(config, deps, createProcessMetrics(), report);
+  const crew = createCrew(config, deps, createProcessMetrics(version), report);
   const health = await startHealth({ port: config.healthPort, report, metrics: crew.metrics, logger });
   const signals = watchSignals(deps);
   try {
