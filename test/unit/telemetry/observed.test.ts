@@ -23,8 +23,8 @@ function faults(expr: string): string[] {
 test('the check itself sees a series and a label that are not there', () => {
   expect(faults('sum by (nobody) (rate(communication_base_nothing_total{channel="a"}[1m]))')).toEqual([
     'communication_base_nothing_total',
-    'nobody',
     'channel',
+    'nobody',
   ]);
   expect(faults('rate(communication_base_messages_total{channel="a"}[1m])')).toEqual([]);
 });
