@@ -169,7 +169,10 @@ export class Changes {
     this.sweepDue = false;
     const done = tracker.begin(position, 1 + (sweeping ? 1 : 0));
     const handled = (): void => {
-      if (complete && epoch === this.epoch) this.caughtUp = Math.max(this.caughtUp, asked.monotonic);
+      if (complete && epoch === this.epoch) {
+        this.caughtUp = Math.max(this.caughtUp, asked.monotonic);
+        instruments.positionAge(clock.monotonic() - this.caughtUp);
+      }
       done();
     };
     // the rest of the stream does not wait for a sweep, only the position does

@@ -175,10 +175,12 @@ export class Dispatch {
    * in doubt from now on, and answered at once.
    */
   adopt(rows: readonly Message[], kind: 'lost' | 'held'): void {
-    const now = this.params.clock.now();
+    const { clock, instruments } = this.params;
+    const now = clock.now();
     for (const row of rows) {
       if (this.doubt.get(row.conversationId)) continue;
       this.doubt.add({ row, decidedAt: now });
+      instruments.recovered(row.channel, kind, 1);
       this.repeat({ row, outcome: { kind }, decidedAt: now, answeredAt: now });
     }
   }

@@ -255,6 +255,7 @@ export class Membership {
   #gain(partitions: readonly Partition[]): void {
     if (partitions.length === 0) return;
     for (const { _id } of partitions) this.#owned.add(_id);
+    this.#params.instruments.event('partitions_gained', partitions.length);
     this.#params.instruments.partitionsOwned(this.#owned.size);
     this.#params.onGained(partitions);
   }
@@ -262,6 +263,7 @@ export class Membership {
   #lose(partitions: readonly number[]): void {
     if (partitions.length === 0) return;
     for (const id of partitions) this.#owned.delete(id);
+    this.#params.instruments.event('partitions_lost', partitions.length);
     this.#params.instruments.partitionsOwned(this.#owned.size);
     this.#params.onLost(partitions);
   }

@@ -74,12 +74,17 @@ export class Reconcile {
   }
 
   private async compare(check: Check): Promise<number> {
-    const { clock, caughtUpTo } = this.params;
+    const { clock, caughtUpTo, instruments } = this.params;
     const first = await check.look();
     const lookedAt = clock.monotonic();
-    if (first.size === 0 || !(await this.atWork()) || caughtUpTo() < lookedAt) return 0;
+    if (first.size === 0) {
+      instruments.standing(check.kind, 0);
+      return 0;
+    }
+    if (!(await this.atWork()) || caughtUpTo() < lookedAt) return 0;
     const second = await check.look();
     const ids = [...first].filter(([id, was]) => second.get(id) === was).map(([id]) => id);
+    instruments.standing(check.kind, ids.length);
     if (ids.length === 0) return 0;
     this.tell(check.kind, ids);
     await check.repair(ids);

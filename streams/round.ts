@@ -169,7 +169,10 @@ export class Round {
     for (const [id, decision] of decisions) {
       const candidate = candidates.get(id);
       if (candidate === undefined || missed.has(id) || poisoned.has(id)) continue;
-      for (const { row } of candidate.results) dispatch.settled(row);
+      for (const { row, outcome, answeredAt } of candidate.results) {
+        dispatch.settled(row);
+        if (outcome.kind === 'sent') instruments.dueToSent(row.channel, answeredAt - row.dueAt.getTime());
+      }
       this.applied(decision, now, sends, clear(id));
       trace?.committed(candidate, decision);
       if (decision.unit === undefined) continue;

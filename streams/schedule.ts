@@ -328,6 +328,13 @@ export class Schedule {
     return found;
   }
 
+  /** Lanes with something due, each with since when at the longest, ms since the epoch; the oldest first. */
+  overdue(): { lane: Lane; since: number }[] {
+    return [...this.lanes.values()]
+      .flatMap((one) => (this.isDue(one) ? [{ lane: one.lane, since: one.due.next ?? 0 }] : []))
+      .sort((a, b) => a.since - b.since);
+  }
+
   private looksIdle(lane: LaneState): boolean {
     const { unknown, due } = lane;
     return !unknown && (due.next === undefined || due.next > this.params.clock.now());

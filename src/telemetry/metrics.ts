@@ -1,6 +1,7 @@
 import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Instruments } from '../domain/systemPorts.ts';
 import { exemplarOf, type MetricsFormat, toOpenMetrics } from './exemplars.ts';
+import { announce, vitalInstruments } from './metricsVitals.ts';
 
 const prefix = 'communication_base_';
 
@@ -25,6 +26,12 @@ const events = [
   'inbound_failed',
   'campaign_failed',
   'circuit_opened',
+  'guard_tripped',
+  'flow_unusable',
+  'joined',
+  'left',
+  'partitions_gained',
+  'partitions_lost',
 ];
 /** As a number: an alert asks for more than none. */
 const circuits = { closed: 0, half_open: 1, open: 2 } as const;
@@ -68,7 +75,7 @@ function counters(registry: Registry) {
     ),
     messages: make('messages_total', 'Messages by channel and the status that was committed', ['channel', 'status']),
     transactions: make('transactions_total', 'Transactions of the ledger by outcome', ['outcome'], transactionOutcomes),
-    events: make('events_total', 'Events worth an alert', ['event'], events),
+    events: make('events_total', 'Events worth an alert, and those of members that come and go', ['event'], events),
   };
 }
 
@@ -151,7 +158,11 @@ export function createMetrics(monotonic: () => number = () => performance.now())
       streamLag: gauge.setLag,
       partitionsOwned: (number) => gauge.partitions.set(amount(number)),
       inDoubt: (number) => gauge.inDoubt.set(amount(number)),
-      circuit: (channel, state) => gauge.circuit.labels(channel).set(circuits[state]),
+      circuit(channel, state) {
+        announce(count.messages, channel);
+        gauge.circuit.labels(channel).set(circuits[state]);
+      },
+      ...vitalInstruments(registry, monotonic),
       transaction: (outcome) => count.transactions(outcome).inc(),
       event: (name, number = 1) => count.events(name).inc(amount(number)),
     },
@@ -185,9 +196,17 @@ export interface ProcessMetrics {
 }
 
 /** What concerns the process: the standard `process_*` and `nodejs_*` metrics under their usual names, its health and threads. For the main thread. */
-export function createProcessMetrics(): ProcessMetrics {
+export function createProcessMetrics(version = 'unknown'): ProcessMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: `${prefix}build_info`,
+    help: '1; its labels say which release runs on which Node.js',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+  })
+    .labels(version, process.version)
+    .set(1);
   const gauge = (name: string, help: string) => new Gauge({ name: prefix + name, help, registers: [registry] });
   const liveness = gauge('live', '1 while /livez says yes');
   const readiness = gauge('ready', '1 while /readyz says yes');

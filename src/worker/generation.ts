@@ -20,6 +20,7 @@ import { Round } from '../../streams/round.ts';
 import { Runs } from '../../streams/runs.ts';
 import { Schedule } from '../../streams/schedule.ts';
 import { Suppressions } from '../../streams/suppressions.ts';
+import { Vitals } from '../../streams/vitals.ts';
 import type { Config } from '../config.ts';
 import type { Channel } from '../domain/channelPorts.ts';
 import { campaignKey } from '../domain/ids.ts';
@@ -84,6 +85,7 @@ export class Generation {
   private readonly round: Round;
   private readonly attention: Attention;
   private readonly reconcile: Reconcile;
+  private readonly vitals: Vitals;
   private fail: (error: unknown) => void = () => {};
   private end: () => void = () => {};
   private joined = false;
@@ -228,6 +230,11 @@ export class Generation {
       sound: () => ledger.leaseRemaining() > 0 && this.changes.isOpen && !this.attention.isSweeping,
       ...{ signal, ...common },
     });
+    this.vitals = new Vitals({
+      ...{ store: this.stores.vitals, conversations, partitions, clock, logger, instruments, signal },
+      overdue: () => this.schedule.overdue(),
+      active: () => this.ownership.active,
+    });
     this.membership = new Membership({
       ...{ store: membership, ledger },
       member: {
@@ -253,7 +260,14 @@ export class Generation {
       scheduler: clockScheduler(clock),
     });
     const inbound$ = [this.inbound.stream$, this.optOuts.stream$];
-    return [rounds$, ...inbound$, this.changes.stream$, this.campaigns.run$(EMPTY), this.reconcile.stream$];
+    return [
+      rounds$,
+      ...inbound$,
+      this.changes.stream$,
+      this.campaigns.run$(EMPTY),
+      this.reconcile.stream$,
+      this.vitals.stream$,
+    ];
   }
 
   onFailure(fail: (error: unknown) => void): void {
@@ -270,6 +284,7 @@ export class Generation {
     await this.rates.load();
     await this.membership.tick();
     this.joined = true;
+    this.params.instruments.event('joined');
     this.params.logger.info('member joined', { channels: [...this.params.channels.keys()] });
     this.guardLease();
     this.membership.run(this.abort.signal).catch((error: unknown) => this.fail(error));
@@ -294,6 +309,7 @@ export class Generation {
     this.joined = false;
     try {
       await this.membership.leave(graceMs);
+      this.params.instruments.event('left');
       this.params.logger.info('member left; its partitions are handed over');
     } finally {
       await this.close();

@@ -8,6 +8,7 @@ import type { Ledger, MembershipStore } from '../domain/memberPorts.ts';
 import type { ChannelState, StreamPosition } from '../domain/model.ts';
 import type { RateStore } from '../domain/ratePorts.ts';
 import type { Clock, Instruments, Logger } from '../domain/systemPorts.ts';
+import type { VitalsStore } from '../domain/vitalPorts.ts';
 import { MongoCampaigns } from '../mongo/campaigns.ts';
 import { MongoChangeSource } from '../mongo/changeSource.ts';
 import { initDatabase, uuidOf } from '../mongo/collections.ts';
@@ -21,6 +22,7 @@ import { MongoRates } from '../mongo/rates.ts';
 import { MongoReceipts } from '../mongo/receipts.ts';
 import { MongoSuppressions } from '../mongo/suppressions.ts';
 import type { Db, MongoClient } from '../mongo/values.ts';
+import { MongoVitals } from '../mongo/vitals.ts';
 
 /** The adapters of one life of a member. */
 export interface Stores {
@@ -37,6 +39,8 @@ export interface Stores {
   suppressions: SuppressionStore;
   limits: LimitStore;
   rates: RateStore;
+  /** For metrics alone; absent where there is no server to ask. */
+  vitals?: VitalsStore;
   /** Makes what is missing of collections, validators and indexes. */
   prepare(): Promise<void>;
   /** Identity of the collection of campaigns: another one after it was dropped and made again. Undefined when there is none. */
@@ -85,6 +89,7 @@ export const mongoStores =
       suppressions: new MongoSuppressions({ db }),
       limits: new MongoLimits({ db }),
       rates: new MongoRates({ db }),
+      vitals: new MongoVitals({ client, db }),
       async prepare() {
         const { changes, problems } = await initDatabase(db, { partitions });
         common.logger.warn('the database was prepared again', { code: 'prepared_again', changes, problems });

@@ -14,6 +14,7 @@ import { tracingWanted } from '../telemetry/tracing.ts';
 import { assess, type HealthReport, startHealth } from './health.ts';
 import { systemClock } from './systemClock.ts';
 import { type RestartPolicy, ThreadHandle } from './threadHandle.ts';
+import { version } from './version.ts';
 
 /** Where signals come from: `process`, or a stand-in. */
 export interface SignalSource {
@@ -171,7 +172,7 @@ export async function runSupervisor(config: Config, deps: SupervisorDeps): Promi
       config.leaseTtlMs,
       draining,
     );
-  const crew = createCrew(config, deps, createProcessMetrics(), report);
+  const crew = createCrew(config, deps, createProcessMetrics(version), report);
   const health = await startHealth({
     port: config.healthPort,
     report,

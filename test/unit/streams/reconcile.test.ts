@@ -80,7 +80,7 @@ describe('two looks', () => {
     const clock = manualClock();
     const { turn, instruments } = reconciler([check], clock);
     expect(await turn()).toBe(0);
-    expect([clock.pending, instruments.calls]).toEqual([0, []]);
+    expect([clock.pending, instruments.calls]).toEqual([0, [{ name: 'standing', args: ['test', 0] }]]);
   });
 
   test('a member that was cut off or frozen in between has forgotten nothing', async () => {

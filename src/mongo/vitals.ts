@@ -1,0 +1,40 @@
+import type { Db, MongoClient, Timestamp } from 'mongodb';
+import { MongoServerError } from 'mongodb';
+import type { OplogSpan, VitalsStore } from '../domain/vitalPorts.ts';
+import { collections } from './collections.ts';
+import { readStopSwitch } from './control.ts';
+
+const unauthorized = 13;
+const maxTimeMS = 5_000;
+
+/** Reads of a document or two by their place: no index is scanned. */
+export class MongoVitals implements VitalsStore {
+  private readonly params: { client: MongoClient; db: Db };
+
+  constructor(params: { client: MongoClient; db: Db }) {
+    this.params = params;
+  }
+
+  async sendingStopped(): Promise<boolean> {
+    return (await readStopSwitch(collections(this.params.db))).sending === 'stopped';
+  }
+
+  /** The oplog's ends, as `rs.printReplicationInfo()` reads them; needs `find` on `local.oplog.rs` (in role `clusterMonitor`). */
+  async oplog(): Promise<OplogSpan | undefined> {
+    try {
+      const [first, last] = await Promise.all([this.end(1), this.end(-1)]);
+      return first === undefined || last === undefined ? undefined : { firstMs: first, lastMs: last };
+    } catch (error) {
+      if (error instanceof MongoServerError && error.code === unauthorized) return undefined;
+      throw error;
+    }
+  }
+
+  private async end($natural: 1 | -1): Promise<number | undefined> {
+    const entry = await this.params.client
+      .db('local')
+      .collection<{ ts: Timestamp }>('oplog.rs')
+      .findOne({}, { sort: { $natural }, projection: { ts: 1 }, maxTimeMS });
+    return entry ? entry.ts.t * 1000 : undefined;
+  }
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Lane } from '../../../src/domain/model.ts';
+import type { OplogSpan, VitalsStore } from '../../../src/domain/vitalPorts.ts';
+import { Vitals } from '../../../streams/vitals.ts';
+import { manualClock } from '../../support/clock.ts';
+import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
+
+const lane = (campaignId: string): Lane => ({ channel: 'sms', campaignId, opening: true });
+
+function fixture({ span, due = [] }: { span?: OplogSpan; due?: { lane: Lane; since: number; at?: number }[] }) {
+  const clock = manualClock();
+  const instruments = recordingInstruments();
+  const logger = recordingLogger();
+  const asked: string[] = [];
+  const reads = { stop: 0, oplog: 0 };
+  const store: VitalsStore = {
+    async sendingStopped() {
+      reads.stop += 1;
+      return true;
+    },
+    async oplog() {
+      reads.oplog += 1;
+      return span;
+    },
+  };
+  const vitals = new Vitals({
+    ...{ store, clock, logger, instruments, partitions: 16, signal: new AbortController().signal },
+    overdue: () => due.map(({ since, ...one }) => ({ lane: one.lane, since: clock.now() - since })),
+    active: () => [1, 2],
+    conversations: {
+      async nextDue({ campaignId }) {
+        asked.push(String(campaignId));
+        const at = due.find((one) => one.lane.campaignId === campaignId)?.at;
+        return at === undefined ? undefined : new Date(clock.now() - at);
+      },
+    },
+  });
+  const lag = async (): Promise<number | undefined> => {
+    await vitals.tick();
+    return instruments.of('vitals').findLast(([{ dueLagMs }]) => dueLagMs !== undefined)?.[0].dueLagMs;
+  };
+  return { vitals, lag, asked, reads, instruments, logger };
+}
+
+describe('how late what is due is', () => {
+  test('nothing due is no lag', async () => {
+    expect(await fixture({}).lag()).toBe(0);
+  });
+
+  test('a lane that is just due says it itself; the database is not asked', async () => {
+    const { lag, asked } = fixture({ due: [{ lane: lane('a'), since: 4_000 }] });
+    expect(await lag()).toBe(4_000);
+    expect(asked).toEqual([]);
+  });
+
+  test('of a lane that never runs empty the database tells the oldest', async () => {
+    const { lag } = fixture({ due: [{ lane: lane('a'), since: 600_000, at: 20_000 }] });
+    expect(await lag()).toBe(20_000);
+  });
+
+  test('of many lanes the four oldest are asked for, the fifth counts as it stands', async () => {
+    const due = ['a', 'b', 'c', 'd', 'e', 'f'].map((id, n) => ({ lane: lane(id), since: 600_000 - n, at: 1 }));
+    const { lag, asked } = fixture({ due });
+    expect(await lag()).toBe(599_996);
+    expect(asked).toEqual(['a', 'b', 'c', 'd']);
+  });
+});
+
+describe('what is looked at rarely', () => {
+  test('the switch each third time, the oplog each twelfth', async () => {
+    const { vitals, reads, instruments } = fixture({ span: { firstMs: 1, lastMs: 5 } });
+    for (let n = 0; n < 13; n++) await vitals.tick();
+    expect(reads).toEqual({ stop: 5, oplog: 2 });
+    expect(instruments.of('vitals')).toContainEqual([{ oplog: { firstMs: 1, lastMs: 5 } }]);
+    expect(instruments.of('vitals')).toContainEqual([{ sendingStopped: true }]);
+  });
+
+  test('an oplog that may not be read is told once and left alone', async () => {
+    const { vitals, reads, logger } = fixture({});
+    for (let n = 0; n < 30; n++) await vitals.tick();
+    expect(reads.oplog).toBe(1);
+    expect(logger.of('info').map(({ fields }) => fields['code'])).toEqual(['oplog_unreadable']);
+  });
+});
