@@ -10,6 +10,8 @@ export interface AllowanceParams {
   /** Uniform in [0, 1): members that were given nothing do not ask again together. */
   random: () => number;
   logger: Logger;
+  /** What of the work for it comes to this member, above 0 to 1. Absent: all. */
+  share?: () => number;
   /** Lanes are passed over while it has no slots: of its rows none is decided then. */
   isOfLane?: boolean;
   /** The time of a slot has come, and somebody waited for it. */
@@ -34,8 +36,8 @@ const leastGapMs = 100;
 const leastWanted = 2;
 /** From a question that failed to the next, ms. */
 const failedGapMs = 500;
-/** Whoever waits elsewhere is looked at again after so long, ms: a rate may have been raised. */
-const longestTurnMs = 3_600_000;
+/** Turns are told no longer ahead, ms: who was told one may never come back, and a rate may be raised. */
+const toldMs = 1_200_000;
 /** What lasts is said so often, ms. */
 const warnEveryMs = 10_000;
 
@@ -48,6 +50,8 @@ export class Allowance {
   private limit: RateLimit | undefined;
   /** Rows that will ask for a slot: they are decided, and wait to leave. */
   reserved = 0;
+  /** Of those, the ones that wait for nothing else. */
+  aside = 0;
   private pace: Pace = { everyMs: 0, atOnce: 1, usableMs: 0 };
   private given: Slots[] = [];
   /** Asked for at a time. */
@@ -56,6 +60,7 @@ export class Allowance {
   private used = 0;
   private lost = 0;
   private isAsking = false;
+  private asked: Promise<void> = Promise.resolve();
   /** Not asked for before, monotonic ms. */
   private againAt = Number.NEGATIVE_INFINITY;
   private cancelAgain: (() => void) | undefined;
@@ -82,6 +87,7 @@ export class Allowance {
     this.againAt = Number.NEGATIVE_INFINITY;
     this.cancelAgain?.();
     this.cancelAgain = undefined;
+    if (this.stopped) return;
     this.params.onSlot();
     this.params.onNews();
   }
@@ -110,11 +116,18 @@ export class Allowance {
     return this.limit === undefined ? 0 : this.pace.everyMs;
   }
 
-  /** From now to when another row is worth a try, ms: behind those that were told so before it, and the `ahead`; an hour at most. */
-  turnInMs(ahead: number): number {
-    const now = this.params.clock.monotonic();
-    this.turnAt = Math.max(now + this.waitMs + ahead * this.everyMs, this.turnAt) + this.everyMs;
-    return Math.min(longestTurnMs, this.turnAt - now);
+  /**
+   * From now to when another row is worth a try, ms: behind those that were told so before it, and those `aside`. Who would wait for
+   * longer than is told is spread over as long behind it: his turn is found when he is back.
+   */
+  turnInMs(): number {
+    const { clock, random, share = () => 1 } = this.params;
+    const now = clock.monotonic();
+    const stepMs = this.everyMs / Math.max(0.01, share());
+    const turnAt = Math.max(now + this.waitMs + this.aside * stepMs, this.turnAt) + stepMs;
+    if (turnAt - now > toldMs) return toldMs * (1 + random());
+    this.turnAt = turnAt;
+    return turnAt - now;
   }
 
   /** More is wanted than there is ready: `onSlot` or `onNews` tells when it is worth another look. */
@@ -161,7 +174,7 @@ export class Allowance {
     if (this.room > this.wanting / 2) return;
     const waitMs = this.againAt - this.params.clock.monotonic();
     if (waitMs > 0) this.askIn(waitMs);
-    else void this.fetch(limit, this.amount(limit));
+    else this.asked = this.fetch(limit, this.amount(limit));
   }
 
   /** As many as were used of the last ones, or twice as many where all of them were: who has little to do takes little. */
@@ -174,11 +187,12 @@ export class Allowance {
     return Math.min(most, this.wanting);
   }
 
-  /** Nothing is asked for any more. */
-  stop(): void {
+  /** Nothing is asked for any more. Resolves when the last answer has come. */
+  stop(): Promise<void> {
     this.stopped = true;
     this.cancelAgain?.();
     this.cancelSlot?.();
+    return this.asked;
   }
 
   private async fetch(limit: RateLimit, want: number): Promise<void> {

@@ -3,6 +3,14 @@ import type { Allowance } from './allowance.ts';
 import { Circuit, type CircuitParams } from './circuit.ts';
 import type { InDoubt } from './inDoubt.ts';
 
+/** A row that waits beside its queue for a slot of a limit. */
+export interface Aside {
+  entry: InDoubt;
+  limit: Allowance;
+  /** Monotonic ms. */
+  until: number;
+}
+
 /** Rows that wait to leave by one channel, in their order, and how many of its rows may be in doubt. */
 export class ChannelQueue {
   readonly channel: Channel;
@@ -14,7 +22,7 @@ export class ChannelQueue {
   private entries: InDoubt[] = [];
   private head = 0;
   /** Those that wait for a slot of a limit of their own, and hold up nobody else. */
-  private aside: { entry: InDoubt; limit: Allowance }[] = [];
+  private aside: Aside[] = [];
   /** Since rows last came. */
   private answered = 0;
   private mostInDoubt: number;
@@ -61,6 +69,7 @@ export class ChannelQueue {
     const all = this.waiting();
     this.entries = [];
     this.head = 0;
+    for (const { limit } of this.aside) limit.aside -= 1;
     this.aside = [];
     return all;
   }
@@ -83,31 +92,43 @@ export class ChannelQueue {
     return this.aside.length < this.channel.concurrency;
   }
 
-  /** How many are set aside for a limit. */
-  asideFor(limit: Allowance): number {
-    return this.aside.filter((one) => one.limit === limit).length;
+  get hasAside(): boolean {
+    return this.aside.length > 0;
   }
 
-  /** A row that was the `next` one waits for a slot of this limit. */
-  setAside(entry: InDoubt, limit: Allowance): void {
-    this.aside.push({ entry, limit });
+  /** A row that was the `next` one waits for a slot of this limit, until then at most, monotonic ms. */
+  setAside(entry: InDoubt, limit: Allowance, until: number): void {
+    this.aside.push({ entry, limit, until });
+    limit.aside += 1;
+    entry.asideFor = limit;
+    // it takes no slots of the others from who can use them
+    for (const other of entry.limits ?? []) if (other !== limit) other.reserved -= 1;
   }
 
-  /** Those for whose limit there are slots now are the next ones again, in their order; the others are asked for. */
-  recall(): void {
-    if (this.aside.length === 0) return;
+  /**
+   * Those for whose limit there are slots now are the next ones again, in their order; the others are asked for. Returned are those
+   * that have waited for too long, or may not leave any more: they wait here no longer.
+   */
+  recall(now: number, mayLeave: (entry: InDoubt) => boolean): Aside[] {
+    if (this.aside.length === 0) return [];
     const ready = new Map<Allowance, number>();
-    const left: typeof this.aside = [];
-    const back: InDoubt[] = [];
+    const [back, left, over]: [Aside[], Aside[], Aside[]] = [[], [], []];
     for (const one of this.aside) {
       const slots = ready.get(one.limit) ?? one.limit.ready;
-      ready.set(one.limit, slots - 1);
-      if (slots > 0) back.push(one.entry);
-      else left.push(one);
+      const isReady = slots > 0 && mayLeave(one.entry);
+      if (isReady) ready.set(one.limit, slots - 1);
+      (isReady ? back : one.until <= now || !mayLeave(one.entry) ? over : left).push(one);
     }
     this.aside = left;
+    for (const { entry, limit } of [...back, ...over]) {
+      limit.aside -= 1;
+      entry.asideFor = undefined;
+      entry.wasAside = true;
+      for (const other of entry.limits ?? []) if (other !== limit) other.reserved += 1;
+    }
     for (const limit of new Set(left.map((one) => one.limit))) limit.wanted();
-    if (back.length > 0) this.entries.splice(this.head, 0, ...back);
+    if (back.length > 0) this.entries.splice(this.head, 0, ...back.map(({ entry }) => entry));
+    return over;
   }
 
   began(): void {

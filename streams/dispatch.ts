@@ -44,6 +44,8 @@ export interface DispatchParams {
 
 /** A row that would wait for longer for a slot waits in its lane, ms. */
 const longestWaitMs = 1_000;
+/** Those that wait for a slot beside their queue are looked at so often, ms. */
+const recallMs = 250;
 /** Code of a channel's answer when it asked whether it may begin, and was told no. */
 const notBegun = 'not_begun';
 const nothing: ReadonlyMap<string, number> = new Map();
@@ -62,6 +64,7 @@ export class Dispatch {
   private readonly unbegun = new Map<Message, InDoubt>();
   private abort = new AbortController();
   private stopped = false;
+  private cancelRecall: (() => void) | undefined;
   private readonly states: ChannelStates;
   private readonly gate: Gate;
   private readonly clearance: Clearance;
@@ -88,10 +91,7 @@ export class Dispatch {
       params.instruments.circuit(channel.name, 'closed');
     }
     params.rates?.onNews(() => {
-      for (const queue of this.queues.values()) {
-        queue.recall();
-        this.pump(queue);
-      }
+      this.recallAside();
       params.onFresh();
     });
     this.clearance = new Clearance(params);
@@ -216,8 +216,9 @@ export class Dispatch {
     this.gate.close();
     for (const { circuit, allowance } of this.queues.values()) {
       circuit.stop();
-      allowance?.stop();
+      void allowance?.stop();
     }
+    this.cancelRecall?.();
   }
 
   /** The lease is lost: nothing is handed over any more, and what is on the wire is aborted. */
@@ -253,7 +254,8 @@ export class Dispatch {
         return;
       }
       const leaves = !this.gate.sendingStopped && this.mayLeave(entry);
-      const slow = leaves ? entry.limits?.find(({ ready }) => ready <= 0) : undefined;
+      // who came later does not overtake those that wait already
+      const slow = leaves ? entry.limits?.find(({ ready, aside }) => ready <= (entry.wasAside ? 0 : aside)) : undefined;
       if (slow !== undefined) {
         queue.shift();
         this.setAside(queue, entry, slow);
@@ -282,12 +284,36 @@ export class Dispatch {
 
   /** It waits for a slot of a limit of its own beside its queue; where that takes long, in its lane, or until its turn. */
   private setAside(queue: ChannelQueue, entry: InDoubt, limit: Allowance): void {
-    const ahead = queue.asideFor(limit);
-    const mayWait = queue.hasRoomAside && limit.waitMs + ahead * limit.everyMs <= longestWaitMs;
-    if (mayWait) queue.setAside(entry, limit);
-    // its lane knows how fast its campaign is, and nothing of domains
-    else this.hold(entry, limit.isOfLane ? {} : { inMs: limit.turnInMs(ahead) });
+    const { clock } = this.params;
+    const waitMs = limit.waitMs + limit.aside * limit.everyMs;
+    const isOver = entry.asideUntil !== undefined && entry.asideUntil <= clock.monotonic();
+    if (isOver || !queue.hasRoomAside || waitMs > longestWaitMs) this.putBack(entry, limit);
+    else {
+      entry.asideUntil ??= clock.monotonic() + longestWaitMs;
+      queue.setAside(entry, limit, entry.asideUntil);
+      this.cancelRecall ??= clock.after(recallMs, () => this.recallAside());
+    }
     limit.wanted();
+  }
+
+  /** Whoever waits for a slot is looked at again, at the latest when he has waited long enough. */
+  private recallAside(): void {
+    const { clock } = this.params;
+    this.cancelRecall?.();
+    this.cancelRecall = undefined;
+    if (this.stopped) return;
+    for (const queue of this.queues.values()) {
+      for (const { entry, limit } of queue.recall(clock.monotonic(), (one) => this.mayLeave(one)))
+        this.putBack(entry, limit);
+      this.pump(queue);
+    }
+    if ([...this.queues.values()].some(({ hasAside }) => hasAside))
+      this.cancelRecall ??= clock.after(recallMs, () => this.recallAside());
+  }
+
+  /** Its lane knows how fast its campaign is, and nothing of domains. */
+  private putBack(entry: InDoubt, limit: Allowance): void {
+    this.hold(entry, limit.isOfLane || !this.mayLeave(entry) ? {} : { inMs: limit.turnInMs() });
   }
 
   /** What was decided still holds, of the conversation, the campaign and the window. */
@@ -361,6 +387,8 @@ export class Dispatch {
 
 /** It waits for slots of its own no longer. */
 function free(entry: InDoubt): void {
-  for (const limit of entry.limits ?? []) limit.reserved -= 1;
+  const { limits = [], asideFor } = entry;
+  for (const limit of limits) if (asideFor === undefined || asideFor === limit) limit.reserved -= 1;
   entry.limits = undefined;
+  entry.asideFor = undefined;
 }

@@ -20,6 +20,12 @@ export interface InDoubt {
   refused?: boolean;
   /** Limits beside that of its channel, while it waits to leave: of each it needs a slot. */
   limits?: readonly Allowance[] | undefined;
+  /** It waits beside its queue for a slot of this one, and has none reserved of the others. */
+  asideFor?: Allowance | undefined;
+  /** It did: it does not wait behind those that do. */
+  wasAside?: boolean;
+  /** For so long at most, all in all, monotonic ms. */
+  asideUntil?: number;
 }
 
 /** Rows in doubt, by conversation: at most one of each. */

@@ -14,6 +14,8 @@ export interface RatesParams {
   clock: Clock;
   random: () => number;
   logger: Logger;
+  /** What of all conversations comes to this member, above 0 to 1. Absent: all. */
+  share?: () => number;
 }
 
 /** What is there for the limits of many campaigns is told together, ms: slots can be used for longer. */
@@ -37,6 +39,7 @@ export class Rates {
   private readonly domains: DomainLimits;
   private tellNews: () => void = () => {};
   private cancelNews: (() => void) | undefined;
+  private stopped = false;
 
   constructor(params: RatesParams) {
     this.params = params;
@@ -44,6 +47,7 @@ export class Rates {
       ...params,
       inForce: (id, own) => this.inForce(id, own, 'the environment'),
       onNews: () => this.soon(),
+      reload: () => this.load(),
     });
   }
 
@@ -86,8 +90,8 @@ export class Rates {
   }
 
   /** A run became known, changed, or is over. */
-  runChanged({ key, run, replays }: Pick<KnownRun, 'key' | 'run' | 'replays'>): void {
-    if (run.settled && !replays) this.close(key);
+  runChanged({ key, run }: Pick<KnownRun, 'key' | 'run'>): void {
+    if (run.settled) this.close(key);
     else {
       this.campaigns.set(key, { id: run._id, perSecond: run.limits?.perSecond });
       this.limit(key);
@@ -98,15 +102,17 @@ export class Rates {
   async load(): Promise<void> {
     this.words = await this.params.store.words();
     for (const [channel, allowance] of this.allowances) allowance.set(this.limitOf(channel));
+    if (this.stopped) return;
     for (const key of this.campaigns.keys()) this.limit(key);
     this.domains.load(this.words);
   }
 
   /** Nothing is asked for any more. */
   stop(): void {
+    this.stopped = true;
     this.cancelNews?.();
     this.domains.stop();
-    for (const allowance of [...this.allowances.values(), ...this.ofCampaigns.values()]) allowance.stop();
+    for (const allowance of [...this.allowances.values(), ...this.ofCampaigns.values()]) void allowance.stop();
   }
 
   private limitOf(channel: string): RateLimit | undefined {
@@ -135,16 +141,18 @@ export class Rates {
     this.campaigns.delete(key);
     if (known === undefined || allowance === undefined) return;
     this.ofCampaigns.delete(key);
-    allowance.stop();
     const { store, logger } = this.params;
     const id = rateOfCampaign(known.id);
     this.faults.delete(id);
-    store
-      .forget(id)
+    // what is asked for just now would bring it back
+    allowance
+      .stop()
+      .then(() => store.forget(id))
       .catch((error: unknown) => logger.warn('the slots of a campaign that is over stay behind', { limit: id, error }));
   }
 
   private soon(): void {
+    if (this.stopped) return;
     this.cancelNews ??= this.params.clock.after(newsMs, () => {
       this.cancelNews = undefined;
       this.tellNews();

@@ -236,6 +236,8 @@ export class Schedule {
   /** No more of a campaign than it may, over all of its lanes. */
   private withinLimits(lanes: readonly LaneState[], shares: Map<string, number>): ReadonlyMap<string, number> {
     const limited = new Map<string, LaneState[]>();
+    /** By channel. */
+    const spare = new Map<string, number>();
     for (const lane of lanes)
       if (this.isLimited(lane)) limited.set(lane.campaign, [...(limited.get(lane.campaign) ?? []), lane]);
     for (const own of limited.values()) {
@@ -245,7 +247,23 @@ export class Schedule {
       // each lane has its part, so that what opens conversations does not keep others from going on
       const members = own.map(({ key, weight }) => ({ key: `slots ${key}`, weight, group: `slots ${key}` }));
       const within = this.robin.sharesInGroups(members, room, (group) => asked.get(group) ?? 0);
-      for (const { key } of own) shares.set(key, within.get(`slots ${key}`) ?? 0);
+      for (const { key, lane } of own) {
+        const share = within.get(`slots ${key}`) ?? 0;
+        spare.set(lane.channel, (spare.get(lane.channel) ?? 0) + (shares.get(key) ?? 0) - share);
+        shares.set(key, share);
+      }
+      limited.delete(own[0]?.campaign ?? '');
+    }
+    // what some may not use goes to those that have slots for more
+    for (const own of limited.values()) {
+      let room = Math.max(...own.map((lane) => this.ofCampaign(lane)));
+      for (const { key } of own) room -= shares.get(key) ?? 0;
+      for (const { key, lane } of own) {
+        const more = Math.max(0, Math.min(room, spare.get(lane.channel) ?? 0));
+        room -= more;
+        spare.set(lane.channel, (spare.get(lane.channel) ?? 0) - more);
+        shares.set(key, (shares.get(key) ?? 0) + more);
+      }
     }
     return shares;
   }

@@ -8,9 +8,14 @@ export interface RateStore {
   take(id: string, limit: RateLimit, pace: Pace, want: number): Promise<Grant>;
   /** What operators wrote, by id; limits of which they wrote nothing are left out. */
   words(): Promise<ReadonlyMap<string, RateWords>>;
-  /** What is asked for no more; `onlyIdle`: unless somebody takes from it, or an operator wrote it. */
-  forget(id: string, onlyIdle?: boolean): Promise<void>;
+  /** What is asked for no more. */
+  forget(id: string): Promise<void>;
+  /** Those of domains that nobody took from for a minute or longer, and no operator wrote. */
+  forgetIdle(): Promise<void>;
 }
+
+/** Of documents of domains, ms: nobody took from them since. */
+export const idleMs = 60_000;
 
 export const rateOfChannel = (name: string): string => `channel:${name}`;
 export const rateOfCampaign = (id: Id): string => `campaign:${campaignKey(id)}`;

@@ -79,7 +79,8 @@ const domainPattern = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
 export function parseDomainRates(text: string): DomainRates | undefined {
   const rates = new Map<string, number>();
   for (const entry of text.split(',')) {
-    const [domain = '', rate = '', ...rest] = entry.split('=').map((part) => part.trim().toLowerCase());
+    const [name = '', rate = '', ...rest] = entry.split('=').map((part) => part.trim());
+    const domain = plainDomain(name);
     const perSecond = parseRate(rate);
     if (perSecond === undefined || rest.length > 0 || !domainPattern.test(domain) || rates.has(domain))
       return undefined;
@@ -88,11 +89,18 @@ export function parseDomainRates(text: string): DomainRates | undefined {
   return Object.fromEntries(rates);
 }
 
+/** Lower case, without the dot of the root, and names of other scripts as the DNS has them (RFC 5891). */
+function plainDomain(text: string): string {
+  const domain = text.toLowerCase().replace(/\.$/, '');
+  const url = `http://${domain}/`;
+  return /[^\x20-\x7e]/.test(domain) && URL.canParse(url) ? new URL(url).hostname : domain;
+}
+
 /** Of a mail address in normal form, lower case; undefined for what is none. */
 export function domainOf(address: unknown): string | undefined {
   if (typeof address !== 'string') return undefined;
   const at = address.lastIndexOf('@');
-  return at < 0 ? undefined : address.slice(at + 1).toLowerCase();
+  return at < 0 ? undefined : plainDomain(address.slice(at + 1));
 }
 
 /** What `rate_limits` says of a limit: its own words, or those of the environment. */

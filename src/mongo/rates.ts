@@ -1,10 +1,11 @@
 import type { Db, Document } from 'mongodb';
-import type { RateStore } from '../domain/ratePorts.ts';
+import { idleMs, type RateStore } from '../domain/ratePorts.ts';
 import { againIn, type Grant, horizonMs, type Pace, type RateLimit, type RateWords } from '../domain/rates.ts';
 import { type Collections, collections } from './collections.ts';
 
 /** Longer, a slot is of no use, ms. */
 const patienceMs = 2_000;
+const tidyingMs = 30_000;
 
 /** Slots by one update of one document, on the server's clock (`$$NOW`): no clock of a member decides. */
 export class MongoRates implements RateStore {
@@ -23,12 +24,14 @@ export class MongoRates implements RateStore {
     return { count, firstInMs, againInMs: againIn(firstInMs + count * pace.everyMs), pace };
   }
 
-  async forget(_id: string, onlyIdle = false): Promise<void> {
-    const idle = {
-      ...{ rate: { $exists: false }, burst: { $exists: false } },
-      $expr: { $lte: ['$tat', { $toDouble: { $toLong: '$$NOW' } }] },
-    };
-    await this.of.rates.deleteOne({ _id, ...(onlyIdle ? idle : {}) }, { maxTimeMS: patienceMs });
+  async forget(_id: string): Promise<void> {
+    await this.of.rates.deleteOne({ _id }, { maxTimeMS: patienceMs });
+  }
+
+  async forgetIdle(): Promise<void> {
+    const before = { $subtract: [{ $toDouble: { $toLong: '$$NOW' } }, idleMs] };
+    const idle = { rate: { $exists: false }, burst: { $exists: false }, $expr: { $lte: ['$tat', before] } };
+    await this.of.rates.deleteMany({ _id: { $gte: 'domain:', $lt: 'domain;' }, ...idle }, { maxTimeMS: tidyingMs });
   }
 
   async words(): Promise<ReadonlyMap<string, RateWords>> {

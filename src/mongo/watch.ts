@@ -50,7 +50,9 @@ export function watchPipeline(database: string): Document[] {
           { ...ns('members'), operationType: 'delete' },
           { ...ns('settings'), 'documentKey._id': 'control' },
           // what we take of a limit is nobody's news
-          { ...ns('rate_limits'), operationType: { $in: ['replace', 'delete'] } },
+          { ...ns('rate_limits'), operationType: 'replace' },
+          // those of domains go by themselves, many of them
+          { ...ns('rate_limits'), operationType: 'delete', 'documentKey._id': { $not: /^domain:/ } },
           {
             ...ns('rate_limits'),
             operationType: 'insert',

@@ -124,7 +124,10 @@ export class Generation {
       ...{ store: this.stores.suppressions, clock },
       contextOf: (conversation) => this.runs.contextOf(conversation),
     });
-    this.rates = new Rates({ ...{ store: this.stores.rates, channels }, ...common });
+    this.rates = new Rates({
+      ...{ store: this.stores.rates, channels, ...common },
+      share: () => this.ownership.active.length / partitions,
+    });
     this.dispatch = new Dispatch({
       ...{ channels, concurrency: config.sendConcurrency, ledger, campaigns },
       seen: (id, head, asked) => this.runs.seen(id, head, asked),

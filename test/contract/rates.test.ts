@@ -8,13 +8,13 @@ import { manualClock } from '../support/clock.ts';
 import { MemoryDatabase } from '../support/memory/database.ts';
 import { MemoryRates } from '../support/memory/rates.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
-import { waitFor } from '../support/waitFor.ts';
 
 interface Harness {
   store: RateStore;
   put(document: { _id: string; [field: string]: unknown }): Promise<void>;
   get(id: string): Promise<Record<string, unknown> | undefined>;
-  pass(ms: number): Promise<unknown>;
+  /** ms since the epoch, of the server. */
+  now(): number;
   close(): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ async function inMemory(): Promise<Harness> {
   const clock = manualClock(1_000_000);
   const database = new MemoryDatabase({ clock });
   return {
-    pass: async (ms) => clock.advanceAsync(ms),
+    now: () => clock.now(),
     store: new MemoryRates({ database, memberId: 'm1' }),
     put: async (document) => database.rates.put(document as never),
     get: async (id) => database.rates.get(id) as Record<string, unknown> | undefined,
@@ -38,10 +38,7 @@ async function onMongo(): Promise<Harness> {
     store: new MongoRates({ db: shared.db }),
     put: async ({ _id, ...rest }) => void (await of.replaceOne({ _id }, rest, { upsert: true })),
     get: async (_id) => ((await of.findOne({ _id })) as Record<string, unknown> | null) ?? undefined,
-    pass: (ms) => {
-      const until = Date.now() + ms;
-      return waitFor(async () => Date.now() >= until, { what: 'time to pass', timeoutMs: 10_000, intervalMs: 10 });
-    },
+    now: () => Date.now(),
     close: async () => void (await of.deleteMany({})),
   };
 }
@@ -96,20 +93,18 @@ describe.each([
     expect(await on.get(id)).toMatchObject({ rate: '100/s', inForce: limit, taken: { count: 1 } });
   });
 
-  test('a limit that nobody asks for is forgotten; one that somebody takes from, or an operator wrote, only with its owner', async () => {
-    const idle = rateLimit(1_000, 1);
-    await on.store.take('domain:mail:a.test', idle, paceOf(idle), 1);
-    const slow = rateLimit(1, 1);
-    await on.store.take('domain:mail:b.test', slow, paceOf(slow), 1);
-    await on.put({ _id: 'domain:mail:c.test', rate: '5/s', tat: 0 });
-    await on.pass(50);
-    for (const domain of ['a', 'b', 'c']) await on.store.forget(`domain:mail:${domain}.test`, true);
-    const left = async (): Promise<boolean[]> =>
-      Promise.all(['a', 'b', 'c'].map(async (domain) => (await on.get(`domain:mail:${domain}.test`)) !== undefined));
-    expect(await left()).toEqual([false, true, true]);
-    for (const domain of ['b', 'c']) await on.store.forget(`domain:mail:${domain}.test`);
-    expect(await left()).toEqual([false, false, false]);
-    await on.store.forget('domain:mail:never.test', true);
+  test('limits of domains that nobody takes from are forgotten; others only by their name', async () => {
+    const tat = (ago: number): number => on.now() - ago;
+    await on.put({ _id: 'domain:mail:idle.test', tat: tat(61_000) });
+    await on.put({ _id: 'domain:mail:used.test', tat: tat(50_000) });
+    await on.put({ _id: 'domain:mail:written.test', rate: '5/s', tat: tat(61_000) });
+    await on.put({ _id: 'campaign:spring', tat: tat(61_000) });
+    await on.store.forgetIdle();
+    const ids = ['domain:mail:idle.test', 'domain:mail:used.test', 'domain:mail:written.test', 'campaign:spring'];
+    const left = async () => Promise.all(ids.map(async (one) => (await on.get(one)) !== undefined));
+    expect(await left()).toEqual([false, true, true, true]);
+    for (const one of ids) await on.store.forget(one);
+    expect(await left()).toEqual([false, false, false, false]);
   });
 
   test('what operators wrote is read with what it means', async () => {

@@ -1,4 +1,4 @@
-import type { RateStore } from '../../../src/domain/ratePorts.ts';
+import { idleMs, type RateStore } from '../../../src/domain/ratePorts.ts';
 import { type Grant, type Pace, type RateLimit, type RateWords, takeSlots } from '../../../src/domain/rates.ts';
 import type { MemoryDatabase } from './database.ts';
 
@@ -22,11 +22,20 @@ export class MemoryRates implements RateStore {
     });
   }
 
-  forget(id: string, onlyIdle = false): Promise<void> {
+  forget(id: string): Promise<void> {
     return this.database.run('forget_rate', this.memberId, () => {
-      const { rate, burst, tat = 0 } = this.database.rates.get(id) ?? {};
-      const isIdle = rate === undefined && burst === undefined && tat <= this.database.clock.now();
-      if (isIdle || !onlyIdle) this.database.rates.delete(id);
+      this.database.rates.delete(id);
+    });
+  }
+
+  forgetIdle(): Promise<void> {
+    return this.database.run('forget_rate', this.memberId, () => {
+      const before = this.database.clock.now() - idleMs;
+      const idle = this.database.rates.find(
+        ({ _id, rate, burst, tat = 0 }) =>
+          _id.startsWith('domain:') && rate === undefined && burst === undefined && tat <= before,
+      );
+      for (const { _id } of idle) this.database.rates.delete(_id);
     });
   }
 

@@ -32,13 +32,17 @@ function world({ domainRates, concurrency = 8 }: World = {}) {
     },
     close: async () => {},
   };
+  let maySend = true;
+  const stop = (): void => {
+    maySend = false;
+  };
   const channels = new Map([['email', channel]]);
   const common = { channels, clock, random: () => 0, logger };
   const rates = new Rates({ ...common, store: new MemoryRates({ database, memberId: 'm1' }) });
   const dispatch: Dispatch = new Dispatch({
     ...{ ...common, concurrency: 64, instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
     ...{ rates, campaigns: { heads: async () => new Map(), sending: async () => 'on' as const } },
-    ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
+    ...{ seen: () => {}, maySend: () => maySend, onFresh: () => {} },
   });
   dispatch.results$.subscribe(({ row, outcome }) => {
     if (outcome.kind === 'held') held.push({ id: row._id, inMs: outcome.inMs });
@@ -53,9 +57,9 @@ function world({ domainRates, concurrency = 8 }: World = {}) {
   const put = (...rows: Message[]): void => dispatch.enqueue(rows.map((one) => ({ row: one, decidedAt: 0 })));
   const run = (id: string, perSecond?: number, more: object = {}): void => {
     const limits = perSecond === undefined ? {} : { limits: { perSecond } };
-    rates.runChanged({ key: id, run: { _id: id, settled: false, ...limits, ...more } as Run, replays: false });
+    rates.runChanged({ key: id, run: { _id: id, settled: false, ...limits, ...more } as Run });
   };
-  return { clock, database, logger, sent, held, rates, dispatch, row, put, run };
+  return { clock, database, logger, sent, held, rates, dispatch, row, put, run, stop };
 }
 
 /** Answers of the store come between the timers. */
@@ -199,13 +203,87 @@ describe('rates of mail domains', () => {
   });
 
   test('domains without number leave nothing behind', async () => {
-    const { clock, database, rates, row } = world({ domainRates: { '*': 5 } });
+    const { clock, database, rates, row } = world({ domainRates: { '*': 1 / 60 } });
     for (let n = 0; n < 2_500; n++) {
       for (const limit of rates.narrow(row(`x@d${n}.test`))) limit.wanted();
       await clock.advanceAsync(1);
     }
-    await clock.advanceAsync(0);
+    expect(database.rates.find().length).toBe(2_500);
+    for (let n = 0; n < 12; n++) await clock.advanceAsync(60_000);
     expect(database.rates.find().length).toBeLessThanOrEqual(2_000);
+    rates.stop();
+  });
+
+  test('turns are told as fast as the domain is, whoever never comes back, and however many there are', async () => {
+    const { clock, put, row, sent, held } = world({ domainRates: { 'slow.test': 0.5 }, concurrency: 4 });
+    // as many as never come back
+    put(...many(60, () => row('a@slow.test', 'gone')));
+    await pass(clock, 1_500);
+    const back: { at: number; id: string }[] = [];
+    const isOwn = (id: string): boolean => id.startsWith('spring');
+    const takeBack = (): void => {
+      for (const { id, inMs = 0 } of held.splice(0)) if (isOwn(id)) back.push({ id, at: clock.monotonic() + inMs });
+    };
+    held.length = 0;
+    put(...many(1_200, () => row('a@slow.test')));
+    const perQuarter: number[] = [];
+    for (let quarter = 0; quarter < 4; quarter++) {
+      const before = sent.length;
+      for (let n = 0; n < 900; n++) {
+        await clock.advanceAsync(1_000);
+        takeBack();
+        const due = back.filter(({ at }) => at <= clock.monotonic());
+        for (const one of due) back.splice(back.indexOf(one), 1);
+        if (due.length > 0) put(...due.map(() => row('a@slow.test')));
+      }
+      perQuarter.push(sent.length - before);
+    }
+    // 450 could leave in each; 1,200 there were
+    expect(perQuarter.reduce((sum, count) => sum + count, 0)).toBeGreaterThanOrEqual(0.9 * 1_200);
+    for (const count of perQuarter) expect(count).toBeLessThanOrEqual(452);
+  });
+
+  test('no row waits for longer than a second, whatever its store says, and none that may not leave', async () => {
+    const { clock, database, put, row, held, dispatch, stop } = world({ domainRates: { 'slow.test': 1 / 3_600 } });
+    database.rates.put({ _id: 'domain:email:slow.test', tat: clock.now() + 3_600_000 });
+    put(row('a@slow.test'));
+    await pass(clock, 1_500);
+    expect([dispatch.inDoubt, held.length]).toEqual([0, 1]);
+    const other = world({ domainRates: { 'slow.test': 1 } });
+    other.put(...many(2, () => other.row('a@slow.test')));
+    await pass(other.clock, 100);
+    other.stop();
+    await pass(other.clock, 500);
+    expect(other.dispatch.inDoubt).toBe(0);
+    stop();
+  });
+
+  test('whoever comes later does not overtake those that wait', async () => {
+    const { clock, put, row, sent, held } = world({ domainRates: { 'slow.test': 2 } });
+    put(...many(3, () => row('a@slow.test')));
+    for (let n = 0; n < 200; n++) {
+      put(row('a@slow.test'));
+      await clock.advanceAsync(10);
+    }
+    const first = [1, 2, 3].map((n) => `spring:${n}/1`);
+    const done = new Set([...sent, ...held].map(({ id }) => id));
+    expect(first.filter((id) => !done.has(id))).toEqual([]);
+    expect(sent.slice(0, 2).map(({ id }) => id)).toEqual(first.slice(0, 2));
+  });
+
+  test('who waits for his domain takes no slots of the campaign from who can use them', async () => {
+    const { clock, put, row, run, sent, rates } = world({ domainRates: { 'slow.test': 0.5 }, concurrency: 16 });
+    run('spring', 4);
+    rates.wanted('spring');
+    for (let n = 0; n < 1_200; n++) {
+      const room = Math.min(4, rates.room('spring', 'email'));
+      for (let count = 0; count < room; count++) put(row(`a@${(n + count) % 2 === 0 ? 'slow' : 'fast'}.test`));
+      rates.wanted('spring');
+      await clock.advanceAsync(25);
+    }
+    // 4 a second for 30 s
+    expect(sent.length).toBeGreaterThanOrEqual(0.85 * 120);
+    expect(sent.length).toBeLessThanOrEqual(124);
   });
 
   test('both limits hold where there are two', async () => {
