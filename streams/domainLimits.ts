@@ -104,17 +104,22 @@ export class DomainLimits {
   /** Documents that nobody asks for go, and what operators took away is heard of: deleting them is no news to the others. */
   private tidyLater(): void {
     if (this.stopped || this.cancelTidy !== undefined || this.limited.size === 0) return;
-    const { clock, random, store, logger, reload } = this.params;
-    this.cancelTidy = clock.after(tidyMs * (1 + random()), async () => {
+    const { clock, random } = this.params;
+    this.cancelTidy = clock.after(tidyMs * (1 + random()), () => {
       this.cancelTidy = undefined;
-      try {
-        await store.forgetIdle();
-        await reload();
-      } catch (error) {
-        logger.warn('slots of domains that nobody asks for stay behind', { error });
-      }
-      this.tidyLater();
+      void this.tidy();
     });
+  }
+
+  private async tidy(): Promise<void> {
+    const { store, logger, reload } = this.params;
+    try {
+      await store.forgetIdle();
+      await reload();
+    } catch (error) {
+      logger.warn('slots of domains that nobody asks for stay behind', { error });
+    }
+    this.tidyLater();
   }
 }
 

@@ -68,7 +68,7 @@ test('four members, one of which goes and another comes: the rate is used, and n
   late.busy = false;
   await pass(clock, 4_000);
   gone.busy = false;
-  gone.allowance.stop();
+  await gone.allowance.stop();
   await pass(clock, 1_000);
   late.busy = true;
   late.allowance.ask();
