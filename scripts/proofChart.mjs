@@ -208,7 +208,11 @@ try {
   await through('operator', ['mongodbcommunity/'], [`secrets/${full}-mongodb-user`]);
   rollingRestart();
 } catch (error) {
-  if (process.env.KEEP_LOGS) writeFileSync(`${process.env.KEEP_LOGS}.pods`, JSON.stringify([(await get('/api/v1', 'pods')).items, (await get('/api/v1','events')).items], null, 1));
+  if (process.env.KEEP_LOGS)
+    writeFileSync(
+      `${process.env.KEEP_LOGS}.pods`,
+      JSON.stringify([(await get('/api/v1', 'pods')).items, (await get('/api/v1', 'events')).items], null, 1),
+    );
   if (process.env.KEEP_LOGS)
     writeFileSync(
       process.env.KEEP_LOGS,
