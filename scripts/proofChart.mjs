@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 // The chart on a real API server that enforces the Pod Security Standard `restricted`: install, test, upgrade, roll back, uninstall;
 // then a rolling restart of real workers under load with the numbers that the chart renders. `npm run proof:chart`
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startCluster, until } from './chart/cluster.mjs';
-import { objects, rollingNumbers } from './chart/rules.mjs';
+import { rollingRestart } from './chart/rolling.mjs';
 import { crdFolders } from './chart/schemas.mjs';
 import { helmProgram, root, run, say } from './chart/tools.mjs';
 
@@ -172,26 +172,6 @@ async function through(set, names, stays) {
   must(true, `${set}: uninstalled; ${stays.join(', ')} stay by design`);
 }
 
-/** Real workers, real MongoDB: stopped one after the other under load, with the times that the chart gives them. */
-function rollingRestart() {
-  const numbers = rollingNumbers(objects(helm(['template', 'campaigns', chart, ...values('production')]).stdout));
-  say(`rolling restart with ${JSON.stringify(numbers)}`);
-  const { stdout } = run(process.execPath, [
-    ...[
-      'chaos/scenarios.mjs',
-      'rolling',
-      '--shutdown-grace-ms',
-      `${numbers.shutdownGraceMs}`,
-      '--lease-ttl-ms',
-      `${numbers.leaseTtlMs}`,
-    ],
-    ...['--kill-after-ms', `${(numbers.terminationGracePeriodSeconds - numbers.preStopSeconds) * 1000}`],
-  ]);
-  const report = JSON.parse(stdout);
-  say(JSON.stringify({ exitMs: report.exitMs, messages: report.messages, good: report.good }));
-  must(report.good && report.messages.repeated === 0, 'no message was repeated, and no worker was killed');
-}
-
 try {
   await prepare();
   await embedded();
@@ -206,21 +186,12 @@ try {
     ['secrets/communication-base', 'secrets/mongodb-uri'],
   );
   await through('operator', ['mongodbcommunity/'], [`secrets/${full}-mongodb-user`]);
-  rollingRestart();
+  const report = rollingRestart(chart);
+  must(
+    report.good && report.messages.repeated === 0,
+    'rolling restart: no message was repeated, and no worker was killed',
+  );
 } catch (error) {
-  if (process.env.KEEP_LOGS)
-    writeFileSync(
-      `${process.env.KEEP_LOGS}.pods`,
-      JSON.stringify([(await get('/api/v1', 'pods')).items, (await get('/api/v1', 'events')).items], null, 1),
-    );
-  if (process.env.KEEP_LOGS)
-    writeFileSync(
-      process.env.KEEP_LOGS,
-      readdirSync(folder)
-        .filter((n) => n.endsWith('.log'))
-        .map((n) => readFileSync(join(folder, n)))
-        .join('\n'),
-    );
   process.stderr.write(`${error.stack}\n`);
   process.exitCode = 1;
 } finally {
