@@ -246,7 +246,7 @@ const later = [
   {
     fault: 'stop-all, and nobody thinks of start-all',
     alerts: ['SendingStopped'],
-    begin: () => run('stop-all', '--yes'),
+    begin: () => run('stop-all', '--reason', 'proof'),
   },
 ];
 
