@@ -18,6 +18,7 @@ export function scaled(text, factor) {
     .replaceAll(/\[(\d+)([smh])(?::(\d+)([smh]))?\]/g, (_, number, unit, step, stepUnit) =>
       step === undefined ? `[${shorter(number, unit)}]` : `[${shorter(number, unit)}:${shorter(step, stepUnit)}]`,
     )
+    .replaceAll(/offset (\d+)([smh])/g, (_, number, unit) => `offset ${shorter(number, unit)}`)
     .replaceAll(/le="(\d+)"/g, (_, seconds) => `le="${less(seconds)}"`)
     .replaceAll(/(_lag_seconds\)? > )(\d+)/g, (_, before, seconds) => before + less(seconds))
     .replaceAll(/(_age_seconds\) < )(\d+)/g, (_, before, seconds) => before + less(seconds));

@@ -40,7 +40,7 @@ describe('alerts', () => {
     const [, section = ''] = runbook.split(`## ${name}\n`);
     const own = section.split('\n## ')[0] ?? '';
     for (const part of ['**Means:**', '**Look at:**', '**Do:**']) expect(own).toContain(part);
-    expect(tests).toContain(`  - name: ${name}\n`);
+    expect(tests).toContain(`- name: ${name}\n`);
   });
 });
 
