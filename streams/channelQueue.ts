@@ -88,8 +88,9 @@ export class ChannelQueue {
   }
 
   /** More rows of it may be set aside: those that are take no more than half of what may be in doubt. */
-  get hasRoomAside(): boolean {
-    return this.aside.length < this.channel.concurrency;
+  hasRoomAside({ isOfLane }: Allowance): boolean {
+    // a lane that was promised its slots has no other place to wait
+    return this.aside.length < (isOfLane ? 2 : 1) * this.channel.concurrency;
   }
 
   get hasAside(): boolean {

@@ -3,7 +3,7 @@ import { type DecideInput, decide } from '../src/domain/conversation.ts';
 import type { Decision, FlowContext } from '../src/domain/decision.ts';
 import { campaignKey } from '../src/domain/ids.ts';
 import type { LimitStore } from '../src/domain/limitPorts.ts';
-import type { Message } from '../src/domain/model.ts';
+import type { ChannelState, Message } from '../src/domain/model.ts';
 import { contextFor } from '../src/domain/runContexts.ts';
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 import type { Dispatch } from './dispatch.ts';
@@ -79,7 +79,7 @@ export class Deciding {
           rows: named.get(id),
           refusals: refusals?.refused.get(id),
           hasRoom: (channel: string) => hasRoom(run.key, channel),
-          restingSince: (channel: string) => dispatch.channelStates[channel]?.since.getTime(),
+          restingSince: (channel: string) => openSince(dispatch.channelStates[channel]),
           limits: counted,
         };
         const decision = this.decide(candidate, context, isRunning, facts, awaited, now);
@@ -119,6 +119,10 @@ export class Deciding {
     return decide(context, input, now, this.params.random);
   }
 }
+
+/** While one message is tried all the others wait for what comes of it. */
+const openSince = (state: ChannelState | undefined): number | undefined =>
+  state?.state === 'open' ? state.since.getTime() : undefined;
 
 /** Whether the row is `sending` no longer once the decision is committed. */
 const ends = ({ _id }: Message, { unit }: Decision): boolean =>

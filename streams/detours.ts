@@ -16,7 +16,7 @@ const none: readonly WayOut[] = [];
 
 /**
  * Of a lane whose channel is left alone: what is due there for longer than `fallback.after` of its stage gives way. Neither the time before
- * the channel was left alone nor a pause of the campaign is held against it.
+ * the channel was left alone nor a pause of the campaign is held against it; while one message is tried (half-open) all the others wait.
  */
 export function waysOut(
   { channel }: Lane,
@@ -24,16 +24,18 @@ export function waysOut(
   states: Readonly<Record<string, ChannelState>>,
 ): readonly WayOut[] {
   const state = Object.hasOwn(states, channel) ? states[channel] : undefined;
-  const known = state && run();
+  const known = state?.state === 'open' ? run() : undefined;
   if (state === undefined || known === undefined) return none;
   const found = new Map<number, Set<string>>();
-  for (const { flow } of known.contexts.values())
+  let since = state.since.getTime();
+  for (const { flow, resumedAt } of known.contexts.values()) {
+    since = Math.max(since, resumedAt ?? 0);
     for (const stage of flow.stages.values()) {
       if (stage.type !== 'message' || stage.channel !== channel || stage.fallback?.after === undefined) continue;
       const afterMs = atMostMs(stage.fallback.after);
       found.set(afterMs, (found.get(afterMs) ?? new Set()).add(stage.id));
     }
-  const since = state.since.getTime();
+  }
   return [...found].map(([afterMs, stages]) => ({ stages: [...stages], from: since + afterMs, afterMs }));
 }
 
@@ -46,14 +48,25 @@ export interface DetoursParams {
 
 /** Of a lane, at most in a round. */
 const lateAtOnce = 200;
-/** How often a lane is looked at, ms: what has no way out is passed over by the server each time. */
-const lookEveryMs = 2_000;
+/** When a lane is looked at again of which nothing went, ms, twice as long each time: what has no way out is passed over by the server. */
+const [shortestPauseMs, longestPauseMs] = [2_000, 30_000];
+
+interface Look {
+  /** ms since the epoch. */
+  notBefore: number;
+  /** To the next one, if that brings nothing, ms. */
+  pauseMs: number;
+  /** Partition to begin with, by its place among ours. */
+  from: number;
+  /** What the last one found, with versions. */
+  seen: ReadonlySet<string>;
+}
 
 /** Finds the conversations that are late behind a channel that is left alone, and go another way. */
 export class Detours {
   private readonly params: DetoursParams;
-  /** By key of the lane, ms since the epoch. */
-  private readonly notBefore = new Map<string, number>();
+  /** By key of the lane. */
+  private readonly looks = new Map<string, Look>();
 
   constructor(params: DetoursParams) {
     this.params = params;
@@ -64,7 +77,7 @@ export class Detours {
     const ways = first === undefined ? none : (this.params.waysOut?.(lane) ?? none);
     if (first === undefined || ways.length === 0) return Number.POSITIVE_INFINITY;
     const earliest = Math.min(...ways.map(({ from, afterMs }) => Math.max(from, first + afterMs)));
-    return Math.max(this.notBefore.get(key) ?? 0, earliest);
+    return Math.max(this.looks.get(key)?.notBefore ?? 0, earliest);
   }
 
   /** `skip` says which are in hand. */
@@ -72,14 +85,26 @@ export class Detours {
     const { store, clock, partitions, waysOut: of } = this.params;
     const limit = Math.min(lateAtOnce, most);
     const now = clock.now();
+    const before = this.looks.get(key) ?? { notBefore: 0, pauseMs: shortestPauseMs, from: 0, seen: new Set() };
+    const own = partitions();
+    const order = [...own.slice(before.from % own.length), ...own.slice(0, before.from % own.length)];
     const found: Conversation[] = [];
     for (const { stages, afterMs, from } of of?.(lane) ?? none) {
-      if (from > now || found.length >= limit) continue;
-      const late = await store.due(lane, partitions(), new Date(now - afterMs), limit - found.length, stages);
+      if (from > now || found.length >= limit || own.length === 0) continue;
+      const late = await store.due(lane, order, new Date(now - afterMs), limit - found.length, stages);
       found.push(...late.filter(({ _id }) => !skip(_id)));
     }
-    if (found.length >= limit) this.notBefore.delete(key);
-    else this.notBefore.set(key, now + lookEveryMs);
+    const seen = new Set(found.map(({ _id, version }) => `${_id} ${version}`));
+    const isNews = [...seen].some((one) => !before.seen.has(one));
+    // some did not go after all (their version of the flow has another time): the others may be behind them
+    const next = isNews
+      ? { pauseMs: shortestPauseMs, from: before.from, notBefore: found.length >= limit ? 0 : now + shortestPauseMs }
+      : {
+          pauseMs: Math.min(longestPauseMs, 2 * before.pauseMs),
+          from: before.from + 1,
+          notBefore: now + before.pauseMs,
+        };
+    this.looks.set(key, { ...next, seen });
     return found;
   }
 }

@@ -287,7 +287,7 @@ export class Dispatch {
     const { clock } = this.params;
     const waitMs = limit.waitMs + limit.aside * limit.everyMs;
     const isOver = entry.asideUntil !== undefined && entry.asideUntil <= clock.monotonic();
-    if (isOver || !queue.hasRoomAside || waitMs > longestWaitMs) this.putBack(entry, limit);
+    if (isOver || !queue.hasRoomAside(limit) || waitMs > longestWaitMs) this.putBack(entry, limit);
     else {
       entry.asideUntil ??= clock.monotonic() + longestWaitMs;
       queue.setAside(entry, limit, entry.asideUntil);

@@ -171,9 +171,9 @@ export class Round {
       if (candidate === undefined || missed.has(id) || poisoned.has(id)) continue;
       for (const { row, outcome, answeredAt } of candidate.results) {
         dispatch.settled(row);
-        if (outcome.kind === 'sent') instruments.dueToSent(row.channel, answeredAt - row.dueAt.getTime());
+        if (outcome.kind === 'sent') instruments.dueToSent(row.channel, answeredAt - Number(row.dueAt));
       }
-      this.applied(decision, now, sends, clear(id));
+      this.applied(decision, now, sends, { clearAt: clear(id), wasAside: candidate.conversation.delayed === 'rate' });
       trace?.committed(candidate, decision);
       if (decision.unit === undefined) continue;
       report.units += 1;
@@ -245,10 +245,15 @@ export class Round {
   }
 
   /** Effects outside the database, once the unit is committed. */
-  private applied(decision: Decision, now: number, sends: InDoubt[], clearAt: InDoubt['clearAt']): void {
+  private applied(
+    decision: Decision,
+    now: number,
+    sends: InDoubt[],
+    known: Pick<InDoubt, 'clearAt' | 'wasAside'>,
+  ): void {
     const { dispatch, schedule, instruments, suppressions, runs } = this.params;
     const { conversation, send, unit, until } = decision;
-    if (send) sends.push({ row: send, decidedAt: now, until, conversation, clearAt });
+    if (send) sends.push({ row: send, decidedAt: now, until, conversation, ...known });
     else dispatch.rewritten(conversation);
     // an ended one waits for another try of a message: it may be all that is left of its campaign
     const isReplayed = conversation.status !== 'active' && conversation.awaiting !== undefined;

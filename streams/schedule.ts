@@ -46,6 +46,8 @@ export interface ScheduleParams {
 /** Lanes looked at in one round, at most; the others come first in the next. */
 const lanesPerTake = 64;
 const looksAtOnce = 8;
+/** Of a round, for those that go another way: the others go on beside them. */
+const lateShare = 0.25;
 /** Due for longer than this in a lane that looks idle: nobody is about to take it. */
 const forgottenMs = 5_000;
 /** Read of a lane that looks idle: more than may be in hand there. */
@@ -62,6 +64,7 @@ export class Schedule {
   private readonly lanes = new Map<string, LaneState>();
   private readonly robin = new DeficitRoundRobin();
   private readonly detours: Detours;
+  private readonly lateTurns = new Turns();
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
@@ -154,10 +157,12 @@ export class Schedule {
     if (this.listeners.size === 0) return;
     let earliest = Number.POSITIVE_INFINITY;
     const now = this.params.clock.now();
+    const mayDecide = this.params.room('-') > 0;
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
-      if (next <= now) earliest = Math.min(earliest, this.detours.nextLook(lane.lane, lane.key, lane.due.next));
+      if (next <= now && mayDecide)
+        earliest = Math.min(earliest, this.detours.nextLook(lane.lane, lane.key, lane.due.next));
       if (lane.unknown) earliest = 0;
       // room may be asked for only then
       else if (next < earliest && (next > now || this.room(lane) > 0)) earliest = next;
@@ -187,7 +192,7 @@ export class Schedule {
     planned: ReadonlyMap<string, number>,
   ): Promise<Conversation[]> {
     await this.look();
-    const late = await this.late(capacity, skip);
+    const late = await this.late(Math.ceil(capacity * lateShare), skip);
     const due = await this.takeDue(capacity - late.length, hidden, skip, planned);
     return late.length === 0 ? due : [...late, ...due];
   }
@@ -213,13 +218,17 @@ export class Schedule {
 
   /** What is due on channels that are left alone, for so long that it goes another way: it takes no room there. */
   private async late(capacity: number, skip: (id: string) => boolean): Promise<Conversation[]> {
-    const found: Conversation[] = [];
-    for (const { lane, key, due } of this.lanes.values()) {
-      if (found.length >= capacity) break;
-      if (this.detours.nextLook(lane, key, due.next) > this.params.clock.now()) continue;
-      found.push(...(await this.detours.take(lane, key, capacity - found.length, skip)));
-    }
-    return found;
+    const now = this.params.clock.now();
+    const late = [...this.lanes.values()].filter(
+      (one) => this.detours.nextLook(one.lane, one.key, one.due.next) <= now,
+    );
+    if (capacity <= 0 || late.length === 0) return [];
+    const chosen = this.lateTurns.order(late, ({ key }) => key).slice(0, looksAtOnce);
+    for (const { key } of chosen) this.lateTurns.reached(key);
+    this.lateTurns.next();
+    const most = Math.ceil(capacity / chosen.length);
+    const found = await Promise.all(chosen.map(({ lane, key }) => this.detours.take(lane, key, most, skip)));
+    return found.flat().slice(0, capacity);
   }
 
   /** By weight, and no more on a channel than it has room for beside what is `planned`. */

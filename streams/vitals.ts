@@ -25,7 +25,8 @@ export interface VitalsParams {
 const everyMs = 5_000;
 /** A lane behind for less says how much by itself; of one that never runs empty the database is asked. */
 const askedFromMs = 5_000;
-const lanesAsked = 4;
+/** Those that were never seen empty for longest: the oldest work is in one of them, as a rule. */
+const lanesAsked = 16;
 const stopEveryTicks = 3;
 const oplogEveryTicks = 12;
 
@@ -70,8 +71,7 @@ export class Vitals {
     if (oldest === undefined) return 0;
     if (now - oldest.since < askedFromMs || active().length === 0) return now - oldest.since;
     const due = await Promise.all(lanes.slice(0, lanesAsked).map(({ lane }) => conversations.nextDue(lane, active())));
-    const rest = lanes[lanesAsked]?.since ?? now;
-    return Math.max(0, now - Math.min(rest, ...due.map((at) => at?.getTime() ?? now)));
+    return Math.max(0, now - Math.min(now, ...due.map((at) => at?.getTime() ?? now)));
   }
 
   private async oplog(store: VitalsStore): Promise<void> {

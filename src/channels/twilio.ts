@@ -133,8 +133,9 @@ export class TwilioProtocol implements HttpProtocol {
     const said = this.#errorIn(body)?.said ?? `HTTP ${status}`;
     const left = 'whether its sender may write to a number shows with the first message';
     if (status === 200) {
-      const state = objectIn(body)?.['status'];
-      if (state === undefined) return { kind: 'ready', found: `Twilio lets the API key in for ${account}`, left };
+      const { sid, status: state, messages } = objectIn(body) ?? {};
+      if (Array.isArray(messages)) return { kind: 'ready', found: `Twilio lets the API key in for ${account}`, left };
+      if (sid !== account) return { kind: 'failed', trouble: 'answer', found: 'what answers is not the API of Twilio' };
       if (state === 'active') return { kind: 'ready', found: `Twilio lets it in, account ${account} is active`, left };
       const found = `account ${account} is ${oneLine(String(state), 40)}`;
       return { kind: 'failed', trouble: 'account', found };
@@ -143,6 +144,8 @@ export class TwilioProtocol implements HttpProtocol {
     if (status === 403 && this.#errorIn(body)?.code !== accountNotActive)
       return { kind: 'ready', found: `Twilio knows it, and does not let it look (${said})`, left };
     if (status === 403 || status === 404) return { kind: 'failed', trouble: 'account', found: said };
+    // it is there, and has other things to do
+    if (status === 429 || status >= 500) return { kind: 'unknown', found: `Twilio answers ${said}: ask again later` };
     return { kind: 'failed', trouble: 'answer', found: said };
   }
 

@@ -14,6 +14,8 @@ import { cloudApiBody, isNumber } from './whatsappMessage.ts';
 const maxIdLength = 512;
 /** Graph API, "Error Handling": an id that is not there, or that the token may not see. */
 const invalidParameter = 100;
+/** A number in one of these sends nothing; others (FLAGGED, RESTRICTED, …) send less. */
+const mute: ReadonlySet<string> = new Set(['BANNED', 'DELETED', 'DISCONNECTED', 'MIGRATED', 'PENDING', 'UNVERIFIED']);
 const mayNot = ({ code }: GraphError): boolean => code === 3 || code === 10 || (code >= 200 && code < 300);
 
 type Plain = Record<string, unknown>;
@@ -107,13 +109,15 @@ export class CloudApiProtocol implements HttpProtocol {
     const left = 'whether it may send shows with the first message';
     if (status === 200) {
       const { display_phone_number: number, quality_rating: quality, status: state } = objectIn(body) ?? {};
+      if (objectIn(body) === undefined)
+        return { kind: 'failed', trouble: 'answer', found: 'what answers is not the Graph API of Meta' };
       if (typeof number !== 'string')
         return { kind: 'failed', trouble: 'account', found: 'the id is known, and is none of a phone number' };
       const more = [state, quality === undefined ? undefined : `quality ${String(quality)}`].filter(Boolean).join(', ');
       const found = oneLine(`Meta lets it in for ${number}${more === '' ? '' : ` (${more})`}`, 200);
-      return state === undefined || state === 'CONNECTED'
-        ? { kind: 'ready', found, left }
-        : { kind: 'failed', trouble: 'account', found };
+      return typeof state === 'string' && mute.has(state)
+        ? { kind: 'failed', trouble: 'account', found }
+        : { kind: 'ready', found, left };
     }
     const error = errorIn(body, this.#secrets);
     const found = error?.said ?? `HTTP ${status}`;
@@ -121,6 +125,7 @@ export class CloudApiProtocol implements HttpProtocol {
     if (error !== undefined && mayNot(error))
       return { kind: 'ready', found: `Meta knows the token, and does not let it look (${found})`, left };
     if (status === 401 || error?.code === 190) return { kind: 'failed', trouble: 'login', found };
+    if (status === 429 || status >= 500) return { kind: 'unknown', found: `Meta answers ${found}: ask again later` };
     const isUnknown = status === 403 || status === 404 || error?.code === invalidParameter;
     return { kind: 'failed', trouble: isUnknown ? 'account' : 'answer', found };
   }

@@ -54,8 +54,11 @@ export function traceContext(traceparent: unknown): TraceContext | undefined {
 }
 
 /** Whether spans of it are recorded; asked of every message while traces are exported. */
-export const isSampled = (trace: { traceparent?: string } | undefined): boolean =>
-  trace?.traceparent?.endsWith('-01') === true;
+export function isSampled(trace: { traceparent?: unknown } | undefined): boolean {
+  const traceparent = trace?.traceparent;
+  // documents may be written by others
+  return typeof traceparent === 'string' && traceparent.endsWith('-01');
+}
 
 /** Fields of a log line that is about it, by the names that log viewers know (OpenTelemetry, "Trace Context in non-OTLP Log Formats"). */
 export function traceFields(trace: { traceparent?: string } | undefined): { trace_id?: string; span_id?: string } {

@@ -76,7 +76,15 @@ export function otelTracer(parts: {
       return newTraceparent(random, isSampled, how === 'continued' ? from?.traceId : undefined);
     },
     sampledTraceparent: () => newTraceparent(random, () => true),
-    span: (span) => record(sdk, ids, span),
+    span: (span) => {
+      try {
+        record(sdk, ids, span);
+      } catch {
+        // what cannot be told stops nothing
+      } finally {
+        ids.next = undefined;
+      }
+    },
     flush: () => void parts.flush().catch(() => {}),
   };
 }

@@ -123,6 +123,10 @@ env:
 {{- range include "cb.secretFiles" . | fromYamlArray }}
   - {name: {{ .variable }}_FILE, value: /etc/communication-base/{{ .variable }}}
 {{- end }}
+{{- /* half of the memory for the heaps of all threads together; the image says half for one */}}
+{{- if not (hasKey $root.Values.env "NODE_OPTIONS") }}
+  - {name: NODE_OPTIONS, value: "--max-old-space-size-percentage={{ max 2 (div 50 (int $root.Values.workerThreads)) }}"}
+{{- end }}
 {{- with $root.Values.extraEnv }}
 {{ toYaml . | indent 2 }}
 {{- end }}

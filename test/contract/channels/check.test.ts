@@ -110,7 +110,8 @@ describe('whatsapp', () => {
     ['the number instead of its id', { from: '15550783881' }, undefined, { kind: 'failed', trouble: 'account' }],
     ['a number that is not connected', {}, (api) => api.becomes('BANNED'), { kind: 'failed', trouble: 'account' }],
     ['a token that may send and not look', {}, (api) => api.failWith(200), { kind: 'ready' }],
-    ['trouble at Meta', {}, (api) => api.failWith(131000), { kind: 'failed', trouble: 'answer' }],
+    ['trouble at Meta', {}, (api) => api.failWith(131000), { kind: 'unknown' }],
+    ['a number that sends less', {}, (api) => api.becomes('FLAGGED'), { kind: 'ready' }],
   ])('%s', async (_, given, prepare, expected) => expect(await look(given, prepare)).toMatchObject(expected));
 
   it('what answers otherwise is told', async () => {
@@ -121,7 +122,7 @@ describe('whatsapp', () => {
       from: phoneNumberId,
       token,
     });
-    expect(found).toMatchObject({ kind: 'failed', trouble: 'account' });
+    expect(found).toMatchObject({ kind: 'failed', trouble: 'answer' });
     const raw = await listening(createServer((socket) => socket.on('data', () => socket.end('SSH-2.0\r\n'))));
     const other = await check({ driver: 'whatsapp', url: `http://127.0.0.1:${raw}/v24.0`, from: phoneNumberId, token });
     expect(other).toMatchObject({ kind: 'failed', trouble: 'answer' });

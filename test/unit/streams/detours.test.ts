@@ -65,3 +65,39 @@ test('a lane is looked at when its first one is late, again at once while there 
     [20_000, 198, ['b']],
   ]);
 });
+
+test('what is found and does not go is looked at ever more rarely, and does not hide what is behind it', async () => {
+  const clock = manualClock(1_000_000);
+  const orders: (readonly number[])[] = [];
+  const detours = new Detours({
+    ...{ clock, partitions: () => [1, 2, 3], waysOut: (of: Lane) => waysOut(of, () => known, left(10_000)) },
+    store: {
+      due: async (_: Lane, order: readonly number[]) => {
+        orders.push(order);
+        return [{ _id: 'c1', version: 4 } as Conversation];
+      },
+    },
+  });
+  const pauses: number[] = [];
+  for (let n = 0; n < 6; n++) {
+    await detours.take(lane, 'key', 1, () => false);
+    const next = detours.nextLook(lane, 'key', 0);
+    pauses.push(Math.max(0, next - clock.now()));
+    clock.advance(Math.max(0, next - clock.now()));
+  }
+  expect(pauses).toEqual([0, 2_000, 4_000, 8_000, 16_000, 30_000]);
+  expect(orders.slice(0, 4)).toEqual([
+    [1, 2, 3],
+    [1, 2, 3],
+    [2, 3, 1],
+    [3, 1, 2],
+  ]);
+});
+
+test('while one message is tried nobody goes another way; after a pause the time begins anew', () => {
+  const half = { push: { ...left(0)['push'], state: 'half_open' } as ChannelState };
+  expect(waysOut(lane, () => known, half)).toEqual([]);
+  const resumed = { ...context, resumedAt: 500_000 };
+  const after = { contexts: new Map([[undefined, resumed]]) } as unknown as KnownRun;
+  expect(waysOut(lane, () => after, left(10_000)).map(({ from }) => from)).toEqual([560_000, 620_000]);
+});
