@@ -73,17 +73,17 @@ export const anyDomain = '*';
 export const allowedDomainRates =
   'domains with a rate each, such as gmail.com=20/s,*=5/s; * is each other domain by itself';
 
+const domainRate = /^([^=]*)=([^=]*)$/;
 const domainPattern = /^(?:\*|[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)$/;
 
 /** "gmail.com=20/s,*=5/s"; undefined for what is none. */
 export function parseDomainRates(text: string): DomainRates | undefined {
   const rates = new Map<string, number>();
   for (const entry of text.split(',')) {
-    const [name = '', rate = '', ...rest] = entry.split('=').map((part) => part.trim());
-    const domain = plainDomain(name);
+    const [, name = '', rate = ''] = domainRate.exec(entry) ?? [];
+    const domain = plainDomain(name.trim());
     const perSecond = parseRate(rate);
-    if (perSecond === undefined || rest.length > 0 || !domainPattern.test(domain) || rates.has(domain))
-      return undefined;
+    if (perSecond === undefined || !domainPattern.test(domain) || rates.has(domain)) return undefined;
     rates.set(domain, perSecond);
   }
   return Object.fromEntries(rates);

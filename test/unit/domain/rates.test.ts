@@ -38,6 +38,9 @@ describe('domains', () => {
   test.each([
     ['anna@Example.test', 'example.test'],
     ['"a@b"@example.test', 'example.test'],
+    ['anna@example.test.', 'example.test'],
+    ['anna@München.test', 'xn--mnchen-3ya.test'],
+    ['anna@ü ü', 'ü ü'],
     ['anna', undefined],
     [undefined, undefined],
     [{ url: 'x' }, undefined],
@@ -45,6 +48,8 @@ describe('domains', () => {
 
   test('each domain once, and a rate that is one', () => {
     expect(parseDomainRates('a.test=1/s, *=5/h')).toEqual({ 'a.test': 1, '*': 5 / 3_600 });
+    expect(parseDomainRates('München.test=1/s')).toEqual({ 'xn--mnchen-3ya.test': 1 });
+    expect(parseDomainRates('a.test=1/s=2')).toBeUndefined();
     for (const text of ['', 'a.test', 'a.test=', '=1/s', 'a.test=1/s,', 'a..=1/w'])
       expect(parseDomainRates(text)).toBeUndefined();
   });
