@@ -87,9 +87,9 @@ test('those who come due while the channel is left alone go by the fallback when
   const campaigns = database.db.collection<Document>('campaigns');
   const people = (count: number) =>
     Array.from({ length: count }, (_, n) => ({ id: n, phone: `+49151${2_000_000 + n}` }));
-  const first = campaign('first', 'app', { channel: 'sms', after: 'PT1S' });
+  const first = campaign('first', 'web', { channel: 'sms', after: 'PT1S' });
   await campaigns.insertOne({ ...first, audience: { contacts: people(150) } });
-  const waits = { stages: [{ id: 'ask', type: 'message', channel: 'app', content: { text: 'Hi' } }] };
+  const waits = { stages: [{ id: 'ask', type: 'message', channel: 'web', content: { text: 'Hi' } }] };
   await campaigns.insertOne({
     _id: 'patient' as never,
     status: 'pending',
