@@ -171,7 +171,8 @@ export class Allowance {
   ask(): void {
     const { limit } = this;
     if (limit === undefined || this.isAsking || this.stopped) return;
-    if (this.room > this.wanting / 2) return;
+    // slots that rows wait for already are as good as used
+    if (this.room - this.reserved > this.wanting / 2) return;
     const waitMs = this.againAt - this.params.clock.monotonic();
     if (waitMs > 0) this.askIn(waitMs);
     else this.asked = this.fetch(limit, this.amount(limit));

@@ -20,6 +20,8 @@ export interface RatesParams {
 
 /** What is there for the limits of many campaigns is told together, ms: slots can be used for longer. */
 const newsMs = 25;
+/** Rows are decided so long before their slots come, ms: less than they may wait aside. */
+const soonMs = 750;
 const nothing: readonly Allowance[] = [];
 
 /**
@@ -81,7 +83,9 @@ export class Rates {
     if (own === undefined) return Number.POSITIVE_INFINITY;
     const concurrency = this.params.channels.get(channel)?.concurrency ?? 0;
     const ahead = Math.floor(concurrency / 2 / this.ofCampaigns.size);
-    return Math.min(own.ready + ahead, own.room) - own.reserved;
+    // a round may take as long: what it decides waits aside for slots that are asked for meanwhile
+    const soon = own.everyMs > 0 ? Math.floor((soonMs * (this.params.share?.() ?? 1)) / own.everyMs) : 0;
+    return Math.min(own.ready + ahead, Math.max(own.room, own.ready + soon)) - own.reserved;
   }
 
   /** Something of a campaign is due. */
