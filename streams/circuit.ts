@@ -77,6 +77,11 @@ export class Circuit {
     return this.state === 'open';
   }
 
+  /** What is handed over now only tries whether the channel is back. */
+  get isTrying(): boolean {
+    return this.state === 'half_open';
+  }
+
   /** As it is told to others; undefined while it is closed. */
   get current(): ChannelState | undefined {
     return this.told;

@@ -333,6 +333,7 @@ export class Dispatch {
     const began = clock.monotonic();
     const { circuit } = queue;
     const epoch = circuit.began();
+    const isProbe = circuit.isTrying;
     let isStale = false;
     const mayBegin = (last = true): boolean => {
       if (last) this.unbegun.delete(row);
@@ -341,10 +342,12 @@ export class Dispatch {
       if (this.stopped || !isClear) return false;
       return this.gate.mayBegin(row.campaignId) && this.mayLeave(entry);
     };
-    const outcome = await queue.channel.send(outboundOf(row), this.abort.signal, mayBegin);
+    const answer = await queue.channel.send(outboundOf(row), this.abort.signal, mayBegin);
+    // it stood in for all that wait, and the same few may do so again and again: an outage uses up nobody's tries
+    const outcome = isProbe && answer.kind === 'retry' ? { ...answer, counts: false } : answer;
     this.unbegun.delete(row);
     queue.ended();
-    if (queue.channel.manyHosts === undefined) circuit.answered(epoch, outcome);
+    if (queue.channel.manyHosts === undefined) circuit.answered(epoch, answer);
     if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, { isStale });
     else {
       const tookMs = clock.monotonic() - began;

@@ -78,7 +78,7 @@ export function recordResult(draft: Draft, result: RowResult): void {
       return;
     case 'retry':
       // it may have left all the same: whatever becomes of it, that it was handed over is to be seen
-      if (outcome.counts && result.handedAt !== undefined)
+      if ((outcome.counts || outcome.mayHaveLeft === true) && result.handedAt !== undefined)
         draft.changeRow(row, { handedAt: new Date(result.handedAt) });
       retry(draft, result, outcome);
       return;

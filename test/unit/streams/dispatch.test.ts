@@ -336,14 +336,22 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   wakes.length = 0;
   await clock.advanceAsync(1_000);
   expect([dispatch.room('sms'), wakes.length > 0]).toEqual([1, true]);
+  // what only tries whether it is back is no attempt
+  results.length = 0;
+  put(1);
+  await clock.advanceAsync(0);
+  expect(results.map(({ outcome }) => outcome)).toMatchObject([{ kind: 'retry', counts: false }]);
+  await clock.advanceAsync(30_000);
   works = true;
   put(5);
   await clock.advanceAsync(0);
-  expect(tried.length - before).toBe(5);
+  expect(tried.length - before).toBe(6);
   expect(dispatch.channelStates).toEqual({});
   expect(instruments.of('circuit')).toEqual([
     ['sms', 'closed'],
     ['push', 'closed'],
+    ['sms', 'open'],
+    ['sms', 'half_open'],
     ['sms', 'open'],
     ['sms', 'half_open'],
     ['sms', 'closed'],
