@@ -3,6 +3,7 @@ import type { ChannelState, Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import { atMostMs } from '../src/domain/timing.ts';
 import type { KnownRun } from './runs.ts';
+import { Turns } from './turns.ts';
 
 /** Stages of a lane whose message goes by their fallback when it was not sent so long after it was due. */
 export interface WayOut {
@@ -46,10 +47,19 @@ export interface DetoursParams {
   waysOut?: (lane: Lane) => readonly WayOut[];
 }
 
+/** Lanes looked at in a round. */
+const lanesAtOnce = 8;
 /** Of a lane, at most in a round. */
 const lateAtOnce = 200;
 /** When a lane is looked at again of which nothing went, ms, twice as long each time: what has no way out is passed over by the server. */
 const [shortestPauseMs, longestPauseMs] = [2_000, 30_000];
+
+/** A lane, and when its first one is due, ms since the epoch. */
+export interface DueLane {
+  readonly key: string;
+  readonly lane: Lane;
+  readonly due: { readonly next: number | undefined };
+}
 
 interface Look {
   /** ms since the epoch. */
@@ -67,21 +77,39 @@ export class Detours {
   private readonly params: DetoursParams;
   /** By key of the lane. */
   private readonly looks = new Map<string, Look>();
+  private readonly turns = new Turns();
 
   constructor(params: DetoursParams) {
     this.params = params;
   }
 
-  /** When a lane is worth a look, ms since the epoch; endless where its channel is used, or nothing of it has another way. @param first When its first one is due. */
-  nextLook(lane: Lane, key: string, first: number | undefined): number {
+  /** When a lane is worth a look, ms since the epoch; endless where its channel is used, or nothing of it has another way. */
+  nextLook({ lane, key, due: { next: first } }: DueLane): number {
     const ways = first === undefined ? none : (this.params.waysOut?.(lane) ?? none);
     if (first === undefined || ways.length === 0) return Number.POSITIVE_INFINITY;
     const earliest = Math.min(...ways.map(({ from, afterMs }) => Math.max(from, first + afterMs)));
     return Math.max(this.looks.get(key)?.notBefore ?? 0, earliest);
   }
 
-  /** `skip` says which are in hand. */
-  async take(lane: Lane, key: string, most: number, skip: (id: string) => boolean): Promise<Conversation[]> {
+  /** Of a few of these lanes by turns, at most `capacity`; it takes no room on their channels. `skip` says which are in hand. */
+  async takeFrom(lanes: readonly DueLane[], capacity: number, skip: (id: string) => boolean): Promise<Conversation[]> {
+    const now = this.params.clock.now();
+    const late = lanes.filter((lane) => this.nextLook(lane) <= now);
+    if (capacity <= 0 || late.length === 0) return [];
+    const chosen = this.turns.order(late, ({ key }) => key).slice(0, lanesAtOnce);
+    for (const { key } of chosen) this.turns.reached(key);
+    this.turns.next();
+    const most = Math.ceil(capacity / chosen.length);
+    const found = await Promise.all(chosen.map((lane) => this.take(lane, most, skip)));
+    return found.flat().slice(0, capacity);
+  }
+
+  /** A lane is no more. */
+  forget(key: string): void {
+    this.looks.delete(key);
+  }
+
+  private async take({ lane, key }: DueLane, most: number, skip: (id: string) => boolean): Promise<Conversation[]> {
     const { store, clock, partitions, waysOut: of } = this.params;
     const limit = Math.min(lateAtOnce, most);
     const now = clock.now();

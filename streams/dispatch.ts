@@ -7,7 +7,6 @@ import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { isSampled } from '../src/domain/trace.ts';
 import type { Tracer } from '../src/domain/tracePorts.ts';
-import type { Allowance } from './allowance.ts';
 import { ChannelQueue } from './channelQueue.ts';
 import { ChannelStates } from './channelStates.ts';
 import { Clearance } from './clearance.ts';
@@ -15,6 +14,7 @@ import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
 import { outboundOf } from './outbound.ts';
 import type { Rates } from './rates.ts';
+import { longestWaitMs, SlotWaits } from './slotWaits.ts';
 import { traceSend } from './spans.ts';
 import type { Suppressions } from './suppressions.ts';
 
@@ -42,10 +42,6 @@ export interface DispatchParams {
   tracer?: Tracer | undefined;
 }
 
-/** A row that would wait for longer for a slot waits in its lane, ms. */
-const longestWaitMs = 1_000;
-/** Those that wait for a slot beside their queue are looked at so often, ms. */
-const recallMs = 250;
 /** Code of a channel's answer when it asked whether it may begin, and was told no. */
 const notBegun = 'not_begun';
 const nothing: ReadonlyMap<string, number> = new Map();
@@ -64,10 +60,10 @@ export class Dispatch {
   private readonly unbegun = new Map<Message, InDoubt>();
   private abort = new AbortController();
   private stopped = false;
-  private cancelRecall: (() => void) | undefined;
   private readonly states: ChannelStates;
   private readonly gate: Gate;
   private readonly clearance: Clearance;
+  private readonly slots: SlotWaits;
 
   /** One subscriber: the rounds. Results that come before it is there wait. */
   readonly results$: Observable<RowResult> = new Observable((subscriber) => {
@@ -90,8 +86,15 @@ export class Dispatch {
       this.queues.set(channel.name, new ChannelQueue(channel, { ...params, onChange }, allowance));
       params.instruments.circuit(channel.name, 'closed');
     }
+    this.slots = new SlotWaits({
+      ...params,
+      queues: () => this.queues.values(),
+      mayLeave: (entry) => this.mayLeave(entry),
+      hold: (entry, why) => this.hold(entry, why),
+      pump: (queue) => this.pump(queue),
+    });
     params.rates?.onNews(() => {
-      this.recallAside();
+      this.slots.recall();
       params.onFresh();
     });
     this.clearance = new Clearance(params);
@@ -158,7 +161,7 @@ export class Dispatch {
         continue;
       }
       if (!left.has(queue)) left.set(queue, queue.excess);
-      this.reserve(entry);
+      this.slots.reserve(entry);
       queue.put(entry);
     }
     this.params.instruments.inDoubt(this.doubt.size);
@@ -218,7 +221,7 @@ export class Dispatch {
       circuit.stop();
       void allowance?.stop();
     }
-    this.cancelRecall?.();
+    this.slots.stop();
   }
 
   /** The lease is lost: nothing is handed over any more, and what is on the wire is aborted. */
@@ -254,11 +257,10 @@ export class Dispatch {
         return;
       }
       const leaves = !this.gate.sendingStopped && this.mayLeave(entry);
-      // who came later does not overtake those that wait already
-      const slow = leaves ? entry.limits?.find(({ ready, aside }) => ready <= (entry.wasAside ? 0 : aside)) : undefined;
+      const slow = leaves ? this.slots.lacking(entry) : undefined;
       if (slow !== undefined) {
         queue.shift();
-        this.setAside(queue, entry, slow);
+        this.slots.setAside(queue, entry, slow);
         continue;
       }
       if (leaves && queue.allowance?.take() === false) {
@@ -268,52 +270,10 @@ export class Dispatch {
       queue.shift();
       if (!leaves) this.hold(entry);
       else {
-        for (const limit of entry.limits ?? []) limit.take();
-        free(entry);
+        this.slots.use(entry);
         void this.hand(queue, entry);
       }
     }
-  }
-
-  private reserve(entry: InDoubt): void {
-    const limits = this.params.rates?.narrow(entry.row);
-    if (limits === undefined || limits.length === 0) return;
-    entry.limits = limits;
-    for (const limit of limits) limit.reserved += 1;
-  }
-
-  /** It waits for a slot of a limit of its own beside its queue; where that takes long, in its lane, or until its turn. */
-  private setAside(queue: ChannelQueue, entry: InDoubt, limit: Allowance): void {
-    const { clock } = this.params;
-    const waitMs = limit.waitMs + limit.aside * limit.everyMs;
-    const isOver = entry.asideUntil !== undefined && entry.asideUntil <= clock.monotonic();
-    if (isOver || !queue.hasRoomAside(limit) || waitMs > longestWaitMs) this.putBack(entry, limit);
-    else {
-      entry.asideUntil ??= clock.monotonic() + longestWaitMs;
-      queue.setAside(entry, limit, entry.asideUntil);
-      this.cancelRecall ??= clock.after(recallMs, () => this.recallAside());
-    }
-    limit.wanted();
-  }
-
-  /** Whoever waits for a slot is looked at again, at the latest when he has waited long enough. */
-  private recallAside(): void {
-    const { clock } = this.params;
-    this.cancelRecall?.();
-    this.cancelRecall = undefined;
-    if (this.stopped) return;
-    for (const queue of this.queues.values()) {
-      for (const { entry, limit } of queue.recall(clock.monotonic(), (one) => this.mayLeave(one)))
-        this.putBack(entry, limit);
-      this.pump(queue);
-    }
-    if ([...this.queues.values()].some(({ hasAside }) => hasAside))
-      this.cancelRecall ??= clock.after(recallMs, () => this.recallAside());
-  }
-
-  /** Its lane knows how fast its campaign is, and nothing of domains. */
-  private putBack(entry: InDoubt, limit: Allowance): void {
-    this.hold(entry, limit.isOfLane || !this.mayLeave(entry) ? {} : { inMs: limit.turnInMs() });
   }
 
   /** What was decided still holds, of the conversation, the campaign and the window. */
@@ -378,7 +338,7 @@ export class Dispatch {
 
   private hold(entry: InDoubt, why: { isStale?: boolean; inMs?: number } = {}): void {
     const { row, decidedAt } = entry;
-    free(entry);
+    this.slots.free(entry);
     this.tell({ row, outcome: { kind: 'held', ...why }, decidedAt, answeredAt: this.params.clock.now() });
   }
 
@@ -386,12 +346,4 @@ export class Dispatch {
     if (this.listener) this.listener(result);
     else this.early.push(result);
   }
-}
-
-/** It waits for slots of its own no longer. */
-function free(entry: InDoubt): void {
-  const { limits = [], asideFor } = entry;
-  for (const limit of limits) if (asideFor === undefined || asideFor === limit) limit.reserved -= 1;
-  entry.limits = undefined;
-  entry.asideFor = undefined;
 }

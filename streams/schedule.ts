@@ -1,20 +1,16 @@
 import { Observable } from 'rxjs';
 import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import { DueTimes } from '../src/domain/dueTimes.ts';
-import { DeficitRoundRobin, weightOf } from '../src/domain/fairness.ts';
+import { weightOf } from '../src/domain/fairness.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import { Detours, type WayOut } from './detours.ts';
+import { LaneShares, type Sharer } from './laneShares.ts';
 import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
 import { Turns } from './turns.ts';
 
-interface LaneState {
-  readonly key: string;
-  readonly lane: Lane;
-  /** Key of its campaign. */
-  readonly campaign: string;
-  weight: number;
+interface LaneState extends Sharer {
   readonly due: DueTimes;
   /** The database is to be asked. */
   unknown: boolean;
@@ -62,9 +58,8 @@ const longestTimerMs = 2 ** 31 - 1;
 export class Schedule {
   private readonly params: ScheduleParams;
   private readonly lanes = new Map<string, LaneState>();
-  private readonly robin = new DeficitRoundRobin();
+  private readonly shares: LaneShares;
   private readonly detours: Detours;
-  private readonly lateTurns = new Turns();
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
@@ -88,6 +83,7 @@ export class Schedule {
   constructor(params: ScheduleParams) {
     this.params = params;
     this.detours = new Detours(params);
+    this.shares = new LaneShares(params);
   }
 
   /** A run became known or changed: its lanes are those of its flow while it runs or something of it is tried again, none otherwise. */
@@ -102,7 +98,8 @@ export class Schedule {
     for (const lane of this.lanes.values())
       if (lane.campaign === key && !wanted.has(lane.key)) {
         this.lanes.delete(lane.key);
-        for (const key of [lane.key, `slots ${lane.key}`, `group slots ${lane.key}`]) this.robin.forget(key);
+        this.shares.forget(lane.key);
+        this.detours.forget(lane.key);
       }
     for (const [laneId, lane] of wanted) {
       const known = this.lanes.get(laneId);
@@ -161,8 +158,7 @@ export class Schedule {
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
-      if (next <= now && mayDecide)
-        earliest = Math.min(earliest, this.detours.nextLook(lane.lane, lane.key, lane.due.next));
+      if (next <= now && mayDecide) earliest = Math.min(earliest, this.detours.nextLook(lane));
       if (lane.unknown) earliest = 0;
       // room may be asked for only then
       else if (next < earliest && (next > now || this.room(lane) > 0)) earliest = next;
@@ -192,7 +188,7 @@ export class Schedule {
     planned: ReadonlyMap<string, number>,
   ): Promise<Conversation[]> {
     await this.look();
-    const late = await this.late(Math.ceil(capacity * lateShare), skip);
+    const late = await this.detours.takeFrom([...this.lanes.values()], Math.ceil(capacity * lateShare), skip);
     const due = await this.takeDue(capacity - late.length, hidden, skip, planned);
     return late.length === 0 ? due : [...late, ...due];
   }
@@ -206,83 +202,14 @@ export class Schedule {
     const due = this.dueLanes(planned);
     if (capacity <= 0 || due.length === 0) return [];
     // what those leave that get less than their share goes to the others
-    const first = due.filter((lane) => lane.short || this.isLimited(lane));
+    const first = due.filter((lane) => lane.short || this.shares.isLimited(lane));
     const second = due.filter((lane) => !first.includes(lane));
-    const taken = await this.takeFrom(first, this.shares(due, capacity, planned), hidden, skip);
+    const taken = await this.takeFrom(first, this.shares.of(due, capacity, planned), hidden, skip);
     const left = capacity - taken.length;
     if (second.length === 0 || left <= 0) return taken;
     const beside = new Map(planned);
     for (const { nextChannel = '-' } of taken) beside.set(nextChannel, (beside.get(nextChannel) ?? 0) + 1);
-    return [...taken, ...(await this.takeFrom(second, this.shares(second, left, beside), hidden, skip))];
-  }
-
-  /** What is due on channels that are left alone, for so long that it goes another way: it takes no room there. */
-  private async late(capacity: number, skip: (id: string) => boolean): Promise<Conversation[]> {
-    const now = this.params.clock.now();
-    const late = [...this.lanes.values()].filter(
-      (one) => this.detours.nextLook(one.lane, one.key, one.due.next) <= now,
-    );
-    if (capacity <= 0 || late.length === 0) return [];
-    const chosen = this.lateTurns.order(late, ({ key }) => key).slice(0, looksAtOnce);
-    for (const { key } of chosen) this.lateTurns.reached(key);
-    this.lateTurns.next();
-    const most = Math.ceil(capacity / chosen.length);
-    const found = await Promise.all(chosen.map(({ lane, key }) => this.detours.take(lane, key, most, skip)));
-    return found.flat().slice(0, capacity);
-  }
-
-  /** By weight, and no more on a channel than it has room for beside what is `planned`. */
-  private shares(
-    lanes: readonly LaneState[],
-    capacity: number,
-    planned: ReadonlyMap<string, number>,
-  ): ReadonlyMap<string, number> {
-    const members = lanes.map(({ key, weight, lane }) => ({ key, weight, group: lane.channel }));
-    const shares = this.robin.sharesInGroups(members, capacity, (channel) => this.params.room(channel, planned));
-    return this.withinLimits(lanes, shares);
-  }
-
-  /** No more of a campaign than it may, over all of its lanes. */
-  private withinLimits(lanes: readonly LaneState[], shares: Map<string, number>): ReadonlyMap<string, number> {
-    const limited = new Map<string, LaneState[]>();
-    /** By channel. */
-    const spare = new Map<string, number>();
-    for (const lane of lanes)
-      if (this.isLimited(lane)) limited.set(lane.campaign, [...(limited.get(lane.campaign) ?? []), lane]);
-    for (const own of limited.values()) {
-      const asked = new Map(own.map(({ key }) => [`slots ${key}`, shares.get(key) ?? 0]));
-      const room = Math.max(...own.map((lane) => this.ofCampaign(lane)));
-      if ([...asked.values()].reduce((sum, share) => sum + share, 0) <= room) continue;
-      // each lane has its part, so that what opens conversations does not keep others from going on
-      const members = own.map(({ key, weight }) => ({ key: `slots ${key}`, weight, group: `slots ${key}` }));
-      const within = this.robin.sharesInGroups(members, room, (group) => asked.get(group) ?? 0);
-      for (const { key, lane } of own) {
-        const share = within.get(`slots ${key}`) ?? 0;
-        spare.set(lane.channel, (spare.get(lane.channel) ?? 0) + (shares.get(key) ?? 0) - share);
-        shares.set(key, share);
-      }
-      limited.delete(own[0]?.campaign ?? '');
-    }
-    // what some may not use goes to those that have slots for more
-    for (const own of limited.values()) {
-      let room = Math.max(...own.map((lane) => this.ofCampaign(lane)));
-      for (const { key } of own) room -= shares.get(key) ?? 0;
-      for (const { key, lane } of own) {
-        const more = Math.max(0, Math.min(room, spare.get(lane.channel) ?? 0));
-        room -= more;
-        spare.set(lane.channel, (spare.get(lane.channel) ?? 0) - more);
-        shares.set(key, (shares.get(key) ?? 0) + more);
-      }
-    }
-    return shares;
-  }
-
-  private isLimited(lane: LaneState): boolean {
-    return this.ofCampaign(lane) < Number.POSITIVE_INFINITY;
-  }
-
-  private ofCampaign({ campaign, lane }: LaneState): number {
-    return this.params.ofCampaign?.(campaign, lane.channel) ?? Number.POSITIVE_INFINITY;
+    return [...taken, ...(await this.takeFrom(second, this.shares.of(second, left, beside), hidden, skip))];
   }
 
   private dueLanes(planned: ReadonlyMap<string, number>): LaneState[] {
@@ -326,7 +253,7 @@ export class Schedule {
     lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
     // what is in flight and due is noticed again when it is answered
     if (all.length < share + covered && open.length <= share) {
-      this.robin.forget(lane.key);
+      this.shares.ranEmpty(lane.key);
       lane.due.taken(now);
       const { woken } = lane;
       lane.woken = false;
@@ -393,7 +320,7 @@ export class Schedule {
   }
 
   private room(lane: LaneState, planned?: ReadonlyMap<string, number>): number {
-    return Math.min(this.params.room(lane.lane.channel, planned), this.ofCampaign(lane));
+    return Math.min(this.params.room(lane.lane.channel, planned), this.shares.roomOf(lane));
   }
 }
 

@@ -46,20 +46,21 @@ test('a lane is looked at when its first one is late, again at once while there 
       },
     },
   });
-  const next = (first?: number) => detours.nextLook(lane, 'key', first);
+  const at = (next?: number) => ({ key: 'key', lane, due: { next } });
+  const next = (first?: number) => detours.nextLook(at(first));
   expect([next(), next(0), next(50_000)]).toEqual([Number.POSITIVE_INFINITY, 70_000, 110_000]);
   there = 500;
   const inHand = (id: string): boolean => id === 'c0';
   // one is in hand: it does not count for those that are still to come
-  expect((await detours.take(lane, 'key', 1_000, () => false)).length).toBe(200);
+  expect((await detours.takeFrom([at(0)], 1_000, () => false)).length).toBe(200);
   expect(asked).toEqual([[40_000, 200, ['a', 'e']]]);
   expect(next(0)).toBe(70_000);
   there = 2;
-  expect(await detours.take(lane, 'key', 1_000, inHand)).toEqual([{ _id: 'c1' }]);
+  expect(await detours.takeFrom([at(0)], 1_000, inHand)).toEqual([{ _id: 'c1' }]);
   expect(next(0)).toBe(102_000);
   clock.advance(40_000);
   asked.length = 0;
-  await detours.take(lane, 'key', 1_000, () => false);
+  await detours.takeFrom([at(0)], 1_000, () => false);
   expect(asked).toEqual([
     [80_000, 200, ['a', 'e']],
     [20_000, 198, ['b']],
@@ -80,8 +81,9 @@ test('what is found and does not go is looked at ever more rarely, and does not 
   });
   const pauses: number[] = [];
   for (let n = 0; n < 6; n++) {
-    await detours.take(lane, 'key', 1, () => false);
-    const next = detours.nextLook(lane, 'key', 0);
+    const first = { key: 'key', lane, due: { next: 0 } };
+    await detours.takeFrom([first], 1, () => false);
+    const next = detours.nextLook(first);
     pauses.push(Math.max(0, next - clock.now()));
     clock.advance(Math.max(0, next - clock.now()));
   }
