@@ -188,9 +188,9 @@ export class Schedule {
     planned: ReadonlyMap<string, number>,
   ): Promise<Conversation[]> {
     await this.look();
-    const late = await this.detours.takeFrom([...this.lanes.values()], Math.ceil(capacity * lateShare), skip);
-    const due = await this.takeDue(capacity - late.length, hidden, skip, planned);
-    return late.length === 0 ? due : [...late, ...due];
+    const due = [...this.lanes.values()].filter((lane) => this.isDue(lane));
+    const late = await this.detours.takeFrom(due, Math.ceil(capacity * lateShare), skip);
+    return [...late, ...(await this.takeDue(capacity - late.length, hidden, skip, planned))];
   }
 
   private async takeDue(
