@@ -85,7 +85,7 @@ export class RoundTrace {
     const { endMs } = this.phases.at(-1) ?? here;
     const links = [this.traceparent()];
     return (span: Pick<FinishedSpan, 'name' | 'kind' | 'attributes' | 'error'>): void =>
-      this.tracer.span({ ...span, parent, links, startMs, endMs, attributes: { ...place, ...span.attributes } });
+      this.tracer.span({ ...span, parent, links, startMs, endMs, attributes: Object.assign(span.attributes, place) });
   }
 
   private now(): number {

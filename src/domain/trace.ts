@@ -35,6 +35,12 @@ export function newTraceparent(
   return `00-${ofTrace}-${hexId(bytes, 16, 8)}-${isSampled(ofTrace) ? '01' : '00'}`;
 }
 
+/** A new id of a trace, 32 hexadecimal digits; `random` as of `newTraceparent`. */
+export const newTraceId = (random: () => Uint8Array): string => hexId(random(), 0, 16);
+
+/** A new id of a span, 16 hexadecimal digits; `random` as of `newTraceparent`. */
+export const newSpanId = (random: () => Uint8Array): string => hexId(random(), 16, 8);
+
 export interface TraceContext {
   traceId: string;
   spanId: string;
@@ -56,8 +62,8 @@ export function traceContext(traceparent: unknown): TraceContext | undefined {
 /** Whether spans of it are recorded; asked of every message while traces are exported. */
 export function isSampled(trace: { traceparent?: unknown } | undefined): boolean {
   const traceparent = trace?.traceparent;
-  // documents may be written by others
-  return typeof traceparent === 'string' && traceparent.endsWith('-01');
+  // documents may be written by others; the one that we write ends with 1 or 0
+  return typeof traceparent === 'string' && traceparent.length === 55 && traceparent.charCodeAt(54) === 0x31;
 }
 
 /** Fields of a log line that is about it, by the names that log viewers know (OpenTelemetry, "Trace Context in non-OTLP Log Formats"). */

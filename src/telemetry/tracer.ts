@@ -1,7 +1,6 @@
 /** Our spans as those of the OpenTelemetry SDK: with the ids that our documents have. */
 import {
   type Attributes,
-  type AttributeValue,
   type ContextManager,
   type Link,
   ROOT_CONTEXT,
@@ -12,7 +11,7 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import { newTraceparent, traceContext } from '../domain/trace.ts';
+import { newSpanId, newTraceId, newTraceparent, traceContext } from '../domain/trace.ts';
 import type { FinishedSpan, Tracer } from '../domain/tracePorts.ts';
 import type { Sampling } from './sampling.ts';
 
@@ -31,16 +30,11 @@ export class GivenIds {
   }
 
   generateTraceId(): string {
-    return this.next?.traceId ?? this.fresh().traceId;
+    return this.next?.traceId ?? newTraceId(this.random);
   }
 
   generateSpanId(): string {
-    return this.next?.spanId ?? this.fresh().spanId;
-  }
-
-  private fresh(): { traceId: string; spanId: string } {
-    const [, traceId = '', spanId = ''] = newTraceparent(this.random, () => true).split('-');
-    return { traceId, spanId };
+    return this.next?.spanId ?? newSpanId(this.random);
   }
 }
 
@@ -91,15 +85,10 @@ export function otelTracer(parts: {
 
 const nothing: Link[] = [];
 
-/** Thousands a second: no more objects than the SDK needs. */
+/** Thousands a second: no more objects than the SDK needs. Attributes that it is given at the start it copies three times. */
 function record(sdk: SdkTracer, ids: GivenIds, span: FinishedSpan): void {
   const { name, kind = 'internal', startMs } = span;
   const parent = span.parent === undefined ? undefined : contextOf(span.parent);
-  const attributes: Attributes = {};
-  for (const key in span.attributes) {
-    const value = span.attributes[key];
-    if (value !== undefined) attributes[key] = value as AttributeValue;
-  }
   let links = nothing;
   for (const link of span.links ?? []) {
     const context = contextOf(link);
@@ -108,10 +97,11 @@ function record(sdk: SdkTracer, ids: GivenIds, span: FinishedSpan): void {
   ids.next = span.own === undefined ? undefined : contextOf(span.own);
   const started = sdk.startSpan(
     name,
-    { kind: kinds[kind], startTime: startMs, attributes, links },
+    { kind: kinds[kind], startTime: startMs, links },
     parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent),
   );
   ids.next = undefined;
+  started.setAttributes(span.attributes as Attributes);
   if (span.error !== undefined) started.setStatus({ code: SpanStatusCode.ERROR, message: span.error });
   started.end(Math.max(startMs + shortestMs, span.endMs));
 }

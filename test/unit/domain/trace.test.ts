@@ -1,6 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { isSampled, newTraceparent, traceContext, traceFields, traceOfRun } from '../../../src/domain/trace.ts';
+import {
+  isSampled,
+  newSpanId,
+  newTraceId,
+  newTraceparent,
+  traceContext,
+  traceFields,
+  traceOfRun,
+} from '../../../src/domain/trace.ts';
 
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
@@ -43,6 +51,13 @@ describe('newTraceparent', () => {
     );
     expect(newTraceparent(() => new Uint8Array(24), yes)).toBe(`00-${'0'.repeat(31)}1-${'0'.repeat(15)}1-01`);
   });
+});
+
+it('gives out ids by themselves, never the invalid one', () => {
+  const bytes = Uint8Array.from({ length: 24 }, (_, at) => at + 1);
+  expect(newTraceId(() => bytes)).toBe('0102030405060708090a0b0c0d0e0f10');
+  expect(newSpanId(() => bytes)).toBe('1112131415161718');
+  expect(newSpanId(() => new Uint8Array(24))).toBe(`${'0'.repeat(15)}1`);
 });
 
 describe('traceContext', () => {
