@@ -54,6 +54,8 @@ const wrong = [
   [{ mongodb: { uri: 'localhost:27017' } }, 'uri'],
   [{ mongodb: { existingSecret: '', enabled: false } }, 'where is MongoDB'],
   [{ mongodb: { existingSecret: 'mongodb', enabled: true } }, 'where is MongoDB'],
+  [{ mongodb: { enabled: true } }, 'mongodb.auth.existingSecret'],
+  [{ mongodb: { operator: { enabled: true } } }, 'mongodb.operator.existingPasswordSecret'],
   [{ resources: { limits: { memory: '1GB' } } }, 'memory'],
 ];
 

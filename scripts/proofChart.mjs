@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { startCluster, until } from './chart/cluster.mjs';
+import { passwordsHold } from './chart/passwords.mjs';
 import { rollingRestart } from './chart/rolling.mjs';
 import { crdFolders } from './chart/schemas.mjs';
 import { helmProgram, root, run, say } from './chart/tools.mjs';
@@ -43,13 +44,15 @@ const create = async (path, body) => {
 const secret = (name, data) => create(at('/api/v1', 'secrets'), { metadata: { name }, stringData: data });
 
 /** Runs Helm; a warning of the API server is a failure. */
-function helm(args, { check = true } = {}) {
+function helm(args, { check = true, namespace: where = namespace } = {}) {
   const env = { PATH: process.env.PATH, HOME: folder, KUBECONFIG: kubeconfig };
-  const done = run(helmProgram(), [...args, '--namespace', namespace], { env, check });
+  const done = run(helmProgram(), [...args, '--namespace', where], { env, check });
   if (/PodSecurity|unknown field|deprecated/i.test(done.stderr)) throw new Error(`helm ${args[0]}: ${done.stderr}`);
   return done;
 }
 const values = (set, ...more) => ['--values', join(chart, `ci/${set}.yaml`), ...more];
+/** Here is a cluster to look at, so the chart makes the passwords. */
+const making = ['--set', 'mongodb.auth.existingSecret=,mongodb.operator.existingPasswordSecret='];
 
 async function left() {
   const found = [];
@@ -110,7 +113,7 @@ const passwords = async () => JSON.stringify((await get('/api/v1', 'secrets', `$
 const threads = async () => (await get('/api/v1', 'configmaps', full)).data.WORKER_THREADS;
 
 async function embedded() {
-  const set = values('embedded', '--set', 'mongodb.persistence.storageClass=disks');
+  const set = values('embedded', ...making, '--set', 'mongodb.persistence.storageClass=disks');
   const wait = ['--wait', '--timeout', '2m'];
   helm(['install', 'campaigns', chart, ...set, ...wait]);
   await ready(['deployments', full], 2);
@@ -136,6 +139,8 @@ async function embedded() {
   helm(['rollback', 'campaigns', '1', ...wait]);
   await ready(['deployments', full], 2);
   must((await threads()) === '1' && (await passwords()) === before, 'rolled back, with the same passwords');
+  const held = { secret: `${full}-mongodb`, holds: 'PersistentVolumeClaim', setting: 'mongodb.auth.existingSecret' };
+  await passwordsHold({ helm, api, at, get, must }, { ...held, asked: [chart, ...set] });
   must((await refusals()).length === 0, 'no Pod was refused');
   const disks = [0, 1, 2].map((n) => `persistentvolumeclaims/data-${full}-mongodb-${n}`);
   const stays = [`secrets/${full}-mongodb`, ...disks].toSorted().join();
@@ -154,14 +159,16 @@ async function embedded() {
 }
 
 /** Whatever the set: what it makes is taken, runs, and goes. `stays`: by design, or ours. */
-async function through(set, names, stays) {
-  helm(['install', 'campaigns', chart, ...values(set), '--wait', '--timeout', '2m']);
+async function through(set, names, stays, held) {
+  const asked = [chart, ...values(set, ...making)];
+  helm(['install', 'campaigns', ...asked, '--wait', '--timeout', '2m']);
   const made = await left();
   must(
     names.every((name) => made.some((one) => one.startsWith(name))),
     `${set}: made ${made.length} objects, with ${names.join(', ')}`,
   );
-  helm(['upgrade', 'campaigns', chart, ...values(set), '--set', 'config.logLevel=debug', '--wait', '--timeout', '2m']);
+  helm(['upgrade', 'campaigns', ...asked, '--set', 'config.logLevel=debug', '--wait', '--timeout', '2m']);
+  if (held) await passwordsHold({ helm, api, at, get, must }, { ...held, asked });
   must((await refusals()).length === 0, `${set}: no Pod was refused`);
   helm(['uninstall', 'campaigns', '--wait', '--timeout', '2m']);
   await until(
@@ -185,7 +192,10 @@ try {
     ['horizontalpodautoscalers/', 'podmonitors/', 'networkpolicies/', 'poddisruptionbudgets/'],
     ['secrets/communication-base', 'secrets/mongodb-uri'],
   );
-  await through('operator', ['mongodbcommunity/'], [`secrets/${full}-mongodb-user`]);
+  await through('operator', ['mongodbcommunity/'], [`secrets/${full}-mongodb-user`], {
+    ...{ secret: `${full}-mongodb-user`, holds: 'MongoDBCommunity' },
+    setting: 'mongodb.operator.existingPasswordSecret',
+  });
   const report = rollingRestart(chart);
   must(
     report.good && report.messages.repeated === 0,

@@ -179,11 +179,29 @@ volumes:
 {{- add (div (add (int .Values.config.shutdownGraceMs) 999) 1000) (int .Values.preStopSeconds) (int .Values.terminationMarginSeconds) -}}
 {{- end -}}
 
-{{/* A value of a Secret that is there already, in base64; a new random one otherwise. */}}
+{{/* "yes" where Helm sees a cluster, which `helm template` and Argo CD never do. A namespace that Helm is about to make is still empty. */}}
+{{- define "cb.seesCluster" -}}
+{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" }}yes{{ else if lookup "v1" "Namespace" "" "kube-system" }}yes{{ end -}}
+{{- end -}}
+
+{{/*
+A password in base64: that of the Secret that is there, else a new random one. Data keeps the one it was made with, so where a new one might
+lock its users out it is refused. `setting`: the value that names a Secret of one's own; `data`: the object that stands for the data.
+*/}}
 {{- define "cb.kept" -}}
 {{- $found := lookup "v1" "Secret" .root.Release.Namespace .secret | default dict -}}
-{{- $data := get $found "data" | default dict -}}
-{{- get $data .key | default (randAlphaNum (int .length) | b64enc) -}}
+{{- $kept := dig "data" .key "" $found -}}
+{{- if $kept -}}
+{{- $kept -}}
+{{- else if $found -}}
+{{- fail (printf "Secret %s has no key %q any more: put it back, a new one would not open the data that was made with the old one" .secret .key) -}}
+{{- else if not (include "cb.seesCluster" .root) -}}
+{{- fail (printf "%s is not set, and there is no cluster to look at (helm template, Argo CD, --dry-run=client): each rendering would bring other passwords, and lock out the users of before. Make a Secret and name it in %s (docs/kubernetes.md, GitOps)" .setting .setting) -}}
+{{- else if lookup .data.apiVersion .data.kind .root.Release.Namespace .data.name -}}
+{{- fail (printf "%s %s is there, but Secret %s with its passwords is not, and new ones would not open its data: put the Secret back, name it in %s, or delete the data" .data.kind .data.name .secret .setting) -}}
+{{- else -}}
+{{- randAlphaNum (int .length) | b64enc -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "cb.spread" -}}
