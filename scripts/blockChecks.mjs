@@ -92,7 +92,8 @@ async function runStatements({ code }, { db }) {
       },
     );
   const runCommand = (command) => void calls.push(() => db.command(command));
-  const named = new Proxy({}, { get: (_, name) => (name === 'runCommand' ? runCommand : collection(name)) });
+  const adminCommand = (command) => void calls.push(() => db.admin().command(command));
+  const named = new Proxy({}, { get: (_, name) => ({ runCommand, adminCommand })[name] ?? collection(name) });
   runInContext(source, createContext({ db: named, ISODate: (text) => new Date(text), Date }));
   for (const call of calls) await call();
   const begun = [...code.matchAll(/campaigns\.insertOne\(\{ _id: "([^"]+)"/g)].map(([, id]) => id);

@@ -79,7 +79,7 @@ export class Vitals {
     const oplog = await store.oplog();
     if (oplog) return instruments.vitals({ oplog });
     this.isBlind = true;
-    logger.info('the window of the oplog is not measured: it needs find on local.oplog.rs (role clusterMonitor)', {
+    logger.info('the window of the oplog is not measured: it needs find on local.oplog.rs (docs/security.md)', {
       code: 'oplog_unreadable',
     });
   }

@@ -4,7 +4,8 @@ import type { OplogSpan, VitalsStore } from '../domain/vitalPorts.ts';
 import { collections } from './collections.ts';
 import { readStopSwitch } from './control.ts';
 
-const unauthorized = 13;
+/** Unauthorized; AtlasError, by which Atlas and others that keep `local` to themselves answer instead. Source: error_codes.yml of the server. */
+const refusals: ReadonlySet<unknown> = new Set([13, 8000]);
 const maxTimeMS = 5_000;
 
 /** Reads of a document or two by their place: no index is scanned. */
@@ -19,13 +20,13 @@ export class MongoVitals implements VitalsStore {
     return (await readStopSwitch(collections(this.params.db))).sending === 'stopped';
   }
 
-  /** The oplog's ends, as `rs.printReplicationInfo()` reads them; needs `find` on `local.oplog.rs` (in role `clusterMonitor`). */
+  /** The oplog's ends, as `rs.printReplicationInfo()` reads them; needs `find` on `local.oplog.rs`. Undefined where that is refused. */
   async oplog(): Promise<OplogSpan | undefined> {
     try {
       const [first, last] = await Promise.all([this.end(1), this.end(-1)]);
       return first === undefined || last === undefined ? undefined : { firstMs: first, lastMs: last };
     } catch (error) {
-      if (error instanceof MongoServerError && error.code === unauthorized) return undefined;
+      if (error instanceof MongoServerError && refusals.has(error.code)) return undefined;
       throw error;
     }
   }
