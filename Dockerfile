@@ -28,6 +28,8 @@ COPY package.json LICENSE ./
 COPY --from=modules /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY bin bin
+# what alerts link to, for whoever has nothing but the cluster at night
+COPY docs/runbook.md docs/
 # node; by number, so that an orchestrator can tell that it is not root
 USER 1000:1000
 EXPOSE 8080

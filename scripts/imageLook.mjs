@@ -19,6 +19,7 @@ export async function lookAtImage({ engine, hardened, tag, memory, version, revi
   expect(`heap of the main thread in ${memory}, MB`, found.main, /^1[2-4]\d$/);
   expect(`heap of another thread in ${memory}, MB`, found.thread, /^1[2-4]\d$/);
   expect('files of development in it', found.development, '');
+  expect('what alerts link to', found.runbook, /^# Runbook/);
 }
 
 /** Runs in a container, all at once: a container takes long to make where each is a copy of the image. */
@@ -27,6 +28,7 @@ const inside = `
   try { fs.writeFileSync('/app/x', ''); } catch ({ code }) { found.write = code; }
   const kinds = /\\.(map|[mc]?ts)$|^node_modules.(typescript|jest|mongodb-memory-server|@swc|@biomejs)$/;
   found.development = fs.readdirSync('/app', { recursive: true }).filter((file) => kinds.test(file)).join(' ');
+  found.runbook = fs.readFileSync('docs/runbook.md', 'utf8').slice(0, 20);
   const limit = 'Math.round(require("v8").getHeapStatistics().heap_size_limit / 2 ** 20)';
   found.main = eval(limit);
   new worker_threads.Worker('require("worker_threads").parentPort.postMessage(' + limit + ')', { eval: true })
