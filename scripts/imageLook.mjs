@@ -28,7 +28,7 @@ const inside = `
   try { fs.writeFileSync('/app/x', ''); } catch ({ code }) { found.write = code; }
   const kinds = /\\.(map|[mc]?ts)$|^node_modules.(typescript|jest|mongodb-memory-server|@swc|@biomejs)$/;
   found.development = fs.readdirSync('/app', { recursive: true }).filter((file) => kinds.test(file)).join(' ');
-  found.runbook = fs.readFileSync('docs/runbook.md', 'utf8').slice(0, 20);
+  found.runbook = fs.readFileSync('docs/runbook.md', 'utf8').split('\\n')[0];
   const limit = 'Math.round(require("v8").getHeapStatistics().heap_size_limit / 2 ** 20)';
   found.main = eval(limit);
   new worker_threads.Worker('require("worker_threads").parentPort.postMessage(' + limit + ')', { eval: true })
