@@ -260,7 +260,10 @@ async function askDashboard() {
   let asked = 0;
   for (const { title, targets = [] } of panels)
     for (const { expr } of targets) {
-      const query = expr.replaceAll('$__rate_interval', '10s').replaceAll('$__range', '5m').replaceAll('$job', '.*');
+      const query = expr
+        .replaceAll('$__rate_interval', '10s')
+        .replaceAll('$__range', '5m')
+        .replaceAll(/\$(job|namespace)/g, '.*');
       asked += 1;
       if ((await prometheus.query(query)).length === 0) empty.push(title);
     }

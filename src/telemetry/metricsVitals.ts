@@ -5,11 +5,14 @@ import type { Instruments } from '../domain/systemPorts.ts';
 const prefix = 'communication_base_';
 /** 50 ms to a day: from "at once" to "after a weekend's outage". */
 const dueToSentBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
+/** 10 ms to a day: from a slot that comes in a moment to a rate of a few an hour. */
+const rateWaitBuckets = [0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400];
+const rateKinds = ['channel', 'campaign', 'domain'] as const;
 /** What `Reconcile` compares. */
 const kinds = ['inbox', 'message', 'due', 'run', 'campaign', 'enrollment', 'inbound'];
 const statusesFromTheStart = ['sent', 'failed', 'uncertain'];
 
-type Vital = 'dueToSent' | 'recovered' | 'standing' | 'positionAge' | 'vitals';
+type Vital = 'dueToSent' | 'rateWait' | 'recovered' | 'standing' | 'positionAge' | 'vitals';
 
 /** A number that prom-client takes: it throws on what is none. A clock set back counts as 0. */
 const seconds = (ms: number): number => (ms > 0 && Number.isFinite(ms) ? ms / 1000 : 0);
@@ -36,7 +39,16 @@ export function vitalInstruments(registry: Registry, monotonic: () => number): P
     labelNames: ['channel', 'kind'],
     registers,
   });
+  const rateWait = new Histogram({
+    name: `${prefix}rate_limit_wait_seconds`,
+    help: 'How long messages that left waited for a slot, by whose rate it was that they met first: of the channel, the campaign (limits.perSecond) or the mail domain',
+    labelNames: ['kind'],
+    buckets: rateWaitBuckets,
+    registers,
+  });
+  for (const kind of rateKinds) rateWait.zero({ kind });
   return {
+    rateWait: (kind, ms) => rateWait.labels(kind).observe(seconds(ms)),
     dueToSent: (channel, ms) => dueToSent.labels(channel).observe(seconds(ms)),
     recovered: (channel, kind, count) => recovered.labels(channel, kind).inc(amount(count)),
     ...standing(registry),
@@ -93,12 +105,17 @@ function vitalGauges(registry: Registry): Instruments['vitals'] {
   const gauge = (name: string, help: string, aggregator: 'max' | 'min' = 'max'): Gauge =>
     new Gauge({ name: prefix + name, help, aggregator, registers: [registry] });
   const dueLag = gauge('due_lag_seconds', 'Age of the oldest conversation that is due and not taken up');
+  const withRoom = gauge(
+    'due_lag_with_room_seconds',
+    'Age of the oldest conversation that is due, not taken up, and behind no rate, open circuit or stop-all: what more workers would take up',
+  );
   const stopped = gauge('sending_stopped', '1 while all sending is stopped by stop-all');
   const partitions = gauge('partitions', 'Partitions of the cluster, owned by somebody or not');
   // only where the oplog may be read: a window of 0 would be an alert
   let oplog: { window: Gauge; first: Gauge } | undefined;
   return (found) => {
     if (found.dueLagMs !== undefined) dueLag.set(seconds(found.dueLagMs));
+    if (found.dueLagWithRoomMs !== undefined) withRoom.set(seconds(found.dueLagWithRoomMs));
     if (found.sendingStopped !== undefined) stopped.set(found.sendingStopped ? 1 : 0);
     if (found.partitions !== undefined) partitions.set(amount(found.partitions));
     if (found.oplog === undefined) return;
