@@ -55,6 +55,7 @@ const wrong = [
   [{ mongodb: { existingSecret: '', enabled: false } }, 'where is MongoDB'],
   [{ mongodb: { existingSecret: 'mongodb', enabled: true } }, 'where is MongoDB'],
   [{ resources: { limits: { memory: '1GB' } } }, 'memory'],
+  [{ metrics: { podMonitor: { enabled: true }, serviceMonitor: { enabled: true } } }, 'counts twice'],
 ];
 
 /** Manifests with a slip in them, each of which must be caught: a check that takes them proves nothing. */
