@@ -284,7 +284,7 @@ async function askLags() {
     `due lag ${lag.toFixed(1)} s, of what more workers would take up ${withRoom.toFixed(1)} s; ` +
       `${waits} messages waited for a slot, 99 of 100 for ${p99.toFixed(1)} s or less`,
   );
-  return lag > 20 && withRoom < 5 && waits > 200 && p99 > 20;
+  return lag > 20 && withRoom < 5 && waits > 200 && p99 > 20 && p99 < 2 * lag;
 }
 
 const rows = [];
@@ -314,6 +314,7 @@ try {
   );
   if (!(await askLags())) failed = true;
   const { asked, empty } = await askDashboard();
+  if (empty.length > 0) failed = true;
   say(`${asked} queries of the dashboard answered; nothing to show in: ${empty.join(', ') || 'none'}`);
   for (const step of later) {
     say(step.fault);

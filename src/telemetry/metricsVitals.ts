@@ -4,9 +4,7 @@ import type { Instruments } from '../domain/systemPorts.ts';
 
 const prefix = 'communication_base_';
 /** 50 ms to a day: from "at once" to "after a weekend's outage". */
-const dueToSentBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
-/** 10 ms to a day: from a slot that comes in a moment to a rate of a few an hour. */
-const rateWaitBuckets = [0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400];
+const delayBuckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21_600, 86_400];
 const rateKinds = ['channel', 'campaign', 'domain'] as const;
 /** What `Reconcile` compares. */
 const kinds = ['inbox', 'message', 'due', 'run', 'campaign', 'enrollment', 'inbound'];
@@ -18,9 +16,14 @@ type Vital = 'dueToSent' | 'rateWait' | 'recovered' | 'standing' | 'positionAge'
 const seconds = (ms: number): number => (ms > 0 && Number.isFinite(ms) ? ms / 1000 : 0);
 const amount = (count: number): number => (count > 0 && Number.isFinite(count) ? count : 0);
 
-/** Series of a channel that alerts ask for are there with the channel, at 0: one that appears with 1 has no rate. */
-export function announce(messages: (channel: string, status: string) => Counter.Internal, channel: string): void {
+/** Series of a channel that alerts and dashboard ask for are there with the channel, at 0: one that appears with 1 has no rate. */
+export function announce(
+  messages: (channel: string, status: string) => Counter.Internal,
+  { recovered }: Pick<Instruments, 'recovered'>,
+  channel: string,
+): void {
   for (const status of statusesFromTheStart) messages(channel, status).inc(0);
+  for (const kind of ['lost', 'held'] as const) recovered(channel, kind, 0);
 }
 
 /** `monotonic` in ms. */
@@ -30,7 +33,7 @@ export function vitalInstruments(registry: Registry, monotonic: () => number): P
     name: `${prefix}due_to_sent_seconds`,
     help: 'From the time a message was due to the answer that it was taken, once that is committed; tries in between and outages included',
     labelNames: ['channel'],
-    buckets: dueToSentBuckets,
+    buckets: delayBuckets,
     registers,
   });
   const recovered = new Counter({
@@ -43,7 +46,7 @@ export function vitalInstruments(registry: Registry, monotonic: () => number): P
     name: `${prefix}rate_limit_wait_seconds`,
     help: 'How long messages that left waited for a slot, by whose rate it was that they met first: of the channel, the campaign (limits.perSecond) or the mail domain',
     labelNames: ['kind'],
-    buckets: rateWaitBuckets,
+    buckets: delayBuckets,
     registers,
   });
   for (const kind of rateKinds) rateWait.zero({ kind });

@@ -58,6 +58,7 @@ test('no oplog that could be read is no window of 0; a channel has its series fr
   const text = await aggregate([await snapshot()]);
   expect(text).not.toContain('oplog_window_seconds');
   expect(value(text, 'messages_total{channel="sms",status="uncertain"}')).toBe(0);
+  expect(value(text, 'messages_recovered_total{channel="sms",kind="lost"}')).toBe(0);
 });
 
 test('the release is told', async () => {
