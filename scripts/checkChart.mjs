@@ -57,6 +57,7 @@ const wrong = [
   [{ mongodb: { enabled: true } }, 'mongodb.auth.existingSecret'],
   [{ mongodb: { operator: { enabled: true } } }, 'mongodb.operator.existingPasswordSecret'],
   [{ resources: { limits: { memory: '1GB' } } }, 'memory'],
+  [{ metrics: { podMonitor: { enabled: true }, serviceMonitor: { enabled: true } } }, 'counts twice'],
 ];
 
 /** Manifests with a slip in them, each of which must be caught: a check that takes them proves nothing. */

@@ -242,10 +242,11 @@ const later = [
   },
   {
     fault: 'both workers away until the oplog has rolled over',
-    alerts: ['PositionLost'],
+    alerts: ['PositionLost', 'Gone'],
     async begin() {
       await Promise.all([workers.kill(0), workers.kill(1)]);
       await rollOplog(0);
+      await watch.until(['Gone'], 60_000);
       for (const at of ports.keys()) workers.start(at);
     },
   },
@@ -260,11 +261,30 @@ async function askDashboard() {
   let asked = 0;
   for (const { title, targets = [] } of panels)
     for (const { expr } of targets) {
-      const query = expr.replaceAll('$__rate_interval', '10s').replaceAll('$__range', '5m').replaceAll('$job', '.*');
+      const query = expr
+        .replaceAll('$__rate_interval', '10s')
+        .replaceAll('$__range', '5m')
+        .replaceAll(/\$(job|namespace)/g, '.*');
       asked += 1;
       if ((await prometheus.query(query)).length === 0) empty.push(title);
     }
   return { asked, empty };
+}
+
+/** Behind rates and an open circuit more workers do not help; how long messages waited for their slots is told. */
+async function askLags() {
+  const one = async (query) => Number((await prometheus.query(query))[0]?.value[1]);
+  const lag = await one('max(communication_base_due_lag_seconds)');
+  const withRoom = await one('max(communication_base_due_lag_with_room_seconds)');
+  const waits = await one('sum(communication_base_rate_limit_wait_seconds_count{kind="channel"})');
+  const p99 = await one(
+    'histogram_quantile(0.99, sum by (le) (communication_base_rate_limit_wait_seconds_bucket{kind="channel"}))',
+  );
+  say(
+    `due lag ${lag.toFixed(1)} s, of what more workers would take up ${withRoom.toFixed(1)} s; ` +
+      `${waits} messages waited for a slot, 99 of 100 for ${p99.toFixed(1)} s or less`,
+  );
+  return lag > 20 && withRoom < 5 && waits > 200 && p99 > 20 && p99 < 2 * lag;
 }
 
 const rows = [];
@@ -292,7 +312,9 @@ try {
     steps.flatMap(({ alerts }) => alerts),
     160_000,
   );
+  if (!(await askLags())) failed = true;
   const { asked, empty } = await askDashboard();
+  if (empty.length > 0) failed = true;
   say(`${asked} queries of the dashboard answered; nothing to show in: ${empty.join(', ') || 'none'}`);
   for (const step of later) {
     say(step.fault);

@@ -60,6 +60,8 @@ export class Allowance {
   private used = 0;
   private lost = 0;
   private isAsking = false;
+  /** All slots that come before long were given out, to us or to others. */
+  private isSpent = false;
   private asked: Promise<void> = Promise.resolve();
   /** Not asked for before, monotonic ms. */
   private againAt = Number.NEGATIVE_INFINITY;
@@ -83,6 +85,7 @@ export class Allowance {
     if (limit) this.pace = paceOf(limit);
     this.given = [];
     this.turnAt = Number.NEGATIVE_INFINITY;
+    this.isSpent = false;
     this.wanting = leastWanted;
     this.againAt = Number.NEGATIVE_INFINITY;
     this.cancelAgain?.();
@@ -105,6 +108,11 @@ export class Allowance {
     this.forget();
     const now = this.params.clock.monotonic();
     return this.given.reduce((sum, slots) => sum + readyOf(slots, now), 0);
+  }
+
+  /** It is the rate that gives no more: not that nobody asked, or that the answer is on its way. */
+  get isBinding(): boolean {
+    return this.limit !== undefined && this.isSpent;
   }
 
   get isOfLane(): boolean {
@@ -206,6 +214,7 @@ export class Allowance {
       // later than the server's now by the way back: rather late than early
       const from = clock.monotonic();
       if (count > 0 && limit === this.limit) this.given.push({ from, first: from + firstInMs, count, used: 0, pace });
+      if (limit === this.limit) this.isSpent = againInMs > 0;
       gapMs = limit === this.limit ? Math.max(leastGapMs, againInMs) * (1 + 0.2 * random()) : 0;
     } catch (error) {
       this.warn(error);

@@ -2,6 +2,7 @@ import type { Channel } from '../src/domain/channelPorts.ts';
 import type { Allowance } from './allowance.ts';
 import { Circuit, type CircuitParams } from './circuit.ts';
 import type { InDoubt } from './inDoubt.ts';
+import type { Hold } from './laneHolds.ts';
 
 /** A row that waits beside its queue for a slot of a limit. */
 export interface Aside {
@@ -19,6 +20,8 @@ export class ChannelQueue {
   readonly allowance: Allowance | undefined;
   /** Rows handed over and not answered. */
   active = 0;
+  /** Since when rows wait for slots of its rate, ms since the epoch. */
+  private waitsSince: number | undefined;
   private entries: InDoubt[] = [];
   private head = 0;
   /** Those that wait for a slot of a limit of their own, and hold up nobody else. */
@@ -60,6 +63,29 @@ export class ChannelQueue {
     return allowance.room - (entries.length - head) - Math.max(0, planned);
   }
 
+  /** Why no more of it may be decided, where that is for no lack of members. @param inDoubt Its rows in doubt. */
+  heldBy(inDoubt: number): Hold | undefined {
+    const { circuit, allowance } = this;
+    if (circuit.isOpen || circuit.isTrying || inDoubt >= circuit.limit) return 'circuit';
+    return allowance?.isBinding === true && this.allowed(0) <= 0 ? 'channel' : undefined;
+  }
+
+  /** The `next` one has no slot of its rate. @param now ms since the epoch. */
+  waits(now: number): void {
+    this.waitsSince ??= now;
+  }
+
+  /** The `next` one has one; who waits for something else from here on waits for no rate. */
+  hasSlot(entry: InDoubt): void {
+    if (this.waitsSince !== undefined)
+      entry.rateWait ??= { kind: 'channel', since: Math.max(this.waitsSince, entry.decidedAt) };
+  }
+
+  /** None waits for a slot of its rate. */
+  waitsNoMore(): void {
+    this.waitsSince = undefined;
+  }
+
   waiting(): readonly InDoubt[] {
     return [...this.entries.slice(this.head), ...this.aside.map(({ entry }) => entry)];
   }
@@ -67,6 +93,7 @@ export class ChannelQueue {
   /** All that wait, who do so no more. */
   drain(): readonly InDoubt[] {
     const all = this.waiting();
+    this.waitsNoMore();
     this.entries = [];
     this.head = 0;
     for (const { limit } of this.aside) limit.aside -= 1;

@@ -12,6 +12,7 @@ import { ChannelStates } from './channelStates.ts';
 import { Clearance } from './clearance.ts';
 import { Gate } from './gate.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
+import type { Hold } from './laneHolds.ts';
 import { outboundOf } from './outbound.ts';
 import type { Rates } from './rates.ts';
 import { longestWaitMs, SlotWaits } from './slotWaits.ts';
@@ -142,6 +143,12 @@ export class Dispatch {
     return Math.max(0, Math.min(queue.bound - used(channel), queue.allowed(planned.get(channel) ?? 0), total));
   }
 
+  /** Why nothing more may be decided on a channel ("-": on none), where that is for no lack of members. */
+  heldBy(channel: string): Hold | undefined {
+    if (this.stopped || this.gate.sendingStopped) return 'stopped';
+    return this.queues.get(channel)?.heldBy(this.doubt.countOf(channel));
+  }
+
   /** Something is due on the channel: where a rate holds it back, more of it is asked for. */
   wanted(channel: string): void {
     const queue = this.queues.get(channel);
@@ -264,6 +271,7 @@ export class Dispatch {
         continue;
       }
       if (leaves && queue.allowance?.take() === false) {
+        queue.waits(this.params.clock.now());
         if (queue.allowance.waitMs > longestWaitMs) this.drain(queue);
         return;
       }
@@ -271,9 +279,11 @@ export class Dispatch {
       if (!leaves) this.hold(entry);
       else {
         this.slots.use(entry);
+        queue.hasSlot(entry);
         void this.hand(queue, entry);
       }
     }
+    queue.waitsNoMore();
   }
 
   /** What was decided still holds, of the conversation, the campaign and the window. */
@@ -312,6 +322,7 @@ export class Dispatch {
     else {
       const tookMs = clock.monotonic() - began;
       const isTraced = tracer !== undefined && isSampled(row.trace);
+      if (entry.rateWait) instruments.rateWait(entry.rateWait.kind, handedAt - entry.rateWait.since);
       instruments.send(row.channel, tookMs, outcome.kind, isTraced ? row.trace?.traceparent : undefined);
       if (isTraced) traceSend(tracer, row, outcome, [handedAt, handedAt + tookMs]);
       this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });

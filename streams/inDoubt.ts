@@ -1,5 +1,6 @@
 /** What is in doubt on a member: rows that were committed `sending`, until their result is committed. */
 import type { Conversation, Message, Unit } from '../src/domain/model.ts';
+import type { RateWait } from '../src/domain/ratePorts.ts';
 import type { Allowance } from './allowance.ts';
 import type { Asked } from './gate.ts';
 
@@ -26,6 +27,8 @@ export interface InDoubt {
   wasAside?: boolean;
   /** For so long at most, all in all, monotonic ms. */
   asideUntil?: number;
+  /** It waited for a slot. */
+  rateWait?: RateWait | undefined;
 }
 
 /** Rows in doubt, by conversation: at most one of each. */

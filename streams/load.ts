@@ -1,6 +1,7 @@
 import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import type { Contact, Conversation, Message } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
+import type { RateWait } from '../src/domain/ratePorts.ts';
 import { namedRows } from '../src/domain/receipts.ts';
 import { replayedRows } from '../src/domain/replay.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
@@ -15,6 +16,8 @@ export interface Candidate {
   results: RowResult[];
   /** It was taken from its lane: one message may leave. */
   slot: boolean;
+  /** The rate that its lane stands behind, and since when. */
+  behind?: RateWait | undefined;
   /** Its contact as the source has it now, where `exitWhen` is asked. */
   fresh?: Contact;
 }
@@ -56,7 +59,8 @@ export class Loader {
     const resultsOf = (id: string): RowResult[] => (candidates.get(id)?.results ?? []).filter((one) => open.has(one));
     for (const conversation of await this.params.store.byIds([...missed])) {
       const { _id } = conversation;
-      found.set(_id, { conversation, results: resultsOf(_id), slot: candidates.get(_id)?.slot === true });
+      const { slot = false, behind } = candidates.get(_id) ?? {};
+      found.set(_id, { conversation, results: resultsOf(_id), slot, behind });
     }
     for (const id of missed) if (!found.has(id)) await this.params.quarantine.recordOrphans(id, resultsOf(id));
     return found;
@@ -149,7 +153,8 @@ export class Loader {
     const taken = await schedule.take(capacity, hidden, skip, planned);
     for (const conversation of taken.toSorted((a, b) => rankOf(a) - rankOf(b))) {
       const known = candidates.get(conversation._id);
-      candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true });
+      const behind = schedule.rateBefore(conversation);
+      candidates.set(conversation._id, { conversation, results: known?.results ?? [], slot: true, behind });
     }
   }
 }

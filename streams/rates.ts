@@ -88,6 +88,11 @@ export class Rates {
     return Math.min(own.ready + ahead, Math.max(own.room, own.ready + soon)) - own.reserved;
   }
 
+  /** Its rate is why a campaign has no room. */
+  isHeld(key: string, channel: string): boolean {
+    return channel !== '-' && this.ofCampaigns.get(key)?.isBinding === true && this.room(key, channel) <= 0;
+  }
+
   /** Something of a campaign is due. */
   wanted(key: string): void {
     this.ofCampaigns.get(key)?.wanted();

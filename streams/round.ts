@@ -6,6 +6,7 @@ import { isServiceError } from '../src/domain/errors.ts';
 import type { LimitStore } from '../src/domain/limitPorts.ts';
 import type { Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
+import type { RateWait } from '../src/domain/ratePorts.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
 import { isSampled, traceFields } from '../src/domain/trace.ts';
 import type { Tracer } from '../src/domain/tracePorts.ts';
@@ -173,7 +174,9 @@ export class Round {
         dispatch.settled(row);
         if (outcome.kind === 'sent') instruments.dueToSent(row.channel, answeredAt - Number(row.dueAt));
       }
-      this.applied(decision, now, sends, { clearAt: clear(id), wasAside: candidate.conversation.delayed === 'rate' });
+      const wasAside = candidate.conversation.delayed === 'rate';
+      const rateWait = decision.send && rateWaitOf(candidate, decision.send);
+      this.applied(decision, now, sends, { clearAt: clear(id), wasAside, rateWait });
       trace?.committed(candidate, decision);
       if (decision.unit === undefined) continue;
       report.units += 1;
@@ -249,7 +252,7 @@ export class Round {
     decision: Decision,
     now: number,
     sends: InDoubt[],
-    known: Pick<InDoubt, 'clearAt' | 'wasAside'>,
+    known: Pick<InDoubt, 'clearAt' | 'wasAside' | 'rateWait'>,
   ): void {
     const { dispatch, schedule, instruments, suppressions, runs } = this.params;
     const { conversation, send, unit, until } = decision;
@@ -283,3 +286,13 @@ export class Round {
 
 const isAnswer = ({ rows }: Unit): boolean =>
   rows.some(({ from, set }) => from === 'sending' && set.status !== undefined);
+
+/** For whose slot a message waited before it was decided. */
+function rateWaitOf({ conversation, behind }: Candidate, row: Message): RateWait | undefined {
+  const { delayed, nextActionAt } = conversation;
+  // it was told its turn; what became of a try before is no wait for a slot
+  if (delayed === 'rate' && row.error === undefined) return { kind: 'domain', since: row.queuedAt.getTime() };
+  if (behind === undefined) return undefined;
+  const dueAt = delayed === undefined ? row.dueAt : (nextActionAt ?? row.dueAt);
+  return { kind: behind.kind, since: Math.max(behind.since, dueAt.getTime()) };
+}

@@ -3,8 +3,10 @@ import type { ConversationStore } from '../src/domain/conversationPorts.ts';
 import { DueTimes } from '../src/domain/dueTimes.ts';
 import { weightOf } from '../src/domain/fairness.ts';
 import type { Conversation, Lane } from '../src/domain/model.ts';
+import type { RateWait } from '../src/domain/ratePorts.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import { Detours, type WayOut } from './detours.ts';
+import { type Hold, LaneHolds } from './laneHolds.ts';
 import { LaneShares, type Sharer } from './laneShares.ts';
 import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
@@ -37,6 +39,8 @@ export interface ScheduleParams {
   wanted?: (channel: string, campaign: string) => void;
   /** Conversations of a campaign (by its key) that may be taken up now for a channel, over all of its lanes. Absent: any number. */
   ofCampaign?: (campaign: string, channel: string) => number;
+  /** Why nothing of a campaign (by its key) may be taken up for a channel now, where that is for no lack of members. Absent: nothing holds it. */
+  heldBy?: (channel: string, campaign: string) => Hold | undefined;
 }
 
 /** Lanes looked at in one round, at most; the others come first in the next. */
@@ -60,6 +64,8 @@ export class Schedule {
   private readonly lanes = new Map<string, LaneState>();
   private readonly shares: LaneShares;
   private readonly detours: Detours;
+  private readonly holds = new LaneHolds();
+  private readonly behind = new WeakMap<Conversation, RateWait>();
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
@@ -100,6 +106,7 @@ export class Schedule {
         this.lanes.delete(lane.key);
         this.shares.forget(lane.key);
         this.detours.forget(lane.key);
+        this.holds.forget(lane.key);
       }
     for (const [laneId, lane] of wanted) {
       const known = this.lanes.get(laneId);
@@ -158,6 +165,7 @@ export class Schedule {
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
+      this.lookAtHold(lane, now);
       if (next <= now && mayDecide) earliest = Math.min(earliest, this.detours.nextLook(lane));
       if (lane.unknown) earliest = 0;
       // room may be asked for only then
@@ -249,6 +257,8 @@ export class Schedule {
     const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), share + covered);
     const open = all.filter(({ _id }) => !skip(_id));
     const wanted = open.slice(0, share);
+    const behind = this.holds.rateOf(lane.key);
+    if (behind) for (const one of wanted) this.behind.set(one, behind);
     lane.short = wanted.length < share;
     lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
     // what is in flight and due is noticed again when it is answered
@@ -282,11 +292,24 @@ export class Schedule {
     return found;
   }
 
-  /** Lanes with something due, each with since when at the longest, ms since the epoch; the oldest first. */
-  overdue(): { lane: Lane; since: number }[] {
-    return [...this.lanes.values()]
-      .flatMap((one) => (this.isDue(one) ? [{ lane: one.lane, since: one.due.next ?? 0 }] : []))
+  /** The rate that the lane of a conversation stood behind when it was taken. */
+  rateBefore(conversation: Conversation): RateWait | undefined {
+    return this.behind.get(conversation);
+  }
+
+  /** Lanes with something due, each with since when at the longest, ms since the epoch, and whether more members would not help it; the oldest first. */
+  overdue(): { lane: Lane; since: number; isHeld: boolean }[] {
+    const now = this.params.clock.now();
+    const due = [...this.lanes.values()].filter((one) => this.isDue(one));
+    for (const one of due) this.lookAtHold(one, now);
+    return due
+      .map(({ key, lane, due: { next = 0 } }) => ({ lane, since: next, isHeld: this.holds.has(key) }))
       .sort((a, b) => a.since - b.since);
+  }
+
+  private lookAtHold(lane: LaneState, now: number): void {
+    if (this.isDue(lane)) this.holds.look(lane.key, this.params.heldBy?.(lane.lane.channel, lane.campaign), now);
+    else this.holds.forget(lane.key);
   }
 
   private looksIdle(lane: LaneState): boolean {

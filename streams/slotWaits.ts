@@ -66,6 +66,7 @@ export class SlotWaits {
     if (isOver || !queue.hasRoomAside(limit) || waitMs > longestWaitMs) this.putBack(entry, limit);
     else {
       entry.asideUntil ??= clock.monotonic() + longestWaitMs;
+      entry.rateWait ??= { kind: limit.isOfLane ? 'campaign' : 'domain', since: clock.now() };
       queue.setAside(entry, limit, entry.asideUntil);
       this.recallLater();
     }

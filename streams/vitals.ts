@@ -6,12 +6,19 @@ import type { VitalsStore } from '../src/domain/vitalPorts.ts';
 import { readLoop } from './operators/readLoop.ts';
 import { pause } from './waker.ts';
 
+interface OverdueLane {
+  lane: Lane;
+  /** ms since the epoch. */
+  since: number;
+  isHeld: boolean;
+}
+
 export interface VitalsParams {
   /** Absent: only what is known without the database. */
   store: VitalsStore | undefined;
   conversations: Pick<ConversationStore, 'nextDue'>;
-  /** Lanes that have something due, each with since when it may have; the oldest first. */
-  overdue: () => readonly { lane: Lane; since: number }[];
+  /** Lanes that have something due, each with since when it may have, and whether it stands where more members do not help; the oldest first. */
+  overdue: () => readonly OverdueLane[];
   /** Partitions that are worked on here. */
   active: () => readonly number[];
   /** Partitions of the cluster. */
@@ -27,6 +34,8 @@ const everyMs = 5_000;
 const askedFromMs = 5_000;
 /** Those that were never seen empty for longest: the oldest work is in one of them, as a rule. */
 const lanesAsked = 16;
+/** Of those, kept for lanes that are not held: behind those that are they would never be asked of. */
+const freeAsked = 8;
 const stopEveryTicks = 3;
 const oplogEveryTicks = 12;
 
@@ -53,7 +62,7 @@ export class Vitals {
     if (signal.aborted) return;
     const turn = this.ticks++;
     try {
-      instruments.vitals({ partitions, dueLagMs: await this.dueLag() });
+      instruments.vitals({ partitions, ...(await this.dueLag()) });
       if (store === undefined) return;
       if (turn % stopEveryTicks === 0) instruments.vitals({ sendingStopped: await store.sendingStopped() });
       if (turn % oplogEveryTicks === 0 && !this.isBlind) await this.oplog(store);
@@ -63,15 +72,24 @@ export class Vitals {
   }
 
   /** What a lane knows is when it was last known to be empty: under a lasting backlog the database knows better. */
-  private async dueLag(): Promise<number> {
+  private async dueLag(): Promise<{ dueLagMs: number; dueLagWithRoomMs: number }> {
     const { clock, overdue, conversations, active } = this.params;
     const now = clock.now();
     const lanes = overdue();
-    const oldest = lanes[0];
-    if (oldest === undefined) return 0;
-    if (now - oldest.since < askedFromMs || active().length === 0) return now - oldest.since;
-    const due = await Promise.all(lanes.slice(0, lanesAsked).map(({ lane }) => conversations.nextDue(lane, active())));
-    return Math.max(0, now - Math.min(now, ...due.map((at) => at?.getTime() ?? now)));
+    const free = lanes.filter(({ isHeld }) => !isHeld);
+    const oldest = lanes[0]?.since ?? now;
+    if (now - oldest < askedFromMs || active().length === 0)
+      return { dueLagMs: now - oldest, dueLagWithRoomMs: now - (free[0]?.since ?? now) };
+    const held = lanes.filter(({ isHeld }) => isHeld);
+    const asked = [...held.slice(0, lanesAsked - Math.min(free.length, freeAsked)), ...free].slice(0, lanesAsked);
+    const ages = await Promise.all(
+      asked.map(async ({ lane, isHeld }) => {
+        const at = await conversations.nextDue(lane, active());
+        return { isHeld, ageMs: Math.max(0, now - (at?.getTime() ?? now)) };
+      }),
+    );
+    const oldestOf = (some: typeof ages): number => Math.max(0, ...some.map(({ ageMs }) => ageMs));
+    return { dueLagMs: oldestOf(ages), dueLagWithRoomMs: oldestOf(ages.filter(({ isHeld }) => !isHeld)) };
   }
 
   private async oplog(store: VitalsStore): Promise<void> {

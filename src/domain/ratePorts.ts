@@ -3,6 +3,15 @@ import { campaignKey } from './ids.ts';
 import type { Id } from './model.ts';
 import type { Grant, Pace, RateLimit, RateWords } from './rates.ts';
 
+/** Whose rate it is. */
+export type RateKind = 'channel' | 'campaign' | 'domain';
+
+/** A message that is due waits for a slot of a rate, since then, ms since the epoch. */
+export interface RateWait {
+  kind: RateKind;
+  since: number;
+}
+
 export interface RateStore {
   /** Takes up to `want` slots of a limit, by the server's clock. @param id See `rateOfChannel` and the others. */
   take(id: string, limit: RateLimit, pace: Pace, want: number): Promise<Grant>;

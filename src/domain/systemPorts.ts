@@ -1,6 +1,7 @@
 /** What every pipeline is given: the time, a log, and where to count. */
 import type { SendResult } from './channelPorts.ts';
 import type { Conversation, Message } from './model.ts';
+import type { RateKind } from './ratePorts.ts';
 import type { OplogSpan } from './vitalPorts.ts';
 
 export interface Clock {
@@ -23,6 +24,8 @@ export interface Logger {
 export interface VitalSigns {
   /** Age of the oldest conversation that is due here and not taken up, ms. */
   dueLagMs?: number;
+  /** Of the lanes that stand behind no rate, no open circuit and no stop-all, ms: what more members would take up. */
+  dueLagWithRoomMs?: number;
   sendingStopped?: boolean;
   /** Of the cluster. */
   partitions?: number;
@@ -46,6 +49,8 @@ export interface Instruments {
   send(channel: string, durationMs: number, result: SendResult['kind'], traceparent?: string): void;
   /** From due to the answer that it was taken, per message, once committed. */
   dueToSent(channel: string, ms: number): void;
+  /** A message that waited for a slot of a rate left: how long it did. Once a message and wait, under the rate that it met first. */
+  rateWait(kind: RateKind, ms: number): void;
   /** Rows without an answer, taken up under the same key: `lost` with another member, or `held` back and never left. */
   recovered(channel: string, kind: 'lost' | 'held', count: number): void;
   /** What one comparison with the documents found to stand still, of one kind; 0 when it found nothing. */

@@ -144,6 +144,7 @@ export function createMetrics(monotonic: () => number = () => performance.now())
   const count = counters(registry);
   const observe = histograms(registry);
   const gauge = gauges(registry, monotonic);
+  const vital = vitalInstruments(registry, monotonic);
   return {
     instruments: {
       conversations: (status, number) => count.conversations(status).inc(amount(number)),
@@ -159,10 +160,10 @@ export function createMetrics(monotonic: () => number = () => performance.now())
       partitionsOwned: (number) => gauge.partitions.set(amount(number)),
       inDoubt: (number) => gauge.inDoubt.set(amount(number)),
       circuit(channel, state) {
-        announce(count.messages, channel);
+        announce(count.messages, vital, channel);
         gauge.circuit.labels(channel).set(circuits[state]);
       },
-      ...vitalInstruments(registry, monotonic),
+      ...vital,
       transaction: (outcome) => count.transactions(outcome).inc(),
       event: (name, number = 1) => count.events(name).inc(amount(number)),
     },

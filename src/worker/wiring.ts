@@ -149,6 +149,8 @@ export class Wiring {
         this.rates.wanted(campaign);
       },
       ofCampaign: (campaign, channel) => this.rates.room(campaign, channel),
+      heldBy: (channel, campaign) =>
+        this.dispatch.heldBy(channel) ?? (this.rates.isHeld(campaign, channel) ? 'campaign' : undefined),
       waysOut: (lane) => waysOut(lane, () => this.runs.get(lane.campaignId), this.dispatch.channelStates),
     });
     this.round = new Round({

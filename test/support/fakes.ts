@@ -58,6 +58,7 @@ export function recordingInstruments(): RecordingInstruments {
     lateness: keep('lateness'),
     send: keep('send'),
     dueToSent: keep('dueToSent'),
+    rateWait: keep('rateWait'),
     recovered: keep('recovered'),
     standing: keep('standing'),
     positionAge: keep('positionAge'),

@@ -108,6 +108,7 @@ export async function member(
       clock,
       partitions: () => ownership.active,
       room: (name: string, planned?: ReadonlyMap<string, number>) => dispatch.room(name, planned),
+      heldBy: (name: string) => dispatch.heldBy(name),
     },
   });
   const round = new Round({

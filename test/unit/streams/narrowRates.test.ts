@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Channel } from '../../../src/domain/channelPorts.ts';
 import type { Message, Run } from '../../../src/domain/model.ts';
+import { type RateLimit, rateLimit } from '../../../src/domain/rates.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
 import { Rates } from '../../../streams/rates.ts';
 import { type ManualClock, manualClock } from '../../support/clock.ts';
@@ -14,9 +15,10 @@ import { Cluster } from './cluster/cluster.ts';
 interface World {
   domainRates?: Channel['domainRates'];
   concurrency?: number;
+  rate?: RateLimit;
 }
 
-function world({ domainRates, concurrency = 8 }: World = {}) {
+function world({ domainRates, concurrency = 8, rate }: World = {}) {
   const clock = manualClock(1_000_000);
   const database = new MemoryDatabase({ clock });
   const logger = recordingLogger();
@@ -26,6 +28,7 @@ function world({ domainRates, concurrency = 8 }: World = {}) {
     ...facts('email', 'email', {}),
     concurrency,
     ...(domainRates === undefined ? {} : { domainRates }),
+    ...(rate === undefined ? {} : { rate }),
     send: async ({ messageId }) => {
       sent.push({ id: messageId, at: clock.monotonic() });
       return { kind: 'sent' };
@@ -37,10 +40,11 @@ function world({ domainRates, concurrency = 8 }: World = {}) {
     maySend = false;
   };
   const channels = new Map([['email', channel]]);
+  const instruments = recordingInstruments();
   const common = { channels, clock, random: () => 0, logger };
   const rates = new Rates({ ...common, store: new MemoryRates({ database, memberId: 'm1' }) });
   const dispatch: Dispatch = new Dispatch({
-    ...{ ...common, concurrency: 64, instruments: recordingInstruments(), ledger: { leaseRemaining: () => 10_000 } },
+    ...{ ...common, concurrency: 64, instruments, ledger: { leaseRemaining: () => 10_000 } },
     ...{ rates, campaigns: { heads: async () => new Map(), sending: async () => 'on' as const } },
     ...{ seen: () => {}, maySend: () => maySend, onFresh: () => {} },
   });
@@ -59,7 +63,7 @@ function world({ domainRates, concurrency = 8 }: World = {}) {
     const limits = perSecond === undefined ? {} : { limits: { perSecond } };
     rates.runChanged({ key: id, run: { _id: id, settled: false, ...limits, ...more } as Run });
   };
-  return { clock, database, logger, sent, held, rates, dispatch, row, put, run, stop };
+  return { clock, database, logger, instruments, sent, held, rates, dispatch, row, put, run, stop };
 }
 
 /** Answers of the store come between the timers. */
@@ -295,5 +299,36 @@ describe('rates of mail domains', () => {
     // one had to go back to its lane
     expect(sent.length + held.length).toBe(5);
     expect(sent.length).toBeGreaterThanOrEqual(4);
+  });
+});
+
+describe('what is told of the waits', () => {
+  test('each message that waited beside its queue once, by whose rate it was; those that did not wait, not at all', async () => {
+    const { clock, put, row, run, sent, held, instruments } = world({ domainRates: { 'slow.test': 2 } });
+    run('slow', 4);
+    put(row('a@fast.test'), ...many(2, () => row('a@slow.test')), ...many(2, () => row('a@fast.test', 'slow')));
+    await pass(clock, 1_500);
+    expect([sent.length, held.length]).toEqual([5, 0]);
+    const waits = instruments.of('rateWait');
+    expect(waits.map(([kind]) => kind).toSorted()).toEqual(['campaign', 'campaign', 'domain', 'domain']);
+    // two of a domain at 2/s: the second waits for half a second
+    const ofDomain = waits.flatMap(([kind, ms]) => (kind === 'domain' ? [ms] : []));
+    expect(Math.max(...ofDomain)).toBeGreaterThanOrEqual(450);
+    for (const [, ms] of waits) expect(ms).toBeLessThanOrEqual(1_000);
+  });
+
+  test('rows behind each other in the queue of a channel with a rate', async () => {
+    const { clock, put, row, sent, instruments } = world({ rate: rateLimit(10) });
+    put(...many(5, () => row('a@a.test')));
+    await pass(clock, 1_000);
+    expect(sent).toHaveLength(5);
+    const waits = instruments.of('rateWait');
+    expect(waits.map(([kind]) => kind)).toEqual(many(5, () => 'channel'));
+    // three may come at once, one each tenth of a second after them
+    expect(waits.at(-1)?.[1]).toBeGreaterThanOrEqual(150);
+    put(row('a@a.test'));
+    await pass(clock, 500);
+    expect(sent).toHaveLength(6);
+    expect(instruments.of('rateWait').at(-1)?.[1]).toBeLessThan(150);
   });
 });

@@ -7,7 +7,13 @@ import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
 
 const lane = (campaignId: string): Lane => ({ channel: 'sms', campaignId, opening: true });
 
-function fixture({ span, due = [] }: { span?: OplogSpan; due?: { lane: Lane; since: number; at?: number }[] }) {
+function fixture({
+  span,
+  due = [],
+}: {
+  span?: OplogSpan;
+  due?: { lane: Lane; since: number; at?: number; isHeld?: boolean }[];
+}) {
   const clock = manualClock();
   const instruments = recordingInstruments();
   const logger = recordingLogger();
@@ -25,7 +31,7 @@ function fixture({ span, due = [] }: { span?: OplogSpan; due?: { lane: Lane; sin
   };
   const vitals = new Vitals({
     ...{ store, clock, logger, instruments, partitions: 16, signal: new AbortController().signal },
-    overdue: () => due.map(({ since, ...one }) => ({ lane: one.lane, since: clock.now() - since })),
+    overdue: () => due.map(({ since, lane, isHeld = false }) => ({ lane, since: clock.now() - since, isHeld })),
     active: () => [1, 2],
     conversations: {
       async nextDue({ campaignId }) {
@@ -39,7 +45,9 @@ function fixture({ span, due = [] }: { span?: OplogSpan; due?: { lane: Lane; sin
     await vitals.tick();
     return instruments.of('vitals').findLast(([{ dueLagMs }]) => dueLagMs !== undefined)?.[0].dueLagMs;
   };
-  return { vitals, lag, asked, reads, instruments, logger };
+  const withRoom = (): number | undefined =>
+    instruments.of('vitals').findLast(([one]) => one.dueLagMs !== undefined)?.[0].dueLagWithRoomMs;
+  return { vitals, lag, withRoom, asked, reads, instruments, logger };
 }
 
 describe('how late what is due is', () => {
@@ -67,6 +75,31 @@ describe('how late what is due is', () => {
     const { lag, asked } = fixture({ due });
     expect(await lag()).toBe(40);
     expect(asked).toEqual(Array.from({ length: 16 }, (_, n) => `c${n}`));
+  });
+});
+
+describe('how late that is which more members would take up', () => {
+  test('what stands behind a rate does not count, however late it is', async () => {
+    const own = fixture({
+      due: [
+        { lane: lane('rate'), since: 4_000, isHeld: true },
+        { lane: lane('free'), since: 1_000 },
+      ],
+    });
+    expect([await own.lag(), own.withRoom()]).toEqual([4_000, 1_000]);
+    const only = fixture({ due: [{ lane: lane('rate'), since: 900_000, at: 900_000, isHeld: true }] });
+    expect([await only.lag(), only.withRoom()]).toEqual([900_000, 0]);
+  });
+
+  test('behind ever so many lanes that are held the others are asked of all the same', async () => {
+    const held = Array.from({ length: 30 }, (_, n) => ({
+      lane: lane(`r${n}`),
+      since: 900_000,
+      at: 90_000,
+      isHeld: true,
+    }));
+    const { lag, withRoom, asked } = fixture({ due: [...held, { lane: lane('free'), since: 60_000, at: 50_000 }] });
+    expect([await lag(), withRoom(), asked.length]).toEqual([90_000, 50_000, 16]);
   });
 });
 

@@ -21,6 +21,7 @@ export async function everyMetric(): Promise<Metric[]> {
   instruments.messages('sms', 'sent', 1);
   instruments.send('sms', 1, 'sent');
   instruments.dueToSent('sms', 1);
+  instruments.rateWait('channel', 1);
   instruments.recovered('sms', 'lost', 1);
   instruments.vitals({ oplog: { firstMs: 0, lastMs: 1 } });
   const processMetrics = createProcessMetrics('0');

@@ -10,16 +10,26 @@ test('of two threads the worst counts, the shortest window, and all that stands 
   let now = 0;
   const threads = [createMetrics(() => now), createMetrics(() => now)];
   for (const [at, { instruments }] of threads.entries()) {
-    instruments.vitals({ dueLagMs: 1000 * (at + 1), sendingStopped: at === 0, partitions: 16 });
+    instruments.vitals({
+      dueLagMs: 1000 * (at + 1),
+      dueLagWithRoomMs: 500 * (at + 1),
+      sendingStopped: at === 0,
+      partitions: 16,
+    });
     instruments.vitals({ oplog: { firstMs: 10_000 + at, lastMs: 70_000 - 1000 * at } });
     instruments.standing('due', 2);
     instruments.positionAge(1000);
     instruments.dueToSent('sms', 45_000);
+    instruments.rateWait('campaign', 3_000);
     instruments.recovered('sms', 'lost', 3);
   }
   now = 2000;
   const text = await aggregate(await Promise.all(threads.map((thread) => thread.snapshot())));
   expect(value(text, 'due_lag_seconds')).toBe(2);
+  expect(value(text, 'due_lag_with_room_seconds')).toBe(1);
+  expect(value(text, 'rate_limit_wait_seconds_bucket{le="1",kind="campaign"}')).toBe(0);
+  expect(value(text, 'rate_limit_wait_seconds_bucket{le="5",kind="campaign"}')).toBe(2);
+  expect(value(text, 'rate_limit_wait_seconds_count{kind="domain"}')).toBe(0);
   expect(value(text, 'sending_stopped')).toBe(1);
   expect(value(text, 'partitions')).toBe(16);
   expect(value(text, 'oplog_window_seconds')).toBeCloseTo(58.999);
@@ -48,6 +58,7 @@ test('no oplog that could be read is no window of 0; a channel has its series fr
   const text = await aggregate([await snapshot()]);
   expect(text).not.toContain('oplog_window_seconds');
   expect(value(text, 'messages_total{channel="sms",status="uncertain"}')).toBe(0);
+  expect(value(text, 'messages_recovered_total{channel="sms",kind="lost"}')).toBe(0);
 });
 
 test('the release is told', async () => {

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { asked, dashboard, everyMetric, type Metric, readText, rules } from '../support/observed.ts';
 
 /** What Prometheus adds to every series, and what it makes itself. */
-const added = ['job', 'instance', 'le'];
+const added = ['namespace', 'job', 'instance', 'le'];
 const suffixes = /_(bucket|sum|count)$/;
 
 let metrics: ReadonlyMap<string, Metric>;

@@ -65,6 +65,8 @@ export class Cluster {
   nodes: Node[] = [];
   isAway = false;
   private readonly chance: () => number;
+  /** Of each member that joined. */
+  readonly instruments: ReturnType<typeof recordingInstruments>[] = [];
   private readonly everyLogger: ReturnType<typeof recordingLogger>[] = [];
 
   constructor(chance: () => number) {
@@ -87,13 +89,15 @@ export class Cluster {
     const host = new Host({ clock: this.clock, chance: this.chance, databaseIsAway: () => this.isAway });
     const logger = recordingLogger();
     this.everyLogger.push(logger);
+    const instruments = recordingInstruments();
+    this.instruments.push(instruments);
     const fieldLogger = { ...logger, child: () => fieldLogger };
     const deps = {
       config,
       clock: host.clock,
       random: this.chance,
       logger: fieldLogger,
-      instruments: recordingInstruments(),
+      instruments,
     };
     const member = new Member(deps, {
       newGeneration: async () => {
