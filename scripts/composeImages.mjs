@@ -1,8 +1,17 @@
 // Images by the very names of docker-compose.yml, for where no registry of images can be reached: the programs of this machine with
 // the libraries they load and a busybox, from scratch. What the compose file says (commands, users, mounts, health checks) is what is
 // tried with them, not what the makers of the images put in.
-import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, delimiter, dirname, join } from 'node:path';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { buildah, run, works } from './imageEngine.mjs';
 import { findMongod } from './mongod.mjs';
@@ -47,13 +56,13 @@ async function install(rootfs, program, path) {
 }
 
 /** A root with a shell, wget and folders that are mounted over. */
-async function emptyRoot(folder, name) {
-  const rootfs = join(folder, name);
+async function fillRoot(rootfs) {
   for (const part of ['bin', 'etc', 'tmp', 'usr/bin']) mkdirSync(join(rootfs, part), { recursive: true });
+  // What is mounted over it takes its rights.
+  chmodSync(join(rootfs, 'tmp'), 0o1777);
   await install(rootfs, find('busybox'), 'bin/busybox');
   for (const tool of ['sh', 'wget', 'cat', 'ls', 'touch', 'httpd']) symlinkSync('busybox', join(rootfs, 'bin', tool));
   writeFileSync(join(rootfs, 'etc/nsswitch.conf'), 'hosts: files dns\n');
-  return rootfs;
 }
 
 /** A folder of the image that a volume begins as. */
@@ -96,7 +105,7 @@ const makers = {
 };
 
 /** Makes every image that docker-compose.yml names and does not build. Those that are there already stay. */
-export async function makeImages(folder) {
+export async function makeImages() {
   const images = new Set(
     Object.values(composeFile().services)
       .filter(({ build }) => !build)
@@ -108,12 +117,11 @@ export async function makeImages(folder) {
     if (!make) throw new Error(`scripts/composeImages.mjs: there is no stand-in for ${image}`);
     const name = `docker.io/${repository.includes('/') ? '' : 'library/'}${image}`;
     if (await works('buildah', 'inspect', name)) continue;
-    const rootfs = await emptyRoot(folder, basename(repository));
-    const settings = await make(rootfs);
     const container = (await buildah('from', 'scratch')).stdout.trim();
-    await buildah('copy', '-q', container, rootfs, '/');
+    const rootfs = (await buildah('mount', container)).stdout.trim();
+    await fillRoot(rootfs);
+    const settings = await make(rootfs);
     await buildah('config', '--env', 'PATH=/usr/bin:/bin', ...settings, container);
     await buildah('commit', '-q', '--rm', '--format', 'docker', container, name);
-    rmSync(rootfs, { recursive: true, force: true });
   }
 }

@@ -63,7 +63,7 @@ export async function runApart(program, env) {
 export async function startService(folder) {
   const socket = join(folder, 'podman.sock');
   rmSync(socket, { force: true });
-  const level = process.env.PODMAN_LOG_LEVEL ?? 'fatal';
+  const level = process.env.PODMAN_LOG_LEVEL ?? 'error';
   const child = spawn('podman', ['--log-level', level, 'system', 'service', '-t', '0', `unix://${socket}`], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -23,6 +23,9 @@ function serviceFaults(service) {
   if (!service.security_opt?.includes('no-new-privileges:true')) faults.push('it may gain privileges');
   for (const { host_ip: host, target } of service.ports ?? [])
     if (host !== '127.0.0.1') faults.push(`port ${target} is open to other machines`);
+  // podman 4 takes the arguments as one text and cuts it at blanks
+  if (service.healthcheck?.test?.some((argument) => /\s/.test(argument)))
+    faults.push('its health check has an argument with a blank in it');
   if (!service.healthcheck && service.restart === 'unless-stopped') faults.push('it has no health check');
   return faults;
 }

@@ -146,7 +146,7 @@ async function prepare(folder) {
   const driver = await settle(folder);
   const { build } = await findEngine();
   await build('docker.io/library/communication-base:dev', { VERSION: '0.0.0-dev' });
-  await makeImages(folder);
+  await makeImages();
   say(`images made in ${seconds(from)}, storage ${driver}`);
 }
 
