@@ -30,13 +30,13 @@ export async function lookAtMongo({ expect }) {
   try {
     const db = client.db('communication_base');
     const campaigns = db.collection('campaigns');
-    const active = await until('the mails of the example left', () =>
+    const example = await until('the mails of the example left', () =>
       campaigns.findOne({ _id: 'onboarding', 'metrics.messages.sent': people }),
     );
     expect(
       'example campaign in MongoDB',
-      `${active.status}, ${active.metrics.messages.sent} sent`,
-      `active, ${people} sent`,
+      `${example.status}, ${example.metrics.messages.sent} sent`,
+      `running, ${people} sent`,
     );
     await campaigns.insertOne(short('short', 5));
     const done = await until('a campaign of others completes', () =>
@@ -78,7 +78,7 @@ export async function lookAtJaeger({ expect, say }) {
 }
 
 const prometheus = (path) => get(`http://127.0.0.1:9090/api/v1/${path}`).then(({ data }) => data);
-export const query = async (expr) => {
+const query = async (expr) => {
   const { result } = await prometheus(`query?query=${encodeURIComponent(expr)}`);
   return Number(result[0]?.value[1] ?? Number.NaN);
 };

@@ -41,12 +41,17 @@ const missing = (name, mounts, root) =>
     .filter(({ type, source }) => type === 'bind' && !existsSync(source))
     .map(({ source }) => `${name}: ${relative(root, source)} is not there`);
 
+const answersTo = (service, { networks = {} }) => [
+  service,
+  ...Object.values(networks).flatMap((network) => network?.aliases ?? []),
+];
+
 /** Prometheus asks services by name: a name that is none would only be silent. */
 function scraped(services, root) {
   const { names } = /names: \[(?<names>.*)\]/.exec(readFileSync(join(root, 'deploy/prometheus.yml'), 'utf8')).groups;
   return names
     .split(/,\s*/)
-    .filter((name) => !services[name])
+    .filter((name) => !Object.keys(services).some((service) => answersTo(service, services[service]).includes(name)))
     .map((name) => `deploy/prometheus.yml asks ${name}, which is no service`);
 }
 

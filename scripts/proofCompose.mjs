@@ -20,6 +20,8 @@ import { findEngine, run, works } from './imageEngine.mjs';
 import { createJudge, until } from './imageWorld.mjs';
 
 const project = 'communication-base-proof';
+/** What crashes is started again and again: no command of Compose waits longer, ms. */
+const patienceMs = 150_000;
 const judge = createJudge();
 const { say, expect, faults } = judge;
 const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(0)} s`;
@@ -28,7 +30,8 @@ const seconds = (from) => `${((performance.now() - from) / 1000).toFixed(0)} s`;
 function composer(command, files, env) {
   const first = [...command.slice(1), '-p', project, ...files.flatMap((file) => ['-f', file])];
   const profiles = (profile) => (profile ? ['--profile', profile] : []);
-  return (profile, args, options) => run(command[0], [...first, ...profiles(profile), ...args], { env, ...options });
+  return (profile, args, options) =>
+    run(command[0], [...first, ...profiles(profile), ...args], { env, timeout: patienceMs, ...options });
 }
 
 /** Every service as it should be: what works on is healthy, what runs once has ended well. */
@@ -160,7 +163,13 @@ async function main() {
     const { env, override, stop } = await startService(apart);
     try {
       const files = ['docker-compose.yml', override];
-      return await prove({ command: ['docker-compose'], files, env, up: ['--no-build', '--pull', 'never'] });
+      // A second `up` takes what podman says of a container for another configuration.
+      return await prove({
+        command: ['docker-compose'],
+        files,
+        env,
+        up: ['--no-build', '--pull', 'never', '--no-recreate'],
+      });
     } finally {
       await stop();
     }
