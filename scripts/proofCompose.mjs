@@ -34,48 +34,34 @@ function composer(command, files, env) {
     run(command[0], [...first, ...profiles(profile), ...args], { env, timeout: patienceMs, ...options });
 }
 
-/** Every service as it should be: what works on is healthy, what runs once has ended well. */
-async function settled(compose, profile) {
-  const states = async () => {
-    const { stdout } = await compose(profile, ['ps', '-a', '--format', 'json']);
-    const rows = stdout.trim().startsWith('[')
-      ? JSON.parse(stdout)
-      : stdout
-          .trim()
-          .split('\n')
-          .map((row) => JSON.parse(row));
-    return rows.map(({ Service: name, State: state, Health: health, ExitCode: code }) => ({
-      name,
-      state,
-      health,
-      code,
-    }));
-  };
-  const well = ({ state, health, code }) =>
-    state === 'exited' ? code === 0 : state === 'running' && health === 'healthy';
+/** Every container, as Compose sees it. */
+async function containers(compose) {
+  const { stdout } = await compose('cluster', ['ps', '-a', '--format', 'json']);
+  // An array, or an object a line: by the version of Compose.
+  const rows = stdout.trim().startsWith('[') ? stdout : `[${stdout.trim().split('\n').join(',')}]`;
+  return JSON.parse(rows).map(({ Service: name, State: state, Health: health, ExitCode: code }) => ({
+    name,
+    found: state === 'exited' ? `ended with ${code}` : [state, health].join(' ').trim(),
+  }));
+}
+
+/** What works on is healthy, what runs once has ended well. */
+async function settled(compose) {
+  const good = /^(running healthy|ended with 0)$/;
   let rows = [];
-  await until(
-    'every service is as it should be',
-    async () => {
-      rows = await states();
-      return rows.every(well);
-    },
-    120_000,
-  ).catch(() => undefined);
-  for (const { name, state, health, code } of rows)
-    expect(
-      name,
-      state === 'exited' ? `ended with ${code}` : `${state}, ${health}`,
-      /^(running, healthy|ended with 0)$/,
-    );
-  return rows;
+  const look = async () => {
+    rows = await containers(compose);
+    return rows.every(({ found }) => good.test(found));
+  };
+  await until('every service is as it should be', look, 120_000).catch(() => undefined);
+  for (const { name, found } of rows) expect(name, found, good);
 }
 
 async function alone(compose, up) {
   const from = performance.now();
   await compose('', ['up', '-d', ...up]);
   say(`docker compose up: ${seconds(from)}`);
-  await settled(compose, '');
+  await settled(compose);
   expect('readyz of the worker', (await fetch('http://127.0.0.1:8080/readyz')).status, 200);
   await lookAtMongo(judge);
   await lookAtMailpit(judge);
@@ -90,7 +76,7 @@ async function cluster(compose, up) {
   const from = performance.now();
   await compose('cluster', ['up', '-d', ...up]);
   say(`docker compose --profile cluster up: ${seconds(from)}`);
-  await settled(compose, 'cluster');
+  await settled(compose);
   const shell = async (script) => {
     const uri = 'mongodb://mongo:27017,mongo2:27017,mongo3:27017/communication_base?replicaSet=rs0';
     const { stdout } = await compose('cluster', ['exec', '-T', 'mongo2', 'mongosh', '--quiet', uri, '--eval', script]);
@@ -119,6 +105,18 @@ async function cluster(compose, up) {
   expect('messages of a campaign when it is back', await campaign('back', 40), '40');
 }
 
+/** Workers first, which hand over what they have, then all else. */
+async function end(compose) {
+  const from = performance.now();
+  await compose('cluster', ['stop', 'worker', 'worker2'], { check: false });
+  const workers = (await containers(compose)).filter(({ name }) => name.startsWith('worker'));
+  for (const { name, found } of workers) expect(`${name}, stopped (${seconds(from)})`, found, 'ended with 0');
+  const down = await compose('cluster', ['down', '--volumes'], { check: false });
+  if (down.status !== 0) process.stderr.write(down.stderr);
+  expect(`docker compose down (${seconds(from)})`, down.status, 0);
+  expect('containers left', (await compose('cluster', ['ps', '-a', '-q'], { check: false })).stdout, '');
+}
+
 /** With the engine that is there. */
 async function prove({ command, files, env, up }) {
   const compose = composer(command, files, env);
@@ -131,11 +129,7 @@ async function prove({ command, files, env, up }) {
     process.stderr.write((await compose('cluster', ['ps', '-a'], { check: false })).stdout);
     process.stderr.write((await compose('cluster', ['logs', '--tail', '15'], { check: false })).stdout);
   } finally {
-    const from = performance.now();
-    const down = await compose('cluster', ['down', '--volumes', '--timeout', '30'], { check: false });
-    if (down.status !== 0) process.stderr.write(down.stderr);
-    expect(`docker compose down (${seconds(from)})`, down.status, 0);
-    expect('containers left', (await compose('cluster', ['ps', '-a', '-q'], { check: false })).stdout, '');
+    await end(compose);
   }
   say(faults.length === 0 ? 'docker-compose.yml works' : `${faults.length} faults`);
   return faults.length === 0 ? 0 : 1;
