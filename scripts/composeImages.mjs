@@ -26,8 +26,13 @@ const howToGet = {
   mailpit: 'go install github.com/axllent/mailpit@v1.27.11',
   prometheus: 'apt-get install prometheus',
   busybox: 'apt-get install busybox',
-  netavark: 'apt-get install netavark aardvark-dns iptables',
-  runc: 'apt-get install runc',
+  ...Object.fromEntries(
+    ['buildah', 'podman', 'runc', 'netavark', 'aardvark-dns', 'iptables', 'debootstrap'].map((name) => [
+      name,
+      `apt-get install ${name}`,
+    ]),
+  ),
+  ip: 'apt-get install iproute2',
 };
 
 const find = (name) =>
@@ -39,7 +44,8 @@ const find = (name) =>
 export const lacks = () =>
   Object.entries(howToGet)
     .filter(([name]) => !find(name))
-    .map(([name, how]) => `there is no ${name}: ${how}`);
+    .map(([name, how]) => `there is no ${name}: ${how}`)
+    .concat(process.getuid() === 0 ? [] : ['this is not root']);
 
 /** The compose file as it is written, profiles and all. */
 export const composeFile = () =>
