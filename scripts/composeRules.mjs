@@ -23,6 +23,9 @@ function serviceFaults(service) {
   if (!service.security_opt?.includes('no-new-privileges:true')) faults.push('it may gain privileges');
   for (const { host_ip: host, target } of service.ports ?? [])
     if (host !== '127.0.0.1') faults.push(`port ${target} is open to other machines`);
+  // podman 4 takes the arguments as one text and cuts it at blanks
+  if (service.healthcheck?.test?.some((argument) => /\s/.test(argument)))
+    faults.push('its health check has an argument with a blank in it');
   if (!service.healthcheck && service.restart === 'unless-stopped') faults.push('it has no health check');
   return faults;
 }
@@ -38,12 +41,17 @@ const missing = (name, mounts, root) =>
     .filter(({ type, source }) => type === 'bind' && !existsSync(source))
     .map(({ source }) => `${name}: ${relative(root, source)} is not there`);
 
+const answersTo = (service, { networks = {} }) => [
+  service,
+  ...Object.values(networks).flatMap((network) => network?.aliases ?? []),
+];
+
 /** Prometheus asks services by name: a name that is none would only be silent. */
 function scraped(services, root) {
   const { names } = /names: \[(?<names>.*)\]/.exec(readFileSync(join(root, 'deploy/prometheus.yml'), 'utf8')).groups;
   return names
     .split(/,\s*/)
-    .filter((name) => !services[name])
+    .filter((name) => !Object.keys(services).some((service) => answersTo(service, services[service]).includes(name)))
     .map((name) => `deploy/prometheus.yml asks ${name}, which is no service`);
 }
 

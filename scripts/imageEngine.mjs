@@ -20,7 +20,7 @@ export function run(command, args, { check = true, ...options } = {}) {
   });
 }
 
-const works = async (command, ...args) => (await run(command, args, { check: false })).status === 0;
+export const works = async (command, ...args) => (await run(command, args, { check: false })).status === 0;
 
 /** Flags with which a container runs as it should in production; `memory` as the engine takes it (`256m`). */
 const hardened = (memory) => [
@@ -40,7 +40,7 @@ export async function findEngine() {
   for (const tool of ['buildah', 'podman', 'debootstrap'])
     if (!(await works(tool, '--version')))
       throw new Error('neither Docker nor buildah: apt-get install buildah podman runc netavark debootstrap');
-  const podman = ['--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'];
+  const podman = [...storage(), '--cgroup-manager', 'cgroupfs', '--runtime', 'runc'];
   return {
     name: 'buildah and podman',
     async build(tag, args) {
@@ -55,7 +55,9 @@ export async function findEngine() {
 }
 
 const buildArgs = (args) => Object.entries(args).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]);
-const buildah = (...args) => run('buildah', ['--storage-driver', 'vfs', ...args]);
+/** Whoever names a storage.conf decides where images are, and how. */
+const storage = () => (process.env.CONTAINERS_STORAGE_CONF ? [] : ['--storage-driver', 'vfs']);
+export const buildah = (...args) => run('buildah', [...storage(), ...args]);
 
 /**
  * An image like the base of the Dockerfile, for where no registry of images can be reached: the same Debian by
@@ -63,7 +65,7 @@ const buildah = (...args) => run('buildah', ['--storage-driver', 'vfs', ...args]
  */
 async function localBase() {
   const name = `localhost/communication-base-node:${nodeVersion}-${debian}-slim`;
-  if (await works('buildah', '--storage-driver', 'vfs', 'inspect', name)) return name;
+  if (await works('buildah', ...storage(), 'inspect', name)) return name;
   const folder = mkdtempSync(join(tmpdir(), 'communication-base-image-'));
   try {
     const rootfs = join(folder, 'rootfs');
