@@ -150,7 +150,10 @@ async function prepare(folder) {
 async function main() {
   if (await works('docker', 'info')) {
     if (!(await works('docker', 'compose', 'version'))) throw new Error('Docker has no plugin "compose"');
-    return prove({ command: ['docker', 'compose'], files: ['docker-compose.yml'], env: process.env, up: ['--build'] });
+    const docker = { command: ['docker', 'compose'], files: ['docker-compose.yml'], env: process.env, up: [] };
+    const compose = composer(docker.command, docker.files, docker.env);
+    for (const step of [['build'], ['pull', '--ignore-buildable']]) await compose('cluster', step, { timeout: 0 });
+    return prove(docker);
   }
   const { COMPOSE_PROOF_APART: apart, COMPOSE_PROOF_FOLDER: kept } = process.env;
   if (apart) {
