@@ -9,14 +9,10 @@ export interface DomainLimitsParams extends RatesParams {
   inForce: (id: string, own: RateLimit | undefined) => RateLimit | undefined;
   /** There are slots, or it may be asked for them again. */
   onNews: () => void;
-  /** Reads what operators wrote. */
-  reload: () => Promise<void>;
 }
 
 /** Domains whose limit is kept at hand, at most, as long as no row waits for one. */
 const mostKept = 2_000;
-/** Documents that nobody asks for are looked for once or twice in so long, ms. */
-const tidyMs = 300_000;
 
 /** Limits of the domains that mail goes to, one each: `CHANNEL_<NAME>_DOMAIN_RATES`, or `rate_limits`. */
 export class DomainLimits {
@@ -26,8 +22,6 @@ export class DomainLimits {
   /** Channels of which any domain has a limit. */
   private limited: ReadonlySet<string> = new Set();
   private words: ReadonlyMap<string, RateWords> = new Map();
-  private cancelTidy: (() => void) | undefined;
-  private stopped = false;
 
   constructor(params: DomainLimitsParams) {
     this.params = params;
@@ -42,7 +36,6 @@ export class DomainLimits {
     const mail = [...this.params.channels.values()].filter(({ address }) => address === 'email');
     const limited = mail.filter(({ name, domainRates }) => domainRates !== undefined || isLimited(name));
     this.limited = new Set(limited.map(({ name }) => name));
-    this.tidyLater();
     for (const [id, allowance] of this.kept) {
       const [channel, domain] = partsOf(id);
       allowance.set(this.inForce(channel, domain));
@@ -71,8 +64,6 @@ export class DomainLimits {
   }
 
   stop(): void {
-    this.stopped = true;
-    this.cancelTidy?.();
     for (const allowance of this.kept.values()) void allowance.stop();
   }
 
@@ -99,27 +90,6 @@ export class DomainLimits {
       this.kept.delete(id);
       return;
     }
-  }
-
-  /** Documents that nobody asks for go, and what operators took away is heard of: deleting them is no news to the others. */
-  private tidyLater(): void {
-    if (this.stopped || this.cancelTidy !== undefined || this.limited.size === 0) return;
-    const { clock, random } = this.params;
-    this.cancelTidy = clock.after(tidyMs * (1 + random()), () => {
-      this.cancelTidy = undefined;
-      void this.tidy();
-    });
-  }
-
-  private async tidy(): Promise<void> {
-    const { store, logger, reload } = this.params;
-    try {
-      await store.forgetIdle();
-      await reload();
-    } catch (error) {
-      logger.warn('slots of domains that nobody asks for stay behind', { error });
-    }
-    this.tidyLater();
   }
 }
 

@@ -6,6 +6,7 @@ import { limitInForce, type RateLimit, type RateWords, rateLimit } from '../src/
 import type { Clock, Logger } from '../src/domain/systemPorts.ts';
 import { Allowance, type AllowanceParams } from './allowance.ts';
 import { DomainLimits } from './domainLimits.ts';
+import { RateTidy } from './rateTidy.ts';
 import type { KnownRun } from './runs.ts';
 
 export interface RatesParams {
@@ -39,6 +40,7 @@ export class Rates {
   /** Of those that have a limit, by key. */
   private readonly ofCampaigns = new Map<string, Allowance>();
   private readonly domains: DomainLimits;
+  private readonly tidy: RateTidy;
   private tellNews: () => void = () => {};
   private cancelNews: (() => void) | undefined;
   private stopped = false;
@@ -49,8 +51,8 @@ export class Rates {
       ...params,
       inForce: (id, own) => this.inForce(id, own, 'the environment'),
       onNews: () => this.soon(),
-      reload: () => this.load(),
     });
+    this.tidy = new RateTidy({ ...params, reload: () => this.load() });
   }
 
   /** What may be handed over on a channel, from here on; without a limit everything. */
@@ -120,6 +122,7 @@ export class Rates {
   stop(): void {
     this.stopped = true;
     this.cancelNews?.();
+    this.tidy.stop();
     this.domains.stop();
     for (const allowance of [...this.allowances.values(), ...this.ofCampaigns.values()]) void allowance.stop();
   }

@@ -19,11 +19,14 @@ export interface RateStore {
   words(): Promise<ReadonlyMap<string, RateWords>>;
   /** What is asked for no more. */
   forget(id: string): Promise<void>;
-  /** Those of domains that nobody took from for a minute or longer, and no operator wrote. */
+  /**
+   * What nobody took from for a minute or longer, and no operator wrote: of domains, and of campaigns that have no run any more or whose run is
+   * settled. Whoever settles a run forgets its slots, but may be killed before.
+   */
   forgetIdle(): Promise<void>;
 }
 
-/** Of documents of domains, ms: nobody took from them since. */
+/** Of documents of domains and campaigns, ms: nobody took from them since. */
 export const idleMs = 60_000;
 
 export const rateOfChannel = (name: string): string => `channel:${name}`;

@@ -1,11 +1,17 @@
 import type { Db, Document } from 'mongodb';
-import { idleMs, type RateStore } from '../domain/ratePorts.ts';
+import { idleMs, type RateStore, rateOfCampaign } from '../domain/ratePorts.ts';
 import { againIn, type Grant, horizonMs, type Pace, type RateLimit, type RateWords } from '../domain/rates.ts';
 import { type Collections, collections } from './collections.ts';
 
 /** Longer, a slot is of no use, ms. */
 const patienceMs = 2_000;
 const tidyingMs = 30_000;
+
+/** Nobody took slots for so long, by the server's clock, and no operator wrote it. */
+const idle = {
+  ...{ rate: { $exists: false }, burst: { $exists: false } },
+  $expr: { $lte: ['$tat', { $subtract: [{ $toDouble: { $toLong: '$$NOW' } }, idleMs] }] },
+};
 
 /** Slots by one update of one document, on the server's clock (`$$NOW`): no clock of a member decides. */
 export class MongoRates implements RateStore {
@@ -29,9 +35,22 @@ export class MongoRates implements RateStore {
   }
 
   async forgetIdle(): Promise<void> {
-    const before = { $subtract: [{ $toDouble: { $toLong: '$$NOW' } }, idleMs] };
-    const idle = { rate: { $exists: false }, burst: { $exists: false }, $expr: { $lte: ['$tat', before] } };
     await this.of.rates.deleteMany({ _id: { $gte: 'domain:', $lt: 'domain;' }, ...idle }, { maxTimeMS: tidyingMs });
+    await this.forgetCampaigns();
+  }
+
+  /** Mostly there are none that stand idle: those of campaigns that wait or are paused, and what a crash left. */
+  private async forgetCampaigns(): Promise<void> {
+    const options = { projection: { _id: 1 }, maxTimeMS: tidyingMs } as const;
+    const found = await this.of.rates
+      .find({ _id: { $gte: 'campaign:', $lt: 'campaign;' }, ...idle }, options)
+      .toArray();
+    if (found.length === 0) return;
+    // asked afterwards: a run that is new by now has taken slots by then, or takes them anew
+    const open = await this.of.runs.find({ settled: false }, options).toArray();
+    const inUse = new Set(open.map(({ _id }) => rateOfCampaign(_id)));
+    const over = found.map(({ _id }) => _id).filter((id) => !inUse.has(id));
+    if (over.length > 0) await this.of.rates.deleteMany({ _id: { $in: over }, ...idle }, { maxTimeMS: tidyingMs });
   }
 
   async words(): Promise<ReadonlyMap<string, RateWords>> {

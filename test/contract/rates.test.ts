@@ -1,7 +1,8 @@
 /** Slots of a limit, in memory and by the server's clock. */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Double, Int32, Long } from 'bson';
-import type { RateStore } from '../../src/domain/ratePorts.ts';
+import { Double, Int32, Long, ObjectId } from 'bson';
+import type { Run } from '../../src/domain/model.ts';
+import { type RateStore, rateOfCampaign } from '../../src/domain/ratePorts.ts';
 import { paceOf, rateLimit } from '../../src/domain/rates.ts';
 import { MongoRates } from '../../src/mongo/rates.ts';
 import { manualClock } from '../support/clock.ts';
@@ -12,6 +13,7 @@ import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 interface Harness {
   store: RateStore;
   put(document: { _id: string; [field: string]: unknown }): Promise<void>;
+  putRun(run: Pick<Run, '_id' | 'settled'>): Promise<void>;
   get(id: string): Promise<Record<string, unknown> | undefined>;
   /** ms since the epoch, of the server. */
   now(): number;
@@ -25,6 +27,7 @@ async function inMemory(): Promise<Harness> {
     now: () => clock.now(),
     store: new MemoryRates({ database, memberId: 'm1' }),
     put: async (document) => database.rates.put(document as never),
+    putRun: async (run) => database.runs.put(run as Run),
     get: async (id) => database.rates.get(id) as Record<string, unknown> | undefined,
     close: async () => {},
   };
@@ -34,12 +37,14 @@ let shared: TestDatabase | undefined;
 async function onMongo(): Promise<Harness> {
   shared ??= await testDatabase('rates');
   const of = shared.db.collection<{ _id: string }>('rate_limits');
+  const runs = shared.db.collection('campaign_runs');
   return {
     store: new MongoRates({ db: shared.db }),
     put: async ({ _id, ...rest }) => void (await of.replaceOne({ _id }, rest, { upsert: true })),
+    putRun: async (run) => void (await runs.insertOne(run as never)),
     get: async (_id) => ((await of.findOne({ _id })) as Record<string, unknown> | null) ?? undefined,
     now: () => Date.now(),
-    close: async () => void (await of.deleteMany({})),
+    close: async () => void (await Promise.all([of.deleteMany({}), runs.deleteMany({})])),
   };
 }
 afterAll(() => shared?.close());
@@ -93,18 +98,39 @@ describe.each([
     expect(await on.get(id)).toMatchObject({ rate: '100/s', inForce: limit, taken: { count: 1 } });
   });
 
-  test('limits of domains that nobody takes from are forgotten; others only by their name', async () => {
+  test('what nobody takes from is forgotten: of domains, and of campaigns that are over or gone; others only by their name', async () => {
     const tat = (ago: number): number => on.now() - ago;
+    const ids = ['domain:mail:idle.test', 'domain:mail:used.test', 'domain:mail:written.test', 'channel:mail'];
     await on.put({ _id: 'domain:mail:idle.test', tat: tat(61_000) });
     await on.put({ _id: 'domain:mail:used.test', tat: tat(50_000) });
     await on.put({ _id: 'domain:mail:written.test', rate: '5/s', tat: tat(61_000) });
-    await on.put({ _id: 'campaign:spring', tat: tat(61_000) });
+    await on.put({ _id: 'channel:mail', tat: tat(61_000) });
     await on.store.forgetIdle();
-    const ids = ['domain:mail:idle.test', 'domain:mail:used.test', 'domain:mail:written.test', 'campaign:spring'];
     const left = async () => Promise.all(ids.map(async (one) => (await on.get(one)) !== undefined));
     expect(await left()).toEqual([false, true, true, true]);
     for (const one of ids) await on.store.forget(one);
     expect(await left()).toEqual([false, false, false, false]);
+  });
+
+  test('slots of campaigns that are over or gone do not stay for ever, whoever died before he tidied up', async () => {
+    const old = on.now() - 61_000;
+    const objectId = new ObjectId('65a000000000000000000001');
+    await on.putRun({ _id: 'open', settled: false });
+    await on.putRun({ _id: objectId, settled: false });
+    await on.putRun({ _id: 'over', settled: true });
+    await on.putRun({ _id: 'late', settled: true });
+    await on.putRun({ _id: 'said', settled: true });
+    const ids = ['open', objectId, 'over', 'late', 'said', 'gone', 7].map(rateOfCampaign);
+    for (const one of ids) await on.put({ _id: one, tat: one === 'campaign:late' ? old + 20_000 : old });
+    await on.put({ _id: 'campaign:said', tat: old, burst: 3 });
+    await on.store.forgetIdle();
+    const left = await Promise.all(ids.map(async (one) => ((await on.get(one)) === undefined ? [] : [one])));
+    expect(left.flat()).toEqual([
+      'campaign:open',
+      `campaign:~${objectId.toHexString()}`,
+      'campaign:late',
+      'campaign:said',
+    ]);
   });
 
   test('what operators wrote is read with what it means', async () => {

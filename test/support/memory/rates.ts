@@ -1,4 +1,4 @@
-import { idleMs, type RateStore } from '../../../src/domain/ratePorts.ts';
+import { idleMs, type RateStore, rateOfCampaign } from '../../../src/domain/ratePorts.ts';
 import { type Grant, type Pace, type RateLimit, type RateWords, takeSlots } from '../../../src/domain/rates.ts';
 import type { MemoryDatabase } from './database.ts';
 
@@ -31,9 +31,11 @@ export class MemoryRates implements RateStore {
   forgetIdle(): Promise<void> {
     return this.database.run('forget_rate', this.memberId, () => {
       const before = this.database.clock.now() - idleMs;
+      const open = this.database.runs.find(({ settled }) => !settled).map(({ _id }) => rateOfCampaign(_id));
+      const isUnused = (id: string): boolean =>
+        id.startsWith('domain:') || (id.startsWith('campaign:') && !open.includes(id));
       const idle = this.database.rates.find(
-        ({ _id, rate, burst, tat = 0 }) =>
-          _id.startsWith('domain:') && rate === undefined && burst === undefined && tat <= before,
+        ({ _id, rate, burst, tat = 0 }) => isUnused(_id) && rate === undefined && burst === undefined && tat <= before,
       );
       for (const { _id } of idle) this.database.rates.delete(_id);
     });

@@ -158,6 +158,17 @@ describe('a campaign with limits.perSecond', () => {
   });
 });
 
+test('slots of a campaign whose end a crash left untidied go before long, and those of one at work stay', async () => {
+  const { clock, database, rates, run } = world();
+  run('spring', 1);
+  database.runs.put({ _id: 'spring', settled: false } as Run);
+  database.runs.put({ _id: 'winter', settled: true } as Run);
+  for (const id of ['spring', 'winter']) database.rates.put({ _id: `campaign:${id}`, tat: clock.now() });
+  for (let n = 0; n < 12; n++) await clock.advanceAsync(60_000);
+  expect(database.rates.find().map(({ _id }) => _id)).toEqual(['campaign:spring']);
+  rates.stop();
+});
+
 describe('rates of mail domains', () => {
   test('a slow domain holds up no other; what would wait for long is told when its turn comes', async () => {
     const { clock, put, row, sent, held, dispatch } = world({ domainRates: { 'slow.test': 1 } });
