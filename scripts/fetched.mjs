@@ -83,7 +83,9 @@ export function firstOf(what, ways) {
       return find();
     } catch (error) {
       const lines = error.message.trim().split('\n');
-      const told = error.tried ? lines.join('\n    ') : lines.at(-1);
+      const told = error.tried
+        ? lines.join('\n    ')
+        : (lines.find((line) => line.startsWith('ERROR:')) ?? lines.at(-1));
       tried.push(`  - ${name}: ${told}`);
     }
   }
@@ -188,19 +190,23 @@ export const go = (least = goOfModules) =>
   ]);
 
 /** Folder of a Go module's source. Throws where its hash is not the one that is known. @param what `path@version` */
-export function goModule(what, sum) {
+export function goModule(what, sum, least) {
   mkdirSync(kept, { recursive: true });
-  const { stdout, stderr } = run(go(), ['mod', 'download', '-json', what], { cwd: kept, env: goEnv(), check: false });
-  const { Dir, Sum, Error: wrong } = stdout ? JSON.parse(stdout) : { Error: stderr.trim() };
+  const asked = run(go(least), ['mod', 'download', '-json', what], { cwd: kept, env: goEnv(), check: false });
+  const { Dir, Sum, Error: wrong } = asked.stdout ? JSON.parse(asked.stdout) : { Error: asked.stderr.trim() };
   if (wrong) throw new Error(`${what}: ${wrong}`);
   if (Sum !== sum) throw new Error(`${what} has the hash ${Sum}, not ${sum}`);
   return Dir;
 }
 
-/** A program of a Go module. Not optimised: it is built more often than it runs. @param path below the module's */
-export const builtByGo = (name, { module, version, sum, path }) =>
+/**
+ * A program of a Go module. Not optimised: it is built more often than it runs.
+ * @param path below the module's
+ * @param least the Go that its go.mod asks for, where that is more than what the others do
+ */
+export const builtByGo = (name, { module, version, sum, path, flags = [], go: least }) =>
   once(`${name}-${version}`, name, (folder) => {
-    goModule(`${module}@${version}`, sum);
-    const args = ['install', '-gcflags=all=-N -l', '-ldflags=-s -w', `${module}/${path}@${version}`];
-    run(go(), args, { env: goEnv({ GOBIN: folder }) });
+    goModule(`${module}@${version}`, sum, least);
+    const args = ['install', '-gcflags=all=-N -l', '-ldflags=-s -w', ...flags, `${module}/${path}@${version}`];
+    run(go(least), args, { env: goEnv({ GOBIN: folder }) });
   });

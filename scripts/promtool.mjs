@@ -1,13 +1,21 @@
 // promtool: from PATH, kept from an earlier run, unpacked from Debian's package, or built from Prometheus' own module. One that does not
 // answer is none, wherever it comes from: a download may have been cut short.
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { go, kept, once, run, say } from './chart/tools.mjs';
+import { builtByGo, firstOf, kept, once, onPath, run } from './fetched.mjs';
 
-const module = 'github.com/prometheus/prometheus/cmd/promtool@v0.316.0';
+/** Without service discovery, which no test of rules needs. About two minutes. */
+const program = {
+  ...{ module: 'github.com/prometheus/prometheus', path: 'cmd/promtool', version: 'v0.316.0', go: '1.26.7' },
+  ...{ sum: 'h1:f1GRFerhTMKQma+awCoC9T820ecWeGSdF+xAlMHzZzM=', flags: ['-tags=remove_all_sd'] },
+};
 
-const answers = (command) => spawnSync(command, ['--version'], { encoding: 'utf8', timeout: 20_000 }).status === 0;
+/** The program, if it answers. */
+function answering(file) {
+  if (file === undefined) throw new Error('none');
+  run(file, ['--version'], { timeout: 20_000 });
+  return file;
+}
 
 /** apt holds what it downloads against the sums of its signed lists; no root is needed, and nothing is installed. */
 function unpacked(folder) {
@@ -29,40 +37,27 @@ function unpacked(folder) {
   rmSync(lists, { recursive: true });
 }
 
-/** Without service discovery, which no test of rules needs, and not optimised: it is built more often than it runs. About two minutes. */
-function built(folder) {
-  const flags = ['-gcflags=all=-N -l', '-ldflags=-s -w', '-tags=remove_all_sd'];
-  const env = { ...process.env, GOBIN: folder, GOFLAGS: '-buildvcs=false' };
-  run(go(), ['install', ...flags, module], { env, timeout: 240_000 });
-}
-
-const sources = [
-  { name: 'prometheus-debian', file: 'usr/bin/promtool', make: unpacked },
-  { name: module.replaceAll(/[^\w.-]+/g, '-'), file: 'promtool', make: built },
-];
-
-function take({ name, file, make }) {
-  const whole = (folder) => {
-    make(folder);
-    if (!answers(join(folder, file))) throw new Error(`${file} does not answer`);
-  };
+/** As it is kept; what was kept and does not answer is made anew. */
+function take(name, make) {
+  const found = make();
   try {
-    const found = once(name, file, whole);
-    if (answers(found)) return found;
+    return answering(found);
+  } catch {
     rmSync(join(kept, name), { recursive: true, force: true });
-    return once(name, file, whole);
-  } catch (error) {
-    say(`${name}: ${error.message.trim().split('\n').at(-1)}`);
-    return undefined;
+    return answering(make());
   }
 }
 
-/** Path of a promtool that answers; undefined, said why, where none is to be had. */
-export function findPromtool() {
-  if (answers('promtool')) return 'promtool';
-  for (const source of sources) {
-    const found = take(source);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-}
+/** Path of a promtool that answers. Throws, with all that was tried, where none is to be had. */
+export const findPromtool = () =>
+  firstOf('promtool', [
+    ['promtool on PATH', () => answering(onPath('promtool'))],
+    [
+      'the package prometheus of Debian',
+      () => take('prometheus-debian', () => once('prometheus-debian', 'usr/bin/promtool', unpacked)),
+    ],
+    [
+      `${program.module} ${program.version} built by Go`,
+      () => take(`promtool-${program.version}`, () => builtByGo('promtool', program)),
+    ],
+  ]);
