@@ -35,9 +35,10 @@ export async function startRole(file, args = []) {
   return { child, first };
 }
 
-/** `communication-base <args>` with these variables and nothing of the service's from the shell. */
-export function startProgram(args, env, { nodeArgs = [], onLine = () => {} } = {}) {
-  const program = fileURLToPath(new URL('../bin/communication-base.js', folder));
+const ours = fileURLToPath(new URL('../bin/communication-base.js', folder));
+
+/** `communication-base <args>` with these variables and nothing of the service's from the shell. `program`: that of another release. */
+export function startProgram(args, env, { nodeArgs = [], onLine = () => {}, program = ours } = {}) {
   const inherited = Object.fromEntries(
     ['PATH', 'HOME', 'TMPDIR', 'LANG'].map((name) => [name, process.env[name] ?? '']),
   );

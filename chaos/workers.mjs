@@ -47,7 +47,11 @@ export class Workers {
   /** A worker that does not end on SIGTERM is killed so much later, and counts as a crash. */
   killAfterMs = 40_000;
 
-  constructor({ count, env, folder }) {
+  /** What is started from now on, where it is that of another release. */
+  program;
+
+  constructor({ count, env, folder, program }) {
+    this.program = program;
     this.#env = env;
     this.#folder = folder;
     for (let index = 0; index < count; index++) {
@@ -93,6 +97,7 @@ export class Workers {
     for (const key of Object.keys(env))
       if (/^CHANNEL_.*_URL$/.test(key)) env[key.replace(/_URL$/, '_HEADERS')] = JSON.stringify({ 'x-worker': name });
     const child = startProgram(['worker'], env, {
+      program: this.program,
       onLine: (line) => {
         log.write(`${line}\n`);
         this.#watch(slot, name, line);

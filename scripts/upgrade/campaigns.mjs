@@ -1,0 +1,119 @@
+// What runs while releases change, and what has to come of it.
+
+/** What a campaign may use that an older release does not know, by the schema that names it. */
+export const features = [
+  { schema: 'campaigns', field: 'perSecond' },
+  { schema: 'flow', field: 'fallback' },
+];
+
+const people = (name, count) => Array.from({ length: count }, (_, n) => ({ id: `${name}${n}`, name, phone: `+1${n}` }));
+const message = (id, more = {}) => ({
+  id,
+  type: 'message',
+  channel: 'phone',
+  content: { text: `${id} {{ contact.name }}` },
+  ...more,
+});
+const campaign = (_id, contacts, stages, expected, more = {}) => ({
+  ...{ _id, status: 'pending', audience: { contacts }, flow: { stages }, expected, ...more },
+});
+
+/** Of one who answers the first message: nothing of the last stage. */
+export const isReplier = (conversationId) => /:replies\d+$/.test(conversationId);
+const repliers = 10;
+
+/** Goes on through all phases. */
+function steady() {
+  const stages = Array.from({ length: 45 }, (_, n) => message(`s${n}`, { delay: 'PT2S' }));
+  return campaign(
+    'steady',
+    people('s', 40),
+    stages,
+    stages.map(({ id }) => `${id}/0`),
+  );
+}
+
+function talk(phase) {
+  const followUps = ['Still there?', 'Last call'].map((text) => ({ after: 'PT3S', content: { text } }));
+  const stages = [
+    message('hello', { followUps, waitForReply: 'PT3S' }),
+    { id: 'pause', type: 'wait', for: 'PT1S' },
+    message('last'),
+  ];
+  const contacts = [...people('plain', 40), ...people('replies', repliers)];
+  return campaign(`talk-${phase}`, contacts, stages, ['hello/0', 'hello/1', 'hello/2', 'last/0'], {
+    replied: repliers,
+  });
+}
+
+/** One that spans what comes after it, where its phase is the first. */
+const rated = (phase) =>
+  campaign(`rated-${phase}`, people('r', phase === 'old' ? 300 : 60), [message('one')], ['one/0'], {
+    limits: { perSecond: 5 },
+  });
+
+/** Its own channel takes nothing. */
+function fallen(phase) {
+  const fallback = { channel: 'phone', after: 'PT2S' };
+  const stages = [message('first', { channel: 'push', fallback }), message('second', { delay: 'PT2S' })];
+  return campaign(`fallen-${phase}`, people('f', 40), stages, ['first/0', 'second/0'], { superseded: 40 });
+}
+
+/** @param fields those of `features` that may be used */
+export const campaignsFor = (phase, fields) => [
+  ...(phase === 'old' ? [steady()] : []),
+  talk(phase),
+  ...fields.map(({ field }) => (field === 'perSecond' ? rated(phase) : fallen(phase))),
+];
+
+/** What is stored, without what only this proof knows. */
+export const documentOf = ({ expected: _, replied: __, superseded: ___, ...document }) => document;
+
+/** Messages over what a span may have (`perSecond` a second, and what a second allows at once; two for the way), at most. */
+export function burstsOver({ _id, limits: { perSecond } }, arrivals) {
+  const times = arrivals.filter(({ campaignId }) => campaignId === _id).map(({ at }) => at);
+  const over = [1, 5, 20].flatMap((seconds) =>
+    times.map(
+      (from) => times.filter((at) => at >= from && at < from + seconds * 1_000).length - perSecond * (seconds + 1) - 2,
+    ),
+  );
+  return Math.max(0, ...over);
+}
+
+const sameSteps = (got, expected) => [...got].sort().join() === [...expected].sort().join();
+
+/** Lost, repeated, not at its end, or counted otherwise than it was. */
+export async function faultsOf(db, { _id, audience, expected, replied = 0, superseded = 0 }, arrivals) {
+  const found = [];
+  const document = await db.collection('campaigns').findOne({ _id });
+  if (document?.status !== 'completed') found.push(`its status is ${document?.status}`);
+  const own = arrivals.filter(({ campaignId }) => campaignId === _id);
+  const steps = grouped(own);
+  for (const { id } of audience.contacts) {
+    const conversationId = `${_id}:${id}`;
+    const got = (steps.get(conversationId) ?? []).map(({ stage, step }) => `${stage}/${step}`);
+    const conversation = await db.collection('conversation_states').findOne({ _id: conversationId });
+    const isRight = isReplier(conversationId)
+      ? got.includes('hello/0') && new Set(got).size === got.length && conversation?.outcome === 'replied'
+      : sameSteps(got, expected);
+    if (!isRight || conversation?.status !== 'completed')
+      found.push(`${conversationId} got ${got}, and is ${conversation?.status} ${conversation?.outcome}`);
+  }
+  const rows = await db.collection('messages').find({ campaignId: _id }).toArray();
+  const sent = rows.filter(({ sentAt }) => sentAt !== undefined).length;
+  const { total, active, completed, messages = {}, replied: answered = 0 } = document?.metrics ?? {};
+  const counted = { total, active, completed, sent: messages.sent, skipped: messages.skipped ?? 0, answered };
+  const size = audience.contacts.length;
+  const wanted = { total: size, active: 0, completed: size, sent: own.length, skipped: superseded, answered: replied };
+  if (JSON.stringify(counted) !== JSON.stringify(wanted))
+    found.push(`counted ${JSON.stringify(counted)}, not ${JSON.stringify(wanted)}`);
+  if (sent !== own.length) found.push(`${sent} rows are sent, ${own.length} messages came`);
+  return found;
+}
+
+/** By conversation. */
+function grouped(messages) {
+  const found = new Map();
+  for (const one of messages) found.set(one.conversationId, [...(found.get(one.conversationId) ?? []), one]);
+  return found;
+}
