@@ -1,6 +1,6 @@
 // What runs while releases change, and what has to come of it.
 
-/** What a campaign may use that an older release does not know, by the schema that names it. */
+/** What campaigns of this proof use and an older release may not know, by the schema that names it. */
 export const features = [
   { schema: 'campaigns', field: 'perSecond' },
   { schema: 'flow', field: 'fallback' },
@@ -49,25 +49,23 @@ function talk(phase) {
 /** One that spans what comes after it, where its phase is the first. */
 const rated = (phase) =>
   campaign(`rated-${phase}`, people('r', phase === 'old' ? 300 : 60), [message('one')], ['one/0'], {
-    limits: { perSecond: 5 },
+    ...{ limits: { perSecond: 5 }, needs: 'perSecond' },
   });
 
 /** Its own channel takes nothing, but at the very end. */
 function fallen(phase) {
   const fallback = { channel: 'phone', after: 'PT2S' };
   const stages = [message('first', { channel: 'push', fallback }), message('second', { delay: 'PT2S' })];
-  return campaign(`fallen-${phase}`, people('f', 40), stages, ['first/0', 'second/0']);
+  return campaign(`fallen-${phase}`, people('f', 40), stages, ['first/0', 'second/0'], { needs: 'fallback' });
 }
 
-/** @param fields those of `features` that may be used */
-export const campaignsFor = (phase, fields) => [
+export const campaignsFor = (phase) => [
   ...(phase === 'old' ? [steady()] : []),
-  talk(phase),
-  ...fields.map(({ field }) => (field === 'perSecond' ? rated(phase) : fallen(phase))),
+  ...[talk(phase), rated(phase), fallen(phase)],
 ];
 
 /** What is stored, without what only this proof knows. */
-export const documentOf = ({ expected: _, replied: __, ...document }) => document;
+export const documentOf = ({ expected: _, replied: __, needs: ___, ...document }) => document;
 
 /** Messages over what a span may have (`perSecond` a second, and what a second allows at once; two for the way), at most. */
 export function burstsOver({ _id, limits: { perSecond } }, arrivals) {
@@ -117,4 +115,24 @@ function grouped(messages) {
   const found = new Map();
   for (const one of messages) found.set(one.conversationId, [...(found.get(one.conversationId) ?? []), one]);
   return found;
+}
+
+/** Whether an older release refused to start it, said so, and sent nothing. */
+export async function isRefused(db, { _id }, arrivals) {
+  const document = await db.collection('campaigns').findOne({ _id });
+  const isSaid = JSON.stringify(document?.error ?? {}).includes('not_supported');
+  return document?.status === 'failed' && isSaid && !arrivals.some(({ campaignId }) => campaignId === _id);
+}
+
+/** What stands open, for whoever looks for the reason. */
+export async function stuck(db) {
+  const lines = [];
+  for (const { _id, status } of await db.collection('campaign_runs').find({ settled: false }).toArray()) {
+    const open = await db.collection('conversation_states').find({ campaignId: _id, status: 'active' }).toArray();
+    const rows = await db.collection('messages').find({ campaignId: _id, pending: true }).limit(2).toArray();
+    lines.push(
+      `${_id} is ${status}: ${open.length} open, such as ${JSON.stringify(open[0])}; rows ${JSON.stringify(rows)}`,
+    );
+  }
+  return lines;
 }
