@@ -8,7 +8,7 @@ import { startReplicaSet } from './replicaSet.mjs';
 const password = randomBytes(12).toString('hex');
 
 /** The command in docs/security.md by which a service's role is made, for another database than the page has. */
-export function roleOf(page, database) {
+function roleOf(page, database) {
   const command = page.match(/```js\ndb\.runCommand\((\{\n\s+createRole[\s\S]*?)\)\n```/)?.[1];
   if (command === undefined) throw new Error('docs/security.md makes no role');
   return new Function(`return ${command.replaceAll('"communication_base"', JSON.stringify(database))}`)();
