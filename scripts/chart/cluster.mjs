@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { etcd, goModule, kubernetesProgram, kwok } from './tools.mjs';
+import { etcd, kubernetesProgram, kwok, kwokSource } from './tools.mjs';
 
 const token = 'admin-of-this-machine';
 
@@ -51,7 +51,7 @@ const client = (port) => (method, path, body) =>
 
 /** Pods of Jobs and of `helm test`, which run once, come to their end. */
 function stages() {
-  const folder = join(goModule('sigs.k8s.io/kwok@v0.8.0'), 'kustomize/stage');
+  const folder = join(kwokSource(), 'kustomize/stage');
   const files = ['node', 'pod'].flatMap((kind) =>
     readdirSync(join(folder, kind, 'fast'))
       .filter((name) => name.startsWith(`${kind}-`))

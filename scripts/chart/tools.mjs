@@ -23,6 +23,8 @@ const shell = 'mongosh@2.12.0';
 
 export const kubeconform = () => onPath('kubeconform') ?? builtByGo('kubeconform', pinned.kubeconform);
 export const kwok = () => onPath('kwok') ?? builtByGo('kwok', pinned.kwok);
+/** Folder of its module, which has what it plays. */
+export const kwokSource = () => goModule(`${pinned.kwok.module}@${pinned.kwok.version}`, pinned.kwok.sum);
 
 /** Helm 3 or 4 in PATH; throws where there is none. */
 export function helmOnPath() {
