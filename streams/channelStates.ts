@@ -24,10 +24,11 @@ export class ChannelStates {
     if (state === undefined) logger.info('a channel is used again', { channel });
     // it may only have to wait for longer
     if (state?.state !== 'open' || before?.state === 'open') return;
-    const { code, message, until } = state;
+    // a provider's words may have a phone number in them, or the message
+    const { code, until } = state;
     instruments.event('circuit_opened');
     const level = before === undefined ? 'warn' : 'debug';
-    const fields = { channel, code, reason: message, until };
+    const fields = { channel, code, until };
     logger[level]('a channel is left alone for a while: its provider fails, or asks for it', fields);
   }
 }

@@ -35,7 +35,7 @@ export interface InboundParams extends FindsParams {
   isNoFaultOfDocuments: (error: unknown) => boolean;
   random: () => number;
   logger: Logger;
-  instruments: Pick<Instruments, 'event'>;
+  instruments: Pick<Instruments, 'event' | 'messages'>;
   signal: AbortSignal;
   scheduler: SchedulerLike;
 }
@@ -253,7 +253,7 @@ export class Inbound {
 
   /** Receipts that nobody listens to go to their rows, past the conversations: they are most of what providers tell. Returns those that went. */
   private async stamp(events: readonly ReadInbound[], finds: Finds): Promise<Set<ReadInbound>> {
-    const { receipts, flowsOf, counted, clock } = this.params;
+    const { receipts, flowsOf, counted, clock, instruments } = this.params;
     const now = clock.now();
     const direct = new Map<ReadInbound, DirectReceipt>();
     for (const event of events) {
@@ -264,7 +264,8 @@ export class Inbound {
         direct.set(event, { id: event._id, event, at: timeOf({ at: saidAt(event) }, now), row, migration });
       }
     }
-    const left = await receipts.stamp([...direct.values()], new Date(now));
+    const { left, moved } = await receipts.stamp([...direct.values()], new Date(now));
+    for (const { channel, status } of moved) instruments.messages(channel, status, 1);
     const done = [...direct.keys()].filter(({ _id }) => !left.has(_id));
     for (const event of done) {
       const { row } = finds.of(event);

@@ -1,4 +1,5 @@
 import type { RateKind, RateWait } from '../src/domain/ratePorts.ts';
+import type { Clock } from '../src/domain/systemPorts.ts';
 
 /** Why nothing of a lane may be decided, where more members would not help: a rate, a channel that is left alone, or all sending is stopped. */
 export type Hold = RateKind | 'circuit' | 'stopped';
@@ -7,7 +8,7 @@ interface Held {
   why: Hold;
   /** ms since the epoch. */
   since: number;
-  /** Since when there is room for it, ms since the epoch. Absent: there is none. */
+  /** Since when there is room for it, monotonic ms. Absent: there is none. */
   freeSince?: number;
 }
 
@@ -20,14 +21,20 @@ const isRate = (why: Hold): why is RateKind => why !== 'circuit' && why !== 'sto
 export class LaneHolds {
   /** By key of the lane. */
   private readonly holds = new Map<string, Held>();
+  private readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 
-  /** A lane has something due; `why`: nothing of it may be decided now. @param now ms since the epoch. */
-  look(key: string, why: Hold | undefined, now: number): void {
+  constructor(clock: Pick<Clock, 'now' | 'monotonic'>) {
+    this.clock = clock;
+  }
+
+  /** A lane has something due; `why`: nothing of it may be decided now. */
+  look(key: string, why: Hold | undefined): void {
     const known = this.holds.get(key);
     if (why !== undefined) {
       const goesOn = known !== undefined && (known.why === why || (isRate(known.why) && isRate(why)));
-      this.holds.set(key, { why, since: goesOn ? known.since : now });
+      this.holds.set(key, { why, since: goesOn ? known.since : this.clock.now() });
     } else if (known !== undefined) {
+      const now = this.clock.monotonic();
       known.freeSince ??= now;
       if (now - known.freeSince > freeMs) this.holds.delete(key);
     }

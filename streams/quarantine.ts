@@ -11,16 +11,21 @@ import type {
 } from '../src/domain/model.ts';
 import { bouncing, errorOf, leaving, type RowResult, rejectionOf } from '../src/domain/outbox.ts';
 import { agedCounters, receivedStatus } from '../src/domain/receipts.ts';
-import type { Instruments, Logger } from '../src/domain/systemPorts.ts';
-import { traceFields } from '../src/domain/trace.ts';
+import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
+import { isSampled, traceFields } from '../src/domain/trace.ts';
+import type { Tracer } from '../src/domain/tracePorts.ts';
 import type { Dispatch } from './dispatch.ts';
 import type { Candidate } from './load.ts';
+import { attribute } from './spans.ts';
 
 export interface QuarantineParams {
   store: Pick<ConversationStore, 'commit' | 'messages'>;
   dispatch: Pick<Dispatch, 'settled'>;
   logger: Logger;
   instruments: Instruments;
+  clock: Pick<Clock, 'now'>;
+  /** Absent: nobody asked for traces. */
+  tracer?: Tracer | undefined;
 }
 
 /** Takes aside what no round can decide about or write, and ends the rows whose answers have no conversation to go to. */
@@ -51,6 +56,7 @@ export class Quarantine {
     }
     if (missed.size > 0) return false;
     instruments.event('poisoned');
+    if (poisoned.size === 0) this.wrote(unit, conversation);
     logger.error('a conversation cannot be written and is quarantined', {
       code: 'poisoned',
       ...where,
@@ -62,6 +68,20 @@ export class Quarantine {
     }
     for (const { row } of results) dispatch.settled(row);
     return true;
+  }
+
+  /** Effects outside the database, as of what a round wrote. */
+  private wrote({ change, rows }: Unit, { trace }: Pick<Conversation, 'trace'>): void {
+    const { instruments, tracer, clock } = this.params;
+    for (const { channel, set } of rows) if (set.status) instruments.messages(channel, set.status, 1);
+    const status = change?.set.status;
+    if (status === undefined) return;
+    instruments.conversations(status, 1);
+    if (tracer === undefined || !isSampled(trace)) return;
+    const now = clock.now();
+    const attributes = { [attribute.status]: status };
+    const span = { name: 'completion', parent: trace?.traceparent, startMs: now, endMs: now, attributes };
+    tracer.span({ ...span, error: 'poisoned' });
   }
 
   /** The row that waits for another try; whatever else was written in its place names none. */
@@ -79,8 +99,10 @@ export class Quarantine {
       const { campaignId } = row;
       const where = { campaignId, conversationId, messageId: row._id, ...traceFields(row.trace) };
       logger.warn('what the answer to a message belongs to is gone', where);
-      const { poisoned } = await store.commit([orphanUnit(result)]);
+      const unit = orphanUnit(result);
+      const { poisoned } = await store.commit([unit]);
       const error = poisoned.get(conversationId);
+      if (error === undefined) this.wrote(unit, {});
       if (error) logger.error('the row of a message cannot be ended; it stays `sending`', { ...where, error });
       dispatch.settled(row);
     }

@@ -175,7 +175,7 @@ export class Round {
         if (outcome.kind === 'sent') instruments.dueToSent(row.channel, answeredAt - Number(row.dueAt));
       }
       const wasAside = candidate.conversation.delayed === 'rate';
-      const rateWait = decision.send && rateWaitOf(candidate, decision.send);
+      const rateWait = decision.send && rateWaitOf(candidate, decision.send, now);
       this.applied(decision, now, sends, { clearAt: clear(id), wasAside, rateWait });
       trace?.committed(candidate, decision);
       if (decision.unit === undefined) continue;
@@ -288,10 +288,11 @@ const isAnswer = ({ rows }: Unit): boolean =>
   rows.some(({ from, set }) => from === 'sending' && set.status !== undefined);
 
 /** For whose slot a message waited before it was decided. */
-function rateWaitOf({ conversation, behind }: Candidate, row: Message): RateWait | undefined {
+function rateWaitOf({ conversation, behind }: Candidate, row: Message, now: number): RateWait | undefined {
   const { delayed, nextActionAt } = conversation;
-  // it was told its turn; what became of a try before is no wait for a slot
-  if (delayed === 'rate' && row.error === undefined) return { kind: 'domain', since: row.queuedAt.getTime() };
+  // it was told its turn, and is late for it for other reasons; what became of a try before is no wait for a slot
+  if (delayed === 'rate' && row.error === undefined)
+    return { kind: 'domain', since: now - ((nextActionAt?.getTime() ?? now) - row.queuedAt.getTime()) };
   if (behind === undefined) return undefined;
   const dueAt = delayed === undefined ? row.dueAt : (nextActionAt ?? row.dueAt);
   return { kind: behind.kind, since: Math.max(behind.since, dueAt.getTime()) };

@@ -57,12 +57,19 @@ export class RoundTrace {
       'communication_base.messages': inserts.map(({ _id }) => _id),
       [attribute.reason]: inserts.find(({ reason }) => reason !== undefined)?.reason,
     };
-    tell({ name: 'decide', attributes: made });
+    const isEnd = change?.set.status !== undefined && after.status !== 'active';
+    if (isEnd)
+      tell({
+        name: 'completion',
+        attributes: {
+          ...made,
+          [attribute.outcome]: after.outcome,
+          [attribute.reason]: after.reason ?? made[attribute.reason],
+        },
+        error: after.error?.code,
+      });
+    else tell({ name: 'decide', attributes: made });
     if (escalations?.some(({ kind }) => kind === 'opened')) tell({ name: 'escalation', attributes: {} });
-    if (change?.set.status === undefined || after.status === 'active') return;
-    const { status, outcome, reason, error } = after;
-    const end = { [attribute.status]: status, [attribute.outcome]: outcome, [attribute.reason]: reason };
-    tell({ name: 'completion', attributes: end, error: error?.code });
   }
 
   /** `conversations`: those that were written. */
@@ -100,6 +107,12 @@ function consumed(before: unknown, after: unknown): Record<string, unknown>[] {
   return before.filter((event) => !left.has(event) && typeof event === 'object' && event !== null);
 }
 
+/** Others wrote it: what is no name, but may be an address or a text, is not told. */
+function nameOf(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  return typeof value === 'string' && /^[a-z][\w.-]{0,63}$/i.test(value) ? value : 'other';
+}
+
 /** What somebody pushed into an inbox is handled: a consumer's span (OpenTelemetry, messaging conventions). Nothing of what it says is told. */
 const eventSpan = (event: Record<string, unknown>) => ({
   name: 'event',
@@ -109,7 +122,7 @@ const eventSpan = (event: Record<string, unknown>) => ({
     'messaging.operation.name': 'process',
     'messaging.operation.type': 'process',
     'messaging.destination.name': 'inbox',
-    'communication_base.event.type': typeof event['type'] === 'string' ? event['type'] : undefined,
-    'communication_base.event.channel': typeof event['channel'] === 'string' ? event['channel'] : undefined,
+    'communication_base.event.type': nameOf(event['type']),
+    'communication_base.event.channel': nameOf(event['channel']),
   },
 });

@@ -64,7 +64,7 @@ export class Schedule {
   private readonly lanes = new Map<string, LaneState>();
   private readonly shares: LaneShares;
   private readonly detours: Detours;
-  private readonly holds = new LaneHolds();
+  private readonly holds: LaneHolds;
   private readonly behind = new WeakMap<Conversation, RateWait>();
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
@@ -90,6 +90,7 @@ export class Schedule {
     this.params = params;
     this.detours = new Detours(params);
     this.shares = new LaneShares(params);
+    this.holds = new LaneHolds(params.clock);
   }
 
   /** A run became known or changed: its lanes are those of its flow while it runs or something of it is tried again, none otherwise. */
@@ -165,7 +166,7 @@ export class Schedule {
     for (const lane of this.lanes.values()) {
       const next = Math.max(lane.due.next ?? earliest, lane.restUntil);
       if (next <= now) this.params.wanted?.(lane.lane.channel, lane.campaign);
-      this.lookAtHold(lane, now);
+      this.lookAtHold(lane);
       if (next <= now && mayDecide) earliest = Math.min(earliest, this.detours.nextLook(lane));
       if (lane.unknown) earliest = 0;
       // room may be asked for only then
@@ -299,16 +300,15 @@ export class Schedule {
 
   /** Lanes with something due, each with since when at the longest, ms since the epoch, and whether more members would not help it; the oldest first. */
   overdue(): { lane: Lane; since: number; isHeld: boolean }[] {
-    const now = this.params.clock.now();
     const due = [...this.lanes.values()].filter((one) => this.isDue(one));
-    for (const one of due) this.lookAtHold(one, now);
+    for (const one of due) this.lookAtHold(one);
     return due
       .map(({ key, lane, due: { next = 0 } }) => ({ lane, since: next, isHeld: this.holds.has(key) }))
       .sort((a, b) => a.since - b.since);
   }
 
-  private lookAtHold(lane: LaneState, now: number): void {
-    if (this.isDue(lane)) this.holds.look(lane.key, this.params.heldBy?.(lane.lane.channel, lane.campaign), now);
+  private lookAtHold(lane: LaneState): void {
+    if (this.isDue(lane)) this.holds.look(lane.key, this.params.heldBy?.(lane.lane.channel, lane.campaign));
     else this.holds.forget(lane.key);
   }
 

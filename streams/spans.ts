@@ -26,6 +26,8 @@ export function traceBeginnings(tracer: Tracer, conversations: readonly Conversa
   for (const conversation of conversations) {
     const { trace, createdAt, stage } = conversation;
     if (trace?.traceparent === undefined || !isSampled(trace)) continue;
+    // the queue is bounded: what waits there leaves first, so that no root is dropped
+    if (!isAny) tracer.flush();
     isAny = true;
     tracer.span({
       name: 'conversation',

@@ -42,13 +42,21 @@ export interface DirectReceipt {
   migration: number;
 }
 
+export interface Stamped {
+  /**
+   * Of the events whose row is gone or still on its way, or whose campaign was migrated since, of which nothing was written: they go
+   * by the conversation.
+   */
+  left: Set<Id>;
+  /** Rows that have another status now. */
+  moved: Pick<Message, 'channel' | 'status'>[];
+}
+
 export interface ReceiptStore {
   /**
-   * Stamps rows, counts, and marks the events as moved, in one fenced transaction; what was handled before stays. Returns the
-   * ids of the events whose row is gone or still on its way, or whose campaign was migrated since, of which nothing was written:
-   * they go by the conversation.
+   * Stamps rows, counts, and marks the events as moved, in one fenced transaction; what was handled before stays.
    */
-  stamp(receipts: readonly DirectReceipt[], at: Date): Promise<Set<Id>>;
+  stamp(receipts: readonly DirectReceipt[], at: Date): Promise<Stamped>;
 }
 
 export interface InboundStore {

@@ -157,6 +157,7 @@ function documentOf(of: Run, raw: Record<string, unknown>, at: number): Record<s
     priority: run.priority,
     ...(run.guard ? { guard: run.guard } : {}),
     ...(Object.keys(schedule).length > 0 ? { schedule } : {}),
+    ...(of.trace?.parent === undefined ? {} : { trace: { traceparent: of.trace.parent } }),
     ...(run.audience.kind === 'inline' ? { audience: withContacts(run.child, raw) } : {}),
     flow: run.flow,
     variables: run.variables,

@@ -16,7 +16,7 @@ function hexId(bytes: Uint8Array, from: number, length: number): string {
 
 /**
  * Gives out a new `traceparent`. `parent` is one that somebody else wrote: `continued` makes a span in the trace of it, `linked`
- * a trace of its own that may be recorded only because that one is.
+ * a trace of its own that may be recorded only because that one is. Neither: of a campaign, which is recorded wherever anything may be.
  */
 export type NewTraceparent = (parent?: string, how?: 'continued' | 'linked') => string;
 

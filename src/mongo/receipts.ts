@@ -1,6 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
 import { campaignKey } from '../domain/ids.ts';
-import type { DirectReceipt, ReceiptStore } from '../domain/inboundPorts.ts';
+import type { DirectReceipt, ReceiptStore, Stamped } from '../domain/inboundPorts.ts';
 import type { CounterDelta, Id, InboundEvent, Message, Run } from '../domain/model.ts';
 import { isAnswered, stampingOf } from '../domain/receipts.ts';
 import { type UpdateStatement, updateDocuments } from './commands.ts';
@@ -8,7 +8,7 @@ import { counterUpdates } from './counters.ts';
 import type { MongoLedger } from './ledger.ts';
 
 const rowFields = {
-  ...{ campaignId: 1, status: 1, pending: 1, deliveredAt: 1, openedAt: 1, clickedAt: 1, bouncedAt: 1 },
+  ...{ campaignId: 1, channel: 1, status: 1, pending: 1, deliveredAt: 1, openedAt: 1, clickedAt: 1, bouncedAt: 1 },
 } as const;
 
 /**
@@ -24,12 +24,12 @@ export class MongoReceipts implements ReceiptStore {
     this.ledger = ledger;
   }
 
-  async stamp(receipts: readonly DirectReceipt[], at: Date): Promise<Set<Id>> {
-    if (receipts.length === 0) return new Set();
+  async stamp(receipts: readonly DirectReceipt[], at: Date): Promise<Stamped> {
+    if (receipts.length === 0) return { left: new Set(), moved: [] };
     return this.ledger.transact('receipts', (session) => this.write(receipts, at, session));
   }
 
-  private async write(receipts: readonly DirectReceipt[], at: Date, session: ClientSession): Promise<Set<Id>> {
+  private async write(receipts: readonly DirectReceipt[], at: Date, session: ClientSession): Promise<Stamped> {
     const open = await this.open(receipts, session);
     const rows = await this.rows(open, session);
     const migrations = await this.migrations(open, session);
@@ -60,7 +60,11 @@ export class MongoReceipts implements ReceiptStore {
     const counted = counterUpdates(this.ledger.memberId, deltas);
     if (counted.length > 0) await updateDocuments(this.db, 'campaign_counters', counted, session);
     if (marks.length > 0) await updateDocuments(this.db, 'inbound_events', marks, session);
-    return left;
+    const moved = [...stamps].flatMap(([id, { status }]) => {
+      const row = rows.get(id);
+      return status === undefined || row === undefined ? [] : [{ channel: row.channel, status }];
+    });
+    return { left, moved };
   }
 
   /** Those that nobody handled, or aimed at an inbox. */

@@ -200,6 +200,8 @@ export interface ProcessMetrics {
 export function createProcessMetrics(version = 'unknown'): ProcessMetrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // gauges by the names of counters (promtool check metrics); those without `_total` have all of it
+  for (const what of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${what}_total`);
   new Gauge({
     name: `${prefix}build_info`,
     help: '1; its labels say which release runs on which Node.js',

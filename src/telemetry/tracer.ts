@@ -66,7 +66,8 @@ export function otelTracer(parts: {
   return {
     newTraceparent(parent, how) {
       const from = traceContext(parent);
-      const isSampled = (traceId: string): boolean => sampling(traceId, from?.sampled);
+      // campaigns are few, and conversations link to them
+      const isSampled = (traceId: string): boolean => sampling(how === undefined ? lowest : traceId, from?.sampled);
       return newTraceparent(random, isSampled, how === 'continued' ? from?.traceId : undefined);
     },
     sampledTraceparent: () => newTraceparent(random, () => true),
@@ -83,6 +84,8 @@ export function otelTracer(parts: {
   };
 }
 
+/** The id that is recorded if any is. */
+const lowest = '0'.repeat(32);
 const nothing: Link[] = [];
 
 /** Thousands a second: no more objects than the SDK needs. Attributes that it is given at the start it copies three times. */

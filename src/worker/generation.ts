@@ -110,6 +110,9 @@ export class Generation {
     this.parts.dispatch.abortAll();
     this.abort.abort();
     this.end();
+    // others have them, or will
+    this.params.instruments.partitionsOwned(0);
+    this.params.instruments.inDoubt(0);
     await this.parts.changes.close().catch(() => {});
     await this.parts.stores.ledger.close().catch(() => {});
   }

@@ -124,11 +124,12 @@ function createCrew(
       }),
   );
   async function metrics(as: MetricsFormat): Promise<string> {
-    const answered = await Promise.all(handles.map((handle) => handle.metrics()));
-    const snapshots = answered.filter((snapshot) => snapshot !== undefined);
+    await Promise.all(handles.map((handle) => handle.askMetrics()));
+    // at one moment: the numbers of a thread are its own or those of the dead, never both
+    const [living, dead] = [handles.map(({ snapshot }) => snapshot).filter((one) => one !== undefined), departed];
     const { live, ready } = report();
     processMetrics.health(live, ready, handles.filter((handle) => handle.health().state === 'running').length);
-    const ofThreads = await aggregate([...snapshots, await departed], as);
+    const ofThreads = await aggregate([...living, await dead], as);
     const ofProcess = await processMetrics.text();
     return as === 'text' ? `${ofThreads}\n${ofProcess}` : joinOpenMetrics(ofThreads, ofProcess);
   }

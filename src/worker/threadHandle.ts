@@ -49,7 +49,7 @@ export class ThreadHandle {
   #deaths: number[] = [];
   #cancelRestart: () => void = () => undefined;
   #snapshot: MetricsSnapshot | undefined;
-  #requests = new Map<number, (snapshot: MetricsSnapshot | undefined) => void>();
+  #requests = new Map<number, () => void>();
   #lastRequest = 0;
 
   constructor(deps: ThreadHandleDeps) {
@@ -84,24 +84,25 @@ export class ThreadHandle {
     };
   }
 
-  /** Undefined when no thread has ever answered since the last death. */
-  async metrics(): Promise<MetricsSnapshot | undefined> {
-    const worker = this.#worker;
-    if (worker === undefined) return undefined;
+  /** The newest metrics of the thread; undefined when none has answered since the last death. */
+  get snapshot(): MetricsSnapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** Resolves when the thread has answered, or is too busy, or gone. */
+  async askMetrics(): Promise<void> {
+    if (this.#worker === undefined) return;
     this.#lastRequest += 1;
     const id = this.#lastRequest;
-    const answered = await new Promise<MetricsSnapshot | undefined>((resolve) => {
-      const cancel = this.#deps.clock.after(metricsTimeoutMs, () => resolve(undefined));
-      this.#requests.set(id, (snapshot) => {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#deps.clock.after(metricsTimeoutMs, resolve);
+      this.#requests.set(id, () => {
         cancel();
-        resolve(snapshot);
+        resolve();
       });
       this.#tell({ type: 'metrics', id });
     });
     this.#requests.delete(id);
-    // When it died meanwhile, its numbers are already with those of the dead.
-    if (this.#worker !== worker) return undefined;
-    return answered ?? this.#snapshot;
   }
 
   /** Asks the thread to drain; none is started again. */
@@ -135,7 +136,7 @@ export class ThreadHandle {
         return;
       case 'metrics':
         this.#snapshot = message.snapshot;
-        this.#requests.get(message.id)?.(message.snapshot);
+        this.#requests.get(message.id)?.();
         return;
       case 'log':
         this.#deps.writeLine(message.line);
@@ -151,7 +152,7 @@ export class ThreadHandle {
     const last = this.#snapshot;
     this.#snapshot = undefined;
     this.#deps.died(last);
-    for (const answer of this.#requests.values()) answer(undefined);
+    for (const over of this.#requests.values()) over();
     if (this.#stopping) this.#finish();
     else this.#died(exitCode);
   }

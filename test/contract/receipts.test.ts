@@ -51,8 +51,9 @@ describe.each([
       await receipt('4', a, { type: 'clicked', machine: true }),
       await receipt('5', b),
     ];
-    expect(await on.receipts.stamp(all, later)).toEqual(new Set());
-    expect(await on.receipts.stamp(all, at)).toEqual(new Set());
+    const moved = [a, b].map(({ channel }) => ({ channel, status: 'delivered' }));
+    expect(await on.receipts.stamp(all, later)).toEqual({ left: new Set(), moved });
+    expect(await on.receipts.stamp(all, at)).toEqual({ left: new Set(), moved: [] });
     const [first, second] = await rows();
     expect(first).toMatchObject({ status: 'delivered', deliveredAt: at, openedAt: at });
     expect(first).not.toHaveProperty('clickedAt');
@@ -72,7 +73,7 @@ describe.each([
   ] as const)('of a row that %s are left to its conversation, untouched', async (_what, over) => {
     const a = await put('a', over);
     const all = [await receipt('1', a), await receipt('2', { ...a, _id: 'spring:gone/1' })];
-    expect(await on.receipts.stamp(all, later)).toEqual(new Set(['1', '2']));
+    expect((await on.receipts.stamp(all, later)).left).toEqual(new Set(['1', '2']));
     expect(await rows()).toMatchObject([{ status: over.status }]);
     expect((await rows())[0]).not.toHaveProperty('deliveredAt');
     expect((await on.find('inbound_events')).map(({ handledAt }) => handledAt)).toEqual([undefined, undefined]);
@@ -83,9 +84,9 @@ describe.each([
     const migration = { number: 1, from: 1, to: 2, left: [0], startedAt: at };
     await on.insert('campaign_runs', [run('spring', { migration } as Partial<Run>)]);
     const one = await receipt('1', await put('a'));
-    expect(await on.receipts.stamp([one], later)).toEqual(new Set(['1']));
+    expect((await on.receipts.stamp([one], later)).left).toEqual(new Set(['1']));
     expect((await rows())[0]).not.toHaveProperty('deliveredAt');
-    expect(await on.receipts.stamp([{ ...one, migration: 1 }], later)).toEqual(new Set());
+    expect((await on.receipts.stamp([{ ...one, migration: 1 }], later)).left).toEqual(new Set());
     expect((await rows())[0]).toMatchObject({ deliveredAt: at });
   });
 
@@ -96,9 +97,9 @@ describe.each([
       await receipt('2', a, {}, at, { conversations: [a.conversationId] }),
       { ...(await receipt('3', a)), id: 'deleted' },
     ];
-    expect(await on.receipts.stamp(all, later)).toEqual(new Set());
+    expect((await on.receipts.stamp(all, later)).left).toEqual(new Set());
     expect((await rows())[0]).not.toHaveProperty('deliveredAt');
-    expect(await on.receipts.stamp([], later)).toEqual(new Set());
+    expect((await on.receipts.stamp([], later)).left).toEqual(new Set());
   });
 
   test('two members at a time: each is counted once', async () => {

@@ -114,6 +114,16 @@ describe('occurrences', () => {
     });
   });
 
+  test('each goes on in the trace that the writer gave', () => {
+    const given = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00';
+    const { look, children } = series(campaign({ trace: { traceparent: given } }));
+    for (const now of [monday - 1, monday]) look(now);
+    expect(children[0]).toMatchObject({ trace: { traceparent: given } });
+    const plain = series(campaign({}));
+    for (const now of [monday - 1, monday]) plain.look(now);
+    expect(plain.children[0]).not.toHaveProperty('trace');
+  });
+
   test('given a template, then its flow and variables as they were pinned are those of each occurrence', () => {
     const input = {
       ...{ id: 'weekly', channels, reservedCollections: [], partitions: 8, now: monday, traceparent: () => '' },

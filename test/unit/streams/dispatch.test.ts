@@ -6,7 +6,7 @@ import { rateLimit } from '../../../src/domain/rates.ts';
 import { Dispatch } from '../../../streams/dispatch.ts';
 import { Rates } from '../../../streams/rates.ts';
 import { manualClock } from '../../support/clock.ts';
-import { recordingInstruments, silentLogger } from '../../support/fakes.ts';
+import { recordingInstruments, recordingLogger, silentLogger } from '../../support/fakes.ts';
 import { MemoryDatabase } from '../../support/memory/database.ts';
 import { MemoryRates } from '../../support/memory/rates.ts';
 import { facts } from '../domain/given.ts';
@@ -292,15 +292,18 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
     concurrency: 4,
     send: async ({ messageId }: OutboundMessage) => {
       tried.push(messageId);
-      return works ? { kind: 'sent' } : { kind: 'retry', code: 'http_503', message: 'HTTP 503', counts: true };
+      return works
+        ? { kind: 'sent' }
+        : { kind: 'retry', code: 'http_503', message: 'HTTP 503: +4915 is away', counts: true };
     },
     close: async () => {},
   };
   const push: Channel = { ...sms, name: 'push', send: async () => ({ kind: 'sent' }) };
   const instruments = recordingInstruments();
+  const logger = recordingLogger();
   const wakes: number[] = [];
   const dispatch = new Dispatch({
-    ...{ channels: new Map([sms, push].map((one) => [one.name, one])), concurrency: 64, clock, logger: silentLogger },
+    ...{ channels: new Map([sms, push].map((one) => [one.name, one])), concurrency: 64, clock, logger },
     ...{ instruments, random: () => 0, ledger: { leaseRemaining: () => 10_000 } },
     campaigns: { heads: async () => new Map(), sending: async () => 'on' as const },
     ...{ seen: () => {}, maySend: () => true, onFresh: () => wakes.push(clock.now()) },
@@ -327,6 +330,8 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   expect(dispatch.inDoubt).toBe(0);
   expect([dispatch.room('sms'), dispatch.room('push')]).toEqual([0, 8]);
   expect(dispatch.channelStates).toMatchObject({ sms: { state: 'open', code: 'http_503' } });
+  expect(logger.of('warn')).toMatchObject([{ fields: { channel: 'sms', code: 'http_503' } }]);
+  expect(JSON.stringify(logger.entries)).not.toContain('+4915');
   // a round that was decided before is committed only now
   results.length = 0;
   put(3);

@@ -179,7 +179,7 @@ describe('receipts', () => {
   const about = { address: undefined, channel: undefined, providerMessageId: 'p' } as unknown as Partial<InboundEvent>;
 
   test('that nobody listens to cost two writes each, and nothing of the conversation', async () => {
-    const { database, event, inboxes, handle, subscription } = sent();
+    const { database, event, inboxes, handle, subscription, instruments } = sent();
     const types = ['delivered', 'opened', 'clicked'];
     for (const type of types) event(type, { type, ...about });
     const writes: string[] = [];
@@ -188,6 +188,7 @@ describe('receipts', () => {
     stop();
     const of = (name: string) => writes.filter((collection) => collection === name).length;
     expect([of('messages'), of('inbound_events'), of('conversation_states')]).toEqual([3, 3, 0]);
+    expect(instruments.of('messages')).toEqual([['sms', 'delivered', 1]]);
     expect(inboxes()).toEqual({ 'spring:a': [] });
     const stamped = { status: 'delivered', deliveredAt: expect.any(Date), clickedAt: expect.any(Date) };
     expect(database.messages.get('spring:a/1')).toMatchObject(stamped);

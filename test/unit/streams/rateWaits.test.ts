@@ -33,9 +33,11 @@ const sentIn = (cluster: Cluster): number =>
   cluster.database.messages.find(({ sentAt }) => sentAt !== undefined).length;
 
 describe('holds of lanes', () => {
-  const holds = new LaneHolds();
-  const look = (why: Parameters<LaneHolds['look']>[1], now: number) => {
-    holds.look('lane', why, now);
+  let [now, steps] = [0, 0];
+  const holds = new LaneHolds({ now: () => now + steps, monotonic: () => now });
+  const look = (why: Parameters<LaneHolds['look']>[1], at: number) => {
+    now = at;
+    holds.look('lane', why);
     return holds.rateOf('lane')?.since;
   };
 
@@ -47,6 +49,15 @@ describe('holds of lanes', () => {
       undefined,
     ]);
     expect(holds.has('lane')).toBe(false);
+  });
+
+  test('a clock that is set back keeps nobody held', () => {
+    look('channel', 20_000);
+    look(undefined, 21_000);
+    steps = -3_600_000;
+    look(undefined, 26_001);
+    expect(holds.has('lane')).toBe(false);
+    steps = 0;
   });
 
   test('from rate to rate the wait goes on; what an outage or stop-all takes is no wait for a slot', () => {
@@ -118,7 +129,10 @@ describe('a backlog', () => {
   });
 });
 
-test('a message that was told its turn at its domain waited from when it was first decided', async () => {
+test.each([
+  ['and left then', 30_000],
+  ['whatever kept it from leaving then', 3_600_000],
+])('a message that was told its turn at its domain waited for that, %s', async (_, ms) => {
   const { turn, answer, dispatch, results, clock, instruments } = await member([
     { id: 'intro', type: 'message', channel: 'sms', content: { text: 'Hello' } },
   ]);
@@ -128,7 +142,7 @@ test('a message that was told its turn at its domain waited from when it was fir
   const now = clock.now();
   results.push({ row, outcome: { kind: 'held', inMs: 30_000 }, decidedAt: now, answeredAt: now });
   await turn();
-  clock.advance(30_000);
+  clock.advance(ms);
   await turn();
   await answer();
   expect(instruments.of('rateWait')).toEqual([['domain', 30_000]]);

@@ -540,6 +540,7 @@ describe('a round', () => {
       expect(wire.map((sent) => sent.id)).toEqual(['spring:bob/1']);
       expect(conversation(id)).toMatchObject({ status: 'failed', error: { code: 'poisoned' }, inbox: [] });
       expect(instruments.events('poisoned')).toBe(1);
+      expect(instruments.of('conversations')).toContainEqual(['failed', 1]);
       expect((await counters()).metrics.failed).toBe(1);
       expect((await turn()).units).toBe(0);
       const kept = database.deadLetters.find().map(({ reason, document }) => [reason, document]);

@@ -1,6 +1,8 @@
 /** What rounds and sends tell as spans. */
 import { expect, test } from '@jest/globals';
+import type { Conversation, Run } from '../../../src/domain/model.ts';
 import type { FinishedSpan, Tracer } from '../../../src/domain/tracePorts.ts';
+import { traceBeginnings } from '../../../streams/spans.ts';
 import { member } from './member.ts';
 
 const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -73,7 +75,6 @@ test('a message, its answer, a reply and the end: each right below the conversat
   const spans = tracer.take();
   expect(spans.map(({ name, parent }) => [name, parent])).toEqual([
     ['event', traceparent],
-    ['decide', traceparent],
     ['completion', traceparent],
     ['round', undefined],
     ['load', 'round 2'],
@@ -82,8 +83,9 @@ test('a message, its answer, a reply and the end: each right below the conversat
   ]);
   expect(spans[0]).toMatchObject({ kind: 'consumer', links: ['round 2'] });
   expect(spans[0]?.attributes).toMatchObject({ 'communication_base.event.type': 'reply' });
-  expect(spans[2]?.attributes).toMatchObject({
+  expect(spans[1]?.attributes).toMatchObject({
     ...{ 'communication_base.status': 'completed', 'communication_base.outcome': 'replied' },
+    ...{ 'communication_base.answers': [], 'communication_base.messages': [] },
   });
   expect(JSON.stringify(spans)).not.toMatch(/Secret|[+]ada/);
   for (const { startMs, endMs } of spans) expect(endMs).toBeGreaterThanOrEqual(startMs);
@@ -105,8 +107,44 @@ test('what fails says by which code, and a person who is asked in is told withou
   await clock.advanceAsync(3_600_000);
   await turn();
   const spans = tracer.take();
-  expect(spans.map(({ name }) => name).slice(0, 3)).toEqual(['decide', 'escalation', 'completion']);
+  expect(spans.map(({ name }) => name).slice(0, 3)).toEqual(['completion', 'escalation', 'round']);
   expect(JSON.stringify(spans)).not.toContain('example.org');
+});
+
+test.each([
+  ['order.paid', 'order.paid'],
+  ['ada@example.org', 'other'],
+  ['+15550001', 'other'],
+  ['x'.repeat(65), 'other'],
+  [7, 'other'],
+])('of an event of type %j no more than a name is told: %s', async (type, told) => {
+  const tracer = recordingTracer();
+  const { turn, answer, database } = await traced(tracer);
+  await turn();
+  await answer();
+  await turn();
+  tracer.take();
+  database.push(id, { id: 'e1', type, channel: 'Secret words' } as never);
+  await turn(id);
+  const event = tracer.take().find(({ name }) => name === 'event');
+  expect(event?.attributes).toMatchObject({
+    ...{ 'communication_base.event.type': told, 'communication_base.event.channel': 'other' },
+  });
+});
+
+test('before the roots of conversations come into the queue it is emptied, so that none is dropped', () => {
+  const told: string[] = [];
+  const span = ({ name }: FinishedSpan): void => void told.push(name);
+  const tracer: Tracer = { ...recordingTracer(), span, flush: () => void told.push('flush') };
+  const one = { createdAt: new Date(0), stage: 'intro', campaignId: 'spring', _id: id } as unknown as Conversation;
+  const [sampled, not] = [
+    { ...one, trace: { traceparent } },
+    { ...one, trace: { traceparent: `${traceparent}0` } },
+  ];
+  traceBeginnings(tracer, [not, sampled, not, sampled], {} as Run);
+  expect(told.splice(0)).toEqual(['flush', 'conversation', 'conversation', 'flush']);
+  traceBeginnings(tracer, [not], {} as Run);
+  expect(told).toEqual([]);
 });
 
 test('of what is not sampled nothing is told, not even its rounds', async () => {

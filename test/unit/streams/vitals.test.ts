@@ -4,6 +4,7 @@ import type { OplogSpan, VitalsStore } from '../../../src/domain/vitalPorts.ts';
 import { Vitals } from '../../../streams/vitals.ts';
 import { manualClock } from '../../support/clock.ts';
 import { recordingInstruments, recordingLogger } from '../../support/fakes.ts';
+import { Cluster } from './cluster/cluster.ts';
 
 const lane = (campaignId: string): Lane => ({ channel: 'sms', campaignId, opening: true });
 
@@ -118,4 +119,17 @@ describe('what is looked at rarely', () => {
     expect(reads.oplog).toBe(1);
     expect(logger.of('info').map(({ fields }) => fields['code'])).toEqual(['oplog_unreadable']);
   });
+});
+
+test('who was fenced is not told to own what others have', async () => {
+  const cluster = new Cluster(() => 0.5);
+  cluster.join();
+  await cluster.clock.advanceAsync(10_000);
+  const [one] = cluster.instruments;
+  const [member] = cluster.database.members.find();
+  expect(one?.of('partitionsOwned').at(-1)).toEqual([6]);
+  cluster.database.members.delete(String(member?._id));
+  // its next life begins a moment later
+  while (one?.events('fenced') === 0) await cluster.clock.advanceAsync(10);
+  expect([one?.of('partitionsOwned').at(-1), one?.of('inDoubt').at(-1)]).toEqual([[0], [0]]);
 });

@@ -2,9 +2,10 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
 import { context, diag, trace } from '@opentelemetry/api';
-import { newTraceparent } from '../../../src/domain/trace.ts';
+import { type NewTraceparent, newTraceparent } from '../../../src/domain/trace.ts';
 import { createLogger } from '../../../src/telemetry/logger.ts';
 import { samplingOf } from '../../../src/telemetry/sampling.ts';
+import { GivenIds, otelTracer } from '../../../src/telemetry/tracer.ts';
 import { startTracing, traceRandom, tracingWanted } from '../../../src/telemetry/tracing.ts';
 import { waitFor } from '../../support/waitFor.ts';
 
@@ -93,6 +94,36 @@ describe('tracing', () => {
       collector.closeAllConnections();
       await new Promise((resolve) => collector.close(resolve));
     }
+  });
+});
+
+describe('a new trace', () => {
+  const tracer = (env: NodeJS.ProcessEnv) =>
+    otelTracer({
+      sdk: trace.getTracer('test'),
+      ids: new GivenIds(traceRandom()),
+      sampling: samplingOf(env, () => undefined),
+      random: traceRandom(),
+      flush: async () => undefined,
+    });
+  const sampled = (env: NodeJS.ProcessEnv, ...as: Parameters<NewTraceparent>): number => {
+    const { newTraceparent: create } = tracer(env);
+    return Array.from({ length: 200 }, () => create(...as)).filter((one) => one.endsWith('-01')).length;
+  };
+  const tenth = { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.1' };
+  const parent = (flags: string): string => `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-${flags}`;
+
+  it('of a campaign is recorded wherever any is, so that what links to it finds it', () => {
+    expect(sampled(tenth)).toBe(200);
+    expect(sampled({ ...tenth, OTEL_TRACES_SAMPLER_ARG: '0' })).toBe(0);
+    expect(sampled({ OTEL_TRACES_SAMPLER: 'always_off' })).toBe(0);
+  });
+
+  it('of a conversation goes by its id, or by what the writer of its campaign asked for', () => {
+    const some = sampled(tenth, undefined, 'linked');
+    expect([some > 0, some < 100]).toEqual([true, true]);
+    expect(sampled(tenth, parent('00'), 'linked')).toBe(0);
+    expect(sampled(tenth, parent('03'), 'linked')).toBe(200);
   });
 });
 

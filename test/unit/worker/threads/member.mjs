@@ -1,5 +1,6 @@
 // A thread with the protocol of a member and none of its work. What it does is in the query of its address:
-// die=N: the first N threads of this seat die at once; final: it cannot ever start; stop=never: it does not drain.
+// die=N: the first N threads of this seat die at once; final: it cannot ever start; stop=never: it does not drain;
+// after=N.2: the others answer for metrics when the second thread of the seat N is there; dieAfterMetrics=N: the first thread of the seat N dies with its answer.
 import { existsSync, writeFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 
@@ -27,6 +28,11 @@ if (number <= Number(query.get('die') ?? 0)) {
   process.exit(3);
 }
 
+function whenThere(file, then) {
+  if (existsSync(file)) then();
+  else setTimeout(whenThere, 10, file, then);
+}
+
 const counter = {
   name: 'test_total',
   help: 'h',
@@ -36,8 +42,11 @@ const counter = {
 };
 parentPort.on('message', (message) => {
   if (message.type === 'metrics') {
-    parentPort.postMessage({ type: 'metrics', id: message.id, snapshot: [counter] });
-    if (query.has('dieAfterMetrics') && number === 1) setImmediate(() => process.exit(4));
+    const answer = () => parentPort.postMessage({ type: 'metrics', id: message.id, snapshot: [counter] });
+    const awaited = query.get('after');
+    if (awaited === null || awaited.startsWith(`${thread}.`)) answer();
+    else whenThere(`${query.get('dir')}/${awaited}`, answer);
+    if (Number(query.get('dieAfterMetrics') ?? -1) === thread && number === 1) setImmediate(() => process.exit(4));
   }
   if (message.type === 'stop') {
     log('stopping', { database: config.mongodbDatabase });
