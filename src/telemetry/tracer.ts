@@ -50,10 +50,21 @@ export const noContext: ContextManager = {
   disable: () => noContext,
 };
 
-const contextOf = (traceparent: string | undefined): SpanContext | undefined => {
+function contextOf(traceparent: string): SpanContext | undefined {
   const found = traceContext(traceparent);
   return found && { traceId: found.traceId, spanId: found.spanId, traceFlags: TraceFlags.SAMPLED, isRemote: true };
-};
+}
+
+/** `contextOf` that remembers the last one: spans of a conversation come together, those of a round link to it. */
+function rememberingContexts(): typeof contextOf {
+  let last: { traceparent: string; context: SpanContext | undefined } | undefined;
+  return (traceparent) => {
+    if (last?.traceparent !== traceparent) last = { traceparent, context: contextOf(traceparent) };
+    return last.context;
+  };
+}
+const contextOfParent = rememberingContexts();
+const contextOfLink = rememberingContexts();
 
 export function otelTracer(parts: {
   sdk: SdkTracer;
@@ -91,10 +102,10 @@ const nothing: Link[] = [];
 /** Thousands a second: no more objects than the SDK needs. Attributes that it is given at the start it copies three times. */
 function record(sdk: SdkTracer, ids: GivenIds, span: FinishedSpan): void {
   const { name, kind = 'internal', startMs } = span;
-  const parent = span.parent === undefined ? undefined : contextOf(span.parent);
+  const parent = span.parent === undefined ? undefined : contextOfParent(span.parent);
   let links = nothing;
   for (const link of span.links ?? []) {
-    const context = contextOf(link);
+    const context = link === undefined ? undefined : contextOfLink(link);
     if (context !== undefined) links = [...links, { context }];
   }
   ids.next = span.own === undefined ? undefined : contextOf(span.own);
