@@ -30,7 +30,7 @@
 {{- $plain := keys (include "cb.env" . | fromYaml) -}}
 {{- range .Values.extraEnv }}{{ $plain = append $plain .name }}{{ end -}}
 {{- $files := list -}}
-{{- range include "cb.secretFiles" (dict "root" . "own" "the chart's own") | fromYamlArray -}}
+{{- range include "cb.secretFiles" (dict "root" . "own" (include "cb.fullname" .)) | fromYamlArray -}}
 {{- $file := printf "%s_FILE" .variable -}}
 {{- if or (has .variable $files) (has .variable $plain) (has $file $plain) -}}
 {{- fail (printf "%s is set twice, once as key %q of Secret %s: leave it in one of existingSecrets, hashKey, mongodb, channels, env and extraEnv" .variable .key .secret) -}}
