@@ -1,4 +1,5 @@
 // Values that change on a release that runs, on a real API server: how many Pods there are, where MongoDB is, and what cannot change.
+import { until } from './cluster.mjs';
 
 const quick = 'minReadySeconds=0,rollingUpdate.maxSurge=9';
 
@@ -30,7 +31,7 @@ async function scalesOn({ api, at, get, must, ready }, full, change) {
   must((await wanted()) === 9, 'and brings as many as there have to be');
 }
 
-async function movesIn({ helm, get, must, ready }, full, change) {
+async function movesIn({ helm, api, at, get, must, ready }, full, change) {
   const events = () => /helm\.sh\/hook: (\S+)/.exec(helm(['get', 'hooks', 'campaigns']).stdout)?.[1];
   const moved = 'mongodb.existingSecret=,mongodb.enabled=true,mongodb.persistence.storageClass=disks';
   must(events() === 'pre-install,pre-upgrade', 'init runs first where MongoDB is elsewhere');
@@ -49,4 +50,15 @@ async function movesIn({ helm, get, must, ready }, full, change) {
     const { status, stderr } = change('upgrade campaigns', `${moved},workerThreads=3,${set}`, { check: false });
     must(status !== 0 && stderr.includes(named) && (await threads()) === '1', `${named}, and nothing has changed`);
   }
+  const members = ['/apis/apps/v1', 'statefulsets', `${full}-mongodb`];
+  const before = (await get(...members)).metadata.uid;
+  await api('DELETE', at(...members), { propagationPolicy: 'Orphan' });
+  await until(async () => (await get(...members)).code === 404, 'the StatefulSet to go');
+  change('upgrade campaigns', `${moved},mongodb.persistence.size=20Gi`);
+  await ready(members.slice(1), 3);
+  const after = await get(...members);
+  must(
+    after.metadata.uid !== before && JSON.stringify(after.spec.volumeClaimTemplates).includes('20Gi'),
+    'without its StatefulSet it takes another size, with the members that there are',
+  );
 }
