@@ -2,6 +2,7 @@
 import { find } from './rules.mjs';
 
 const email = { channels: { email: { driver: 'smtp', url: 'smtp://mail.example', from: 'shop@example.com' } } };
+const login = 'https://shop:a-password@hooks.example/in';
 const embedded = { enabled: true, auth: { existingSecret: 'passwords' } };
 
 /** Wrong values, and what the refusal has to name. */
@@ -27,6 +28,12 @@ export const wrong = [
       [{ env: { [name]: 'a-secret-of-somebody' } }, 'existingSecrets'],
       [{ extraEnv: [{ name, value: 'a-secret-of-somebody' }] }, 'existingSecrets'],
     ]),
+  [{ env: { HTTPS_PROXY: login } }, 'no password of a URL in env'],
+  [{ extraEnv: [{ name: 'HTTPS_PROXY', value: login }] }, 'no password of a URL in extraEnv'],
+  ...[{ statusCallback: login }, { redirect: login }, { allow: [login] }].map((settings) => [
+    { channels: { sms: { driver: 'webhook', ...settings } } },
+    'no password of a URL in a channel',
+  ]),
   [{ existingSecrets: [{ name: 'shop', keys: { HASH_KEY: 'key' } }] }, 'HASH_KEY is set twice'],
   [
     {
@@ -74,6 +81,11 @@ export const facts = [
     { existingSecrets: [{ name: 'shop', keys: { CHANNEL_SMS_FROM: 'from', CHANNEL_SMS_DRIVER: 'driver' } }] },
     { extraEnv: [{ name: 'CHANNEL_SMS_DRIVER', value: 'twilio' }] },
   ].map((values) => [values, reachesChannels, 'a channel by a variable alone has a way out']),
+  [
+    { env: { HTTPS_PROXY: 'http://shop@proxy.example:8080/a@b', NO_PROXY: 'a:b@c' } },
+    Boolean,
+    'a URL without a password is none',
+  ],
   [{ fullnameOverride: long(39) }, areNames, 'a name that is cut is one'],
   [{ fullnameOverride: long(38) }, areNames, 'a name that is cut is one'],
   [{ nameOverride: long(62), fullnameOverride: 'shop' }, areNames, 'a name that is cut is one'],
