@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { findEngine } from './chart/engine.mjs';
+import { facts, wrong } from './chart/facts.mjs';
 import { withValues } from './chart/readme.mjs';
 import { find, objects, ruleFaults } from './chart/rules.mjs';
 import { kubernetesVersions, schemaLocations } from './chart/schemas.mjs';
@@ -40,25 +41,6 @@ function checkTexts() {
   if (process.argv.includes('--write')) writeFileSync(join(source, 'README.md'), wanted);
   else fault('README.md of the chart does not say what values.yaml does: node scripts/checkChart.mjs --write');
 }
-
-/** Wrong values, and what the refusal has to name. */
-const wrong = [
-  [{ replicas: 3 }, 'replicas'],
-  [{ replicaCount: 'three' }, 'replicaCount'],
-  [{ workerThreads: 0 }, 'workerThreads'],
-  [{ config: { shutdownGrace: 5 } }, 'shutdownGrace'],
-  [{ channels: { email: { driver: 'smpt' } } }, 'driver'],
-  [{ channels: { 'e-mail': { driver: 'smtp' } } }, 'e-mail'],
-  [{ channels: { email: { url: 'smtp://mail' } } }, 'driver'],
-  [{ existingSecrets: [{ name: 'shop' }] }, 'keys'],
-  [{ mongodb: { uri: 'localhost:27017' } }, 'uri'],
-  [{ mongodb: { existingSecret: '', enabled: false } }, 'where is MongoDB'],
-  [{ mongodb: { existingSecret: 'mongodb', enabled: true } }, 'where is MongoDB'],
-  [{ mongodb: { enabled: true } }, 'mongodb.auth.existingSecret'],
-  [{ mongodb: { operator: { enabled: true } } }, 'mongodb.operator.existingPasswordSecret'],
-  [{ resources: { limits: { memory: '1GB' } } }, 'memory'],
-  [{ metrics: { podMonitor: { enabled: true }, serviceMonitor: { enabled: true } } }, 'counts twice'],
-];
 
 /** Manifests with a slip in them, each of which must be caught: a check that takes them proves nothing. */
 const slips = [
@@ -115,7 +97,7 @@ function check() {
       { render: chart, values },
     ]),
     ...wrong.map(([values]) => ({ render: chart, values: { ...base, ...values } })),
-    ...restarts.map(([values]) => ({ render: chart, values: { ...base, ...values } })),
+    ...[...facts, ...restarts].map(([values]) => ({ render: chart, values: { ...base, ...values } })),
     { lint: chart },
   ];
   const answers = engine.ask(asked);
@@ -131,6 +113,10 @@ function check() {
     if (ok || !text.includes(named))
       fault(`${JSON.stringify(values)} ${ok ? 'is taken' : `is refused without naming ${named}: ${text}`}`);
   }
+  for (const [values, isSo, what] of facts) {
+    const { ok, text } = answers.shift();
+    if (!ok || !isSo(objects(text))) fault(`${JSON.stringify(values)}: ${ok ? `not so: ${what}` : text}`);
+  }
   const annotations = restarts.map(
     () => find(objects(answers.shift().text), 'Deployment').spec.template.metadata.annotations,
   );
@@ -139,7 +125,9 @@ function check() {
       fault(`${JSON.stringify(values)} ${restart ? 'replaces no Pod' : 'replaces every Pod'}`);
   const [bare] = answers;
   if (!bare.ok) fault(`lint --strict, no values: ${bare.text}`);
-  say(`${engine.name}: ${Object.keys(texts).length} sets of values, ${wrong.length} wrong ones refused`);
+  say(
+    `${engine.name}: ${Object.keys(texts).length} sets of values, ${wrong.length} wrong ones refused, ${facts.length} facts`,
+  );
   checkSchemas(texts);
   for (const [name, text] of Object.entries(texts))
     faults.push(...ruleFaults(objects(text)).map((what) => `${name}: ${what}`));

@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 // The chart on a real API server that enforces the Pod Security Standard `restricted`: install, test, upgrade, roll back, uninstall;
-// then a rolling restart of real workers under load with the numbers that the chart renders. `npm run proof:chart`
+// values that change on a release that runs; then a rolling restart of real workers under load with the numbers that the chart renders.
+// `npm run proof:chart`
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { changesHold } from './chart/changes.mjs';
 import { startCluster, until } from './chart/cluster.mjs';
 import { passwordsHold } from './chart/passwords.mjs';
 import { rollingRestart } from './chart/rolling.mjs';
@@ -85,7 +87,7 @@ async function prepare() {
       for (const document of parseAllDocuments(readFileSync(join(source, file), 'utf8')))
         await create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions?fieldManager=proof', document.toJS());
   await create('/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'important' }, value: 1000 });
-  for (const n of [0, 1, 2])
+  for (const n of Array.from({ length: 6 }).keys())
     await create('/api/v1/persistentvolumes', {
       metadata: { name: `disk-${n}` },
       spec: {
@@ -153,9 +155,19 @@ async function embedded() {
   helm(['install', 'campaigns', chart, ...set, ...wait]);
   must((await passwords()) === before, 'installed again over the volumes that stayed, with their passwords');
   await uninstall();
+  await clear();
+}
+
+async function clear() {
   await api('DELETE', at('/api/v1', 'persistentvolumeclaims'));
   await api('DELETE', at('/api/v1', 'secrets', `${full}-mongodb`));
   await until(async () => (await left()).length === 0, 'nothing to be left');
+}
+
+async function changes() {
+  await changesHold({ helm, api, at, get, must, ready }, { asked: [chart, ...values('minimal')], full });
+  must((await refusals()).length === 0, 'no Pod was refused');
+  await clear();
 }
 
 /** Whatever the set: what it makes is taken, runs, and goes. `stays`: by design, or ours. */
@@ -182,6 +194,7 @@ async function through(set, names, stays, held) {
 try {
   await prepare();
   await embedded();
+  await changes();
   for (const [name, key] of [
     ['mongodb-uri', 'connectionString.standardSrv'],
     ['communication-base', 'hash-key'],

@@ -114,12 +114,13 @@ function understood(all) {
     });
 }
 
+const matches = (labels, { matchLabels = {}, matchExpressions = [] }) =>
+  Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
+  matchExpressions.every(({ key, values }) => values.includes(labels[key]));
+
 /** Everything that a label chooses is there. */
 function chosen(all) {
   const worker = find(all, 'Deployment').spec.template.metadata.labels;
-  const matches = (labels, { matchLabels = {}, matchExpressions = [] }) =>
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, values }) => values.includes(labels[key]));
   const faults = [];
   for (const one of all) {
     const selector = {
@@ -127,7 +128,7 @@ function chosen(all) {
       NetworkPolicy: one.spec?.podSelector,
       PodMonitor: one.spec?.selector,
     }[one.kind];
-    if (selector && !one.metadata.name.endsWith('mongodb') && !matches(worker, selector))
+    if (selector && !/-(mongodb|init)$/.test(one.metadata.name) && !matches(worker, selector))
       faults.push(`${one.kind} ${one.metadata.name} chooses no worker`);
     if (one.kind === 'ServiceMonitor' && !matches(find(all, 'Service', '-metrics').metadata.labels, one.spec.selector))
       faults.push('ServiceMonitor chooses no Service');
@@ -137,9 +138,32 @@ function chosen(all) {
   return faults;
 }
 
+/** Hook `a` is made for the same events as `b`, and before it. */
+function comesBefore(a, b) {
+  const [early, late] = [a.metadata.annotations ?? {}, b.metadata.annotations];
+  return (
+    early['helm.sh/hook'] === late['helm.sh/hook'] &&
+    Number(early['helm.sh/hook-weight']) < Number(late['helm.sh/hook-weight']) &&
+    early['helm.sh/hook-delete-policy'] === late['helm.sh/hook-delete-policy']
+  );
+}
+
+/** A Job of a hook brings what it needs: before the release nothing of it is there, and that of the last one may be wrong. */
+function brought(all) {
+  const jobs = all.filter((one) => one.kind === 'Job' && isHook(one));
+  return jobs.flatMap((job) => {
+    const { labels } = job.spec.template.metadata;
+    const policies = all.filter(({ kind, spec }) => kind === 'NetworkPolicy' && matches(labels, spec.podSelector));
+    const name = `Job ${job.metadata.name}`;
+    if (policies.length !== 1) return [`${name}: ${policies.length} policies of the network choose it`];
+    return comesBefore(policies[0], job) ? [] : [`${name}: its policy of the network is not there before it`];
+  });
+}
+
 export const ruleFaults = (all) => [
   ...pods(all).flatMap(([name, pod]) => restricted(name, pod)),
   ...rolling(all),
   ...chosen(all),
+  ...brought(all),
   ...understood(all),
 ];

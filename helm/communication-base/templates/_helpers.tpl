@@ -1,14 +1,14 @@
 {{- define "cb.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- regexReplaceAll "[-.]+$" (default .Chart.Name .Values.nameOverride | trunc 63) "" -}}
 {{- end -}}
 
 {{/* At most 40 characters, so that every suffix fits into 63. */}}
 {{- define "cb.fullname" -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- regexReplaceAll "[-.]+$" (.Values.fullnameOverride | trunc 40) "" -}}
 {{- else -}}
 {{- $name := include "cb.name" . -}}
-{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 40 | trimSuffix "-" -}}
+{{- regexReplaceAll "[-.]+$" (ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 40) "" -}}
 {{- end -}}
 {{- end -}}
 
@@ -179,29 +179,12 @@ volumes:
 {{- add (div (add (int .Values.config.shutdownGraceMs) 999) 1000) (int .Values.preStopSeconds) (int .Values.terminationMarginSeconds) -}}
 {{- end -}}
 
-{{/* "yes" where Helm sees a cluster, which `helm template` and Argo CD never do. A namespace that Helm is about to make is still empty. */}}
-{{- define "cb.seesCluster" -}}
-{{- if lookup "v1" "ServiceAccount" .Release.Namespace "default" }}yes{{ else if lookup "v1" "Namespace" "" "kube-system" }}yes{{ end -}}
-{{- end -}}
-
-{{/*
-A password in base64: that of the Secret that is there, else a new random one. Data keeps the one it was made with, so where a new one might
-lock its users out it is refused. `setting`: the value that names a Secret of one's own; `data`: the object that stands for the data.
-*/}}
-{{- define "cb.kept" -}}
-{{- $found := lookup "v1" "Secret" .root.Release.Namespace .secret | default dict -}}
-{{- $kept := dig "data" .key "" $found -}}
-{{- if $kept -}}
-{{- $kept -}}
-{{- else if $found -}}
-{{- fail (printf "Secret %s has no key %q any more: put it back, a new one would not open the data that was made with the old one" .secret .key) -}}
-{{- else if not (include "cb.seesCluster" .root) -}}
-{{- fail (printf "%s is not set, and there is no cluster to look at (helm template, Argo CD, --dry-run=client): each rendering would bring other passwords, and lock out the users of before. Make a Secret and name it in %s (docs/kubernetes.md, GitOps)" .setting .setting) -}}
-{{- else if lookup .data.apiVersion .data.kind .root.Release.Namespace .data.name -}}
-{{- fail (printf "%s %s is there, but Secret %s with its passwords is not, and new ones would not open its data: put the Secret back, name it in %s, or delete the data" .data.kind .data.name .secret .setting) -}}
-{{- else -}}
-{{- randAlphaNum (int .length) | b64enc -}}
-{{- end -}}
+{{/* "yes" where a channel is set, be it by a variable or a Secret alone. */}}
+{{- define "cb.hasChannels" -}}
+{{- $names := keys .Values.channels .Values.env -}}
+{{- range .Values.existingSecrets }}{{ $names = concat $names (keys .keys) }}{{ end -}}
+{{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
+{{- if or .Values.channels (regexMatch "(^| )CHANNEL_[A-Z0-9_]+_DRIVER(_FILE)?( |$)" (join " " $names)) }}yes{{ end -}}
 {{- end -}}
 
 {{- define "cb.spread" -}}
