@@ -19,8 +19,9 @@ export function scaled(text, factor) {
       step === undefined ? `[${shorter(number, unit)}]` : `[${shorter(number, unit)}:${shorter(step, stepUnit)}]`,
     )
     .replaceAll(/offset (\d+)([smh])/g, (_, number, unit) => `offset ${shorter(number, unit)}`)
-    .replaceAll(/le="(\d+)"/g, (_, seconds) => `le="${less(seconds)}"`)
-    .replaceAll(/(_lag_seconds\)? > )(\d+)/g, (_, before, seconds) => before + less(seconds))
+    .replaceAll(/le=~"(\d+)\(\[[.]\]0\)\?"/g, (_, seconds) => `le="${less(seconds)}"`)
+    .replaceAll(/(_lag(?:_with_room)?_seconds\)? > )(\d+)/g, (_, before, seconds) => before + less(seconds))
+    .replaceAll(/(process_start_time_seconds < )(\d+)/g, (_, before, seconds) => before + less(seconds))
     .replaceAll(/(_age_seconds\) < )(\d+)/g, (_, before, seconds) => before + less(seconds));
 }
 
