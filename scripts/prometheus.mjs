@@ -60,11 +60,11 @@ export async function startPrometheus({ targets, factor, port }) {
     await sleep(100);
   }
   return {
-    /** Names of alerts that fire now. */
+    /** Alerts that fire now; `since` (ms): when what they ask for came true. */
     firing: async () =>
       (await get('/api/v1/alerts')).alerts
         .filter(({ state }) => state === 'firing')
-        .map(({ labels }) => labels.alertname),
+        .map(({ labels, activeAt }) => ({ name: labels.alertname, since: Date.parse(activeAt) })),
     query: async (expr) => (await get(`/api/v1/query?query=${encodeURIComponent(expr)}`)).result,
     targets: async () => (await get('/api/v1/targets')).activeTargets,
     rules: async () => (await get('/api/v1/rules')).groups.flatMap((group) => group.rules),
