@@ -100,10 +100,13 @@ const wantedOf = (alerts) => alerts.map((alert) => ({ alert, since: begun.get(al
 const resolved = new Map();
 async function seeResolved({ resolves = [] }, timeoutMs) {
   const from = Date.now();
-  const open = await watch.untilResolved(resolves, timeoutMs);
-  for (const alert of resolves)
-    resolved.set(alert, open.includes(alert) ? 'STILL FIRES' : `ended by ${((Date.now() - from) / 1000).toFixed(1)} s`);
-  if (open.length > 0) failed = true;
+  const before = new Set(watch.now);
+  for (const alert of resolves) {
+    const [still] = await watch.untilResolved([alert], timeoutMs);
+    const took = before.has(alert) ? `ended in ${((Date.now() - from) / 1000).toFixed(1)} s` : 'had ended';
+    resolved.set(alert, still === undefined ? took : 'STILL FIRES');
+    if (still !== undefined) failed = true;
+  }
 }
 
 /** One line an alert: when it fired, from its fault on, and whether it was seen to end. */

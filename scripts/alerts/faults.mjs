@@ -109,21 +109,23 @@ export function faultsOneByOne({ client, node, provider, run, workers }, watch) 
     {
       fault: 'mongod is killed',
       alerts: ['NothingCommitted', 'StreamSilent', 'WorkerNotReady', 'SendingStopped'],
-      resolves: ['NothingCommitted', 'StreamSilent', 'WorkerNotReady'],
+      resolves: ['NothingCommitted', 'StreamSilent', 'WorkerNotReady', 'SendingStopped'],
       begin: () => node.kill(),
-      end: () => node.start(),
+      async end() {
+        await node.start();
+        await run('start-all');
+      },
     },
     {
       fault: 'both workers away until the oplog has rolled over',
       alerts: ['PositionLost', 'Gone'],
-      resolves: ['Gone', 'SendingStopped'],
+      resolves: ['Gone'],
       async begin(since) {
         await Promise.all([workers.kill(0), workers.kill(1)]);
         await rollOplog(client, 0);
         await watch.until([{ alert: 'Gone', since }], 60_000);
         for (const at of [0, 1]) workers.start(at);
       },
-      end: () => run('start-all'),
     },
   ];
 }
