@@ -7,26 +7,13 @@ import { MongoClient } from 'mongodb';
 import { startReplicaSet } from '../scripts/replicaSet.mjs';
 import { startCollector } from './collector.mjs';
 import { meter, peakRssMb, startProgram, startRole } from './processes.mjs';
+import { campaign, person, workerEnv } from './work.mjs';
 
 const database = 'bench';
 const campaignId = 'bench';
 const deadlineMs = 600_000;
 /** The sink counted nothing new for so long: a run hangs. */
 const stallMs = 60_000;
-const text = (number) => `Hello {{ contact.name }}, this is message ${number} of your campaign. Reply STOP to end it.`;
-const flow = (firstDelay) => ({
-  stages: [
-    {
-      id: 'one',
-      type: 'message',
-      channel: 'phone',
-      content: { text: text(1) },
-      ...(firstDelay && { delay: firstDelay }),
-    },
-    { id: 'two', type: 'message', channel: 'phone', content: { text: text(2) }, delay: 'PT2S' },
-  ],
-});
-
 /** A fresh database with its collections made and `contacts` people in it, and a fresh sink. */
 async function stage(contacts, body) {
   const set = await startReplicaSet({ cacheGb: 2 });
@@ -46,8 +33,6 @@ async function stage(contacts, body) {
     await set.stop();
   }
 }
-
-const person = (index) => ({ _id: index, name: `Customer ${index}`, phone: `+1555${String(index).padStart(7, '0')}` });
 
 async function prepare(uri) {
   const ended = await startProgram(['init'], { MONGODB_URI: uri, MONGODB_DATABASE: database }).gone;
@@ -118,17 +103,8 @@ export function ceilingRun({ contacts, 'in-doubt': inDoubt }) {
 /** Worker processes that own every partition, evenly, before this resolves. */
 async function startWorkers({ uri, db, sinkUrl, members, threads, concurrency, inDoubt, nodeArgs = [], traces = {} }) {
   const problems = [];
-  const env = {
-    MONGODB_URI: uri,
-    MONGODB_DATABASE: database,
-    WORKER_THREADS: String(threads),
-    SEND_CONCURRENCY: String(Math.ceil(inDoubt / (members * threads))),
-    HEALTH_PORT: '0',
-    CHANNEL_PHONE_DRIVER: 'http',
-    CHANNEL_PHONE_URL: `${sinkUrl}/`,
-    CHANNEL_PHONE_CONCURRENCY: String(concurrency),
-    ...traces,
-  };
+  const each = Math.ceil(inDoubt / (members * threads));
+  const env = workerEnv({ uri, database, sinkUrl, threads, inDoubt: each, concurrency, traces });
   const onLine = (line) => {
     if (!/"level":"(info|debug)"/.test(line)) problems.push(line);
   };
@@ -159,15 +135,6 @@ async function evenlyOwned(db, memberCount) {
   const share = Math.ceil(total / memberCount);
   return total > 0 && owners.length === memberCount && owners.every((owner) => owner._id && owner.count <= share);
 }
-
-const campaign = (firstDelay) => ({
-  _id: campaignId,
-  name: 'Bench',
-  type: 'sequence',
-  status: 'pending',
-  audience: { collection: 'people' },
-  flow: flow(firstDelay),
-});
 
 async function completed(db) {
   const found = await db
