@@ -49,6 +49,13 @@ export const wrong = [
     'CHANNEL_EMAIL_FROM is set',
   ],
   [{ extraEnv: [{ name: 'HASH_KEY_FILE', value: '/data/key' }] }, 'HASH_KEY is set twice'],
+  ...['OTEL_EXPORTER_OTLP_HEADERS', 'HTTPS_PROXY', 'NODE_OPTIONS'].map((name) => [
+    { existingSecrets: [{ name: 'shop', keys: { [name]: 'key' } }] },
+    'extraEnv with valueFrom',
+  ]),
+  [{ ...email, env: { CHANNEL_EMAIL_FROM: 'other@example.com' } }, 'CHANNEL_EMAIL_FROM is set twice'],
+  [{ extraEnv: [{ name: 'HEALTH_PORT', value: '9090' }] }, 'HEALTH_PORT is set twice'],
+  [{ env: { TZ: 'UTC' }, extraEnv: [{ name: 'TZ', value: 'UTC' }] }, 'TZ is set twice'],
   [{ autoscaling: { enabled: true, minReplicas: 11 } }, 'maxReplicas (10)'],
   [{ autoscaling: { enabled: true, targetCPUUtilizationPercentage: 0 } }, 'looks at nothing'],
   [{ commonLabels: { 'app.kubernetes.io/name': 'shop' } }, 'commonLabels'],
@@ -85,6 +92,18 @@ export const facts = [
     { env: { HTTPS_PROXY: 'http://shop@proxy.example:8080/a@b', NO_PROXY: 'a:b@c' } },
     Boolean,
     'a URL without a password is none',
+  ],
+  [
+    { env: { OTEL_RESOURCE_ATTRIBUTES: 'a=http://x:80,b=c@d' } },
+    Boolean,
+    'attributes with an @ behind a URL are no password',
+  ],
+  [
+    { extraEnv: [{ name: 'NODE_OPTIONS', value: '--trace-warnings' }] },
+    (all) =>
+      find(all, 'Deployment').spec.template.spec.containers[0].env.filter(({ name }) => name === 'NODE_OPTIONS')
+        .length === 1,
+    'NODE_OPTIONS of extraEnv takes the place of the chart\u2019s',
   ],
   [{ fullnameOverride: long(39) }, areNames, 'a name that is cut is one'],
   [{ fullnameOverride: long(38) }, areNames, 'a name that is cut is one'],

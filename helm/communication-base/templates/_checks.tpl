@@ -27,8 +27,15 @@
 
 {{/* Each variable has one place. The program takes none in two, and Kubernetes no two files of one path. */}}
 {{- define "cb.checkVariables" -}}
-{{- $plain := keys (include "cb.env" . | fromYaml) -}}
-{{- range .Values.extraEnv }}{{ $plain = append $plain .name }}{{ end -}}
+{{- $plain := keys (include "cb.env" (dict "Values" (set (deepCopy .Values) "env" dict)) | fromYaml) -}}
+{{- $names := keys .Values.env -}}
+{{- range .Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
+{{- range $names -}}
+{{- if has . $plain -}}
+{{- fail (printf "%s is set twice: leave it in one of env, extraEnv, and config, channels, workerThreads (HEALTH_PORT is always 8080)" .) -}}
+{{- end -}}
+{{- $plain = append $plain . -}}
+{{- end -}}
 {{- $files := list -}}
 {{- range include "cb.secretFiles" (dict "root" . "own" (include "cb.fullname" .)) | fromYamlArray -}}
 {{- $file := printf "%s_FILE" .variable -}}

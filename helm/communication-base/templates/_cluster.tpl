@@ -31,9 +31,11 @@ where no cluster is seen: there each rendering would undo what the autoscaler di
 {{- $auto := .Values.autoscaling -}}
 {{- if not $auto.enabled -}}
 {{- .Values.replicaCount -}}
-{{- else if include "cb.seesCluster" . -}}
+{{- else -}}
 {{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (include "cb.fullname" .) | default dict -}}
+{{- if or $live (include "cb.seesCluster" .) -}}
 {{- min (max (int (dig "spec" "replicas" 0 $live)) (int $auto.minReplicas)) (int $auto.maxReplicas) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 

@@ -124,7 +124,9 @@ env:
   - {name: {{ .variable }}_FILE, value: /etc/communication-base/{{ .variable }}}
 {{- end }}
 {{- /* half of the memory for the heaps of all threads together; the image says half for one */}}
-{{- if not (hasKey $root.Values.env "NODE_OPTIONS") }}
+{{- $given := keys $root.Values.env }}
+{{- range $root.Values.extraEnv }}{{ $given = append $given .name }}{{ end }}
+{{- if not (has "NODE_OPTIONS" $given) }}
   - {name: NODE_OPTIONS, value: "--max-old-space-size-percentage={{ max 2 (div 50 (int $root.Values.workerThreads)) }}"}
 {{- end }}
 {{- with $root.Values.extraEnv }}
