@@ -58,18 +58,12 @@ export class RoundTrace {
       [attribute.reason]: inserts.find(({ reason }) => reason !== undefined)?.reason,
     };
     const isEnd = change?.set.status !== undefined && after.status !== 'active';
-    if (isEnd)
-      tell({
-        name: 'completion',
-        attributes: {
-          ...made,
-          [attribute.outcome]: after.outcome,
-          [attribute.reason]: after.reason ?? made[attribute.reason],
-        },
-        error: after.error?.code,
-      });
-    else tell({ name: 'decide', attributes: made });
+    if (!isEnd) tell({ name: 'decide', attributes: made });
     if (escalations?.some(({ kind }) => kind === 'opened')) tell({ name: 'escalation', attributes: {} });
+    if (!isEnd) return;
+    const { outcome, reason = made[attribute.reason], error } = after;
+    const attributes = { ...made, [attribute.outcome]: outcome, [attribute.reason]: reason };
+    tell({ name: 'completion', attributes, error: error?.code });
   }
 
   /** `conversations`: those that were written. */

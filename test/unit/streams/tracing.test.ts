@@ -107,7 +107,7 @@ test('what fails says by which code, and a person who is asked in is told withou
   await clock.advanceAsync(3_600_000);
   await turn();
   const spans = tracer.take();
-  expect(spans.map(({ name }) => name).slice(0, 3)).toEqual(['completion', 'escalation', 'round']);
+  expect(spans.map(({ name }) => name).slice(0, 3)).toEqual(['escalation', 'completion', 'round']);
   expect(JSON.stringify(spans)).not.toContain('example.org');
 });
 
