@@ -18,6 +18,10 @@ const folder = mkdtempSync(join(tmpdir(), 'communication-base-traces-'));
 const children = new Set();
 const run = (command, args, env) => {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], env: { PATH: process.env.PATH, ...env } });
+  child.once('error', ({ message }) => {
+    process.stderr.write(`${message}: Jaeger v2 is needed as \`jaeger\` on the PATH, or named by JAEGER\n`);
+    process.exit(1);
+  });
   children.add(child);
   child.stderr.resume();
   return child;
