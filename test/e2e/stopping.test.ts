@@ -3,6 +3,7 @@
  * printed. Times are those of the sink, which is the last to see a message; what its own process was late by is added to the second.
  */
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { lateness } from '../support/lateness.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -43,24 +44,6 @@ async function submit(_id: string, count: number, more: object = {}): Promise<vo
   const people = Array.from({ length: count }, (_, n) => ({ id: `c${n}`, phone: `+49${1_000_000 + n}` }));
   const flow = { stages: [{ id: 'intro', type: 'message', channel: 'phone', content: { text: 'Hi' } }] };
   await of('campaigns').insertOne({ _id, status: 'pending', audience: { contacts: people }, flow, ...more });
-}
-
-/** The most that this process was late by since it is called, ms. */
-function lateness(): { most(): number } {
-  let last = performance.now();
-  let most = 0;
-  const timer = setInterval(() => {
-    const now = performance.now();
-    most = Math.max(most, now - last - 10);
-    last = now;
-  }, 10);
-  timer.unref();
-  return {
-    most() {
-      clearInterval(timer);
-      return Math.max(0, most, performance.now() - last - 10);
-    },
-  };
 }
 
 const leaves = (count: number) => until(`${count} messages`, async () => sink.taken >= count);
