@@ -150,7 +150,9 @@ export class MongoChangeSource implements ChangeSource {
   #heard({ session, abort }: Cursor, command: Document, ofStream = true): Promise<Document> {
     const patienceMs = ofStream ? Math.min(this.#silenceMs * 2 ** this.#silences, longestPatienceMs) : this.#silenceMs;
     return new Promise((resolve, reject) => {
+      let isLate = false;
       const cancel = this.#clock.after(patienceMs, () => {
+        isLate = true;
         if (ofStream) this.#silences += 1;
         reject(new Error(`the change stream was silent for ${patienceMs} ms`));
       });
@@ -160,7 +162,8 @@ export class MongoChangeSource implements ChangeSource {
         .command(command, { session, signal: abort.signal, promoteLongs: false })
         .finally(cancel)
         .then((reply) => {
-          if (ofStream) this.#silences = 0;
+          // one that comes while its cursor is dropped is of no use, and no reason to wait for the next less long
+          if (ofStream && !isLate) this.#silences = 0;
           resolve(reply);
         }, reject);
     });
