@@ -61,7 +61,7 @@ export class Deciding {
       void planned.set(channel, (planned.get(channel) ?? 0) + count);
     const ofCampaigns = new Map<string, number>();
     const hasRoom = (key: string, channel: string): boolean =>
-      dispatch.room(channel, planned) > 0 &&
+      dispatch.room.left(channel, planned) > 0 &&
       (rates?.room(key, channel) ?? Number.POSITIVE_INFINITY) > (ofCampaigns.get(key) ?? 0);
     for (const [id, candidate] of candidates) {
       const run = known.get(campaignKey(candidate.conversation.campaignId));

@@ -5,18 +5,16 @@ import type { Ledger } from '../src/domain/memberPorts.ts';
 import type { ChannelState, Conversation, Id, Message, Unit } from '../src/domain/model.ts';
 import type { RowResult } from '../src/domain/outbox.ts';
 import type { Clock, Instruments, Logger } from '../src/domain/systemPorts.ts';
-import { isSampled } from '../src/domain/trace.ts';
 import type { Tracer } from '../src/domain/tracePorts.ts';
 import { ChannelQueue } from './channelQueue.ts';
 import { ChannelStates } from './channelStates.ts';
 import { Clearance } from './clearance.ts';
 import { Gate } from './gate.ts';
+import { HandOver } from './handOver.ts';
 import { type InDoubt, RowsInDoubt } from './inDoubt.ts';
-import type { Hold } from './laneHolds.ts';
-import { outboundOf } from './outbound.ts';
 import type { Rates } from './rates.ts';
+import { Room } from './room.ts';
 import { longestWaitMs, SlotWaits } from './slotWaits.ts';
-import { traceSend } from './spans.ts';
 import type { Suppressions } from './suppressions.ts';
 
 export interface DispatchParams {
@@ -43,10 +41,6 @@ export interface DispatchParams {
   tracer?: Tracer | undefined;
 }
 
-/** Code of a channel's answer when it asked whether it may begin, and was told no. */
-const notBegun = 'not_begun';
-const nothing: ReadonlyMap<string, number> = new Map();
-
 /**
  * Hands committed rows to their channels from bounded queues, through the gate. Everything that was taken in ends as one
  * result on `results$`, except when the member stops: then rows stay `sending` for the next owner.
@@ -57,14 +51,14 @@ export class Dispatch {
   private readonly doubt = new RowsInDoubt();
   private listener: ((result: RowResult) => void) | undefined;
   private readonly early: RowResult[] = [];
-  /** Handed over, and not begun: a connection is being made. */
-  private readonly unbegun = new Map<Message, InDoubt>();
-  private abort = new AbortController();
   private stopped = false;
   private readonly states: ChannelStates;
   private readonly gate: Gate;
   private readonly clearance: Clearance;
   private readonly slots: SlotWaits;
+  private readonly hands: HandOver;
+  /** How many rows may come in doubt. */
+  readonly room: Room;
 
   /** One subscriber: the rounds. Results that come before it is there wait. */
   readonly results$: Observable<RowResult> = new Observable((subscriber) => {
@@ -102,11 +96,27 @@ export class Dispatch {
     this.gate = new Gate({
       ...params,
       waiting: () => this.waiting().map(({ row }) => row),
-      isConnecting: () => this.unbegun.size > 0,
+      isConnecting: () => this.hands.isConnecting,
       clearance: (signal) => this.clearance.ask(this.waiting(), signal),
       onOpen: () => {
         for (const queue of this.queues.values()) this.pump(queue);
       },
+    });
+    this.hands = new HandOver({
+      ...params,
+      gate: this.gate,
+      clearance: this.clearance,
+      isStopped: () => this.stopped,
+      mayLeave: (entry) => this.mayLeave(entry),
+      hold: (entry, why) => this.hold(entry, why),
+      tell: (result) => this.tell(result),
+      ended: (queue) => this.pump(queue),
+    });
+    this.room = new Room({
+      concurrency: params.concurrency,
+      doubt: this.doubt,
+      queues: this.queues,
+      isShut: () => this.stopped || this.gate.sendingStopped,
     });
   }
 
@@ -125,35 +135,6 @@ export class Dispatch {
 
   entry(conversationId: string): InDoubt | undefined {
     return this.doubt.get(conversationId);
-  }
-
-  /** How many more rows may come in doubt on a channel ("-": on any), beside those that are `planned` (by channel). */
-  room(channel: string, planned: ReadonlyMap<string, number> = nothing): number {
-    if (this.stopped || this.gate.sendingStopped) return 0;
-    let total = this.params.concurrency - this.doubt.size;
-    for (const count of planned.values()) total -= count;
-    if (channel === '-') return Math.max(0, total);
-    const queue = this.queues.get(channel);
-    if (queue === undefined) return 0;
-    const used = (name: string): number => this.doubt.countOf(name) + (planned.get(name) ?? 0);
-    // a channel that hangs must not hold up all: what each other one can send at a time is kept for it, as far as that goes round
-    const share = Math.floor(this.params.concurrency / (2 * this.queues.size));
-    for (const other of this.queues.values())
-      if (other !== queue) total -= Math.max(0, Math.min(other.channel.concurrency, share) - used(other.channel.name));
-    return Math.max(0, Math.min(queue.bound - used(channel), queue.allowed(planned.get(channel) ?? 0), total));
-  }
-
-  /** Why nothing more may be decided on a channel ("-": on none), where that is for no lack of members. */
-  heldBy(channel: string): Hold | undefined {
-    if (this.stopped || this.gate.sendingStopped) return 'stopped';
-    return this.queues.get(channel)?.heldBy(this.doubt.countOf(channel));
-  }
-
-  /** Something is due on the channel: where a rate holds it back, more of it is asked for. */
-  wanted(channel: string): void {
-    const queue = this.queues.get(channel);
-    if (queue?.allowance === undefined || this.stopped || this.gate.sendingStopped) return;
-    if (queue.bound > this.doubt.countOf(channel)) queue.allowance.ask();
   }
 
   /** Takes in rows whose round was committed. */
@@ -234,21 +215,20 @@ export class Dispatch {
   /** The lease is lost: nothing is handed over any more, and what is on the wire is aborted. */
   abortAll(): void {
     this.stop();
-    this.abort.abort();
+    this.hands.abort(true);
   }
 
   /** Aborts what is on the wire when the lease ran out; called from the member's timer. */
   guardLease(): void {
-    if (this.params.ledger.leaseRemaining() > 0 || this.abort.signal.aborted) return;
+    if (this.params.ledger.leaseRemaining() > 0 || this.hands.isAborted) return;
     if (![...this.queues.values()].some(({ active }) => active > 0)) return;
     this.params.logger.warn('the lease ran out: sends on the wire are aborted', { code: 'lease_lost' });
-    this.abort.abort();
-    if (!this.stopped) this.abort = new AbortController();
+    this.hands.abort(this.stopped);
   }
 
   /** What waits to leave, or was handed over and has not begun. */
   private waiting(): InDoubt[] {
-    return [...this.unbegun.values(), ...[...this.queues.values()].flatMap((queue) => queue.waiting())];
+    return [...this.hands.connecting, ...[...this.queues.values()].flatMap((queue) => queue.waiting())];
   }
 
   private pumpChannel(name: string): void {
@@ -280,7 +260,7 @@ export class Dispatch {
       else {
         this.slots.use(entry);
         queue.hasSlot(entry);
-        void this.hand(queue, entry);
+        void this.hands.hand(queue, entry);
       }
     }
     queue.waitsNoMore();
@@ -290,44 +270,6 @@ export class Dispatch {
   private mayLeave({ row, overtaken, refused, until }: InDoubt): boolean {
     const { clock, maySend } = this.params;
     return !overtaken && !refused && maySend(row.campaignId) && (until === undefined || clock.now() < until);
-  }
-
-  /** A channel asks once more just before the first byte leaves: a connection may have had to be made first, and the process may have been frozen meanwhile. */
-  private async hand(queue: ChannelQueue, entry: InDoubt): Promise<void> {
-    const { clock, instruments, tracer } = this.params;
-    const { row, decidedAt } = entry;
-    queue.began();
-    this.unbegun.set(row, entry);
-    this.gate.renew(row.campaignId);
-    const handedAt = clock.now();
-    const began = clock.monotonic();
-    const { circuit } = queue;
-    const epoch = circuit.began();
-    const isProbe = circuit.isTrying;
-    let isStale = false;
-    const mayBegin = (last = true): boolean => {
-      if (last) this.unbegun.delete(row);
-      const isClear = this.clearance.isClear(entry);
-      isStale = !this.stopped && !entry.refused && (!isClear || this.gate.isStale(row.campaignId));
-      if (this.stopped || !isClear) return false;
-      return this.gate.mayBegin(row.campaignId) && this.mayLeave(entry);
-    };
-    const answer = await queue.channel.send(outboundOf(row), this.abort.signal, mayBegin);
-    // it stood in for all that wait, and the same few may do so again and again: an outage uses up nobody's tries
-    const outcome = isProbe && answer.kind === 'retry' ? { ...answer, counts: false } : answer;
-    this.unbegun.delete(row);
-    queue.ended();
-    if (queue.channel.manyHosts === undefined) circuit.answered(epoch, answer);
-    if (outcome.kind === 'retry' && outcome.code === notBegun) this.hold(entry, { isStale });
-    else {
-      const tookMs = clock.monotonic() - began;
-      const isTraced = tracer !== undefined && isSampled(row.trace);
-      if (entry.rateWait) instruments.rateWait(entry.rateWait.kind, handedAt - entry.rateWait.since);
-      instruments.send(row.channel, tookMs, outcome.kind, isTraced ? row.trace?.traceparent : undefined);
-      if (isTraced) traceSend(tracer, row, outcome, [handedAt, handedAt + tookMs]);
-      this.tell({ row, outcome, decidedAt, handedAt, answeredAt: clock.now() });
-    }
-    this.pump(queue);
   }
 
   /** What waits behind an open circuit goes back: it was no attempt, and is decided again when its turn comes. */

@@ -1,3 +1,4 @@
+import type { Conversation } from '../src/domain/model.ts';
 import type { RateKind, RateWait } from '../src/domain/ratePorts.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 
@@ -21,6 +22,7 @@ const isRate = (why: Hold): why is RateKind => why !== 'circuit' && why !== 'sto
 export class LaneHolds {
   /** By key of the lane. */
   private readonly holds = new Map<string, Held>();
+  private readonly behind = new WeakMap<Conversation, RateWait>();
   private readonly clock: Pick<Clock, 'now' | 'monotonic'>;
 
   constructor(clock: Pick<Clock, 'now' | 'monotonic'>) {
@@ -53,5 +55,16 @@ export class LaneHolds {
   rateOf(key: string): RateWait | undefined {
     const held = this.holds.get(key);
     return held !== undefined && isRate(held.why) ? { kind: held.why, since: held.since } : undefined;
+  }
+
+  /** Conversations were taken from a lane: what it stands behind is what they waited for. */
+  took(key: string, conversations: readonly Conversation[]): void {
+    const rate = this.rateOf(key);
+    if (rate) for (const one of conversations) this.behind.set(one, rate);
+  }
+
+  /** The rate that the lane of a conversation stood behind when it was taken. */
+  rateBefore(conversation: Conversation): RateWait | undefined {
+    return this.behind.get(conversation);
   }
 }

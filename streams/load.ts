@@ -146,7 +146,7 @@ export class Loader {
 
   private async takeDue(candidates: Candidates, planned: ReadonlyMap<string, number>): Promise<void> {
     const { dispatch, schedule, quarantine, clock, batchSize } = this.params;
-    const capacity = Math.min(batchSize, dispatch.room('-', planned));
+    const capacity = Math.min(batchSize, dispatch.room.left('-', planned));
     const inDoubt = [...dispatch.entries()].flatMap(({ conversation }) => (conversation ? [conversation] : []));
     const hidden = countByLane(inDoubt, clock.now());
     const skip = (id: string): boolean => dispatch.entry(id) !== undefined || quarantine.isUntouchable(id);

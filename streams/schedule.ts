@@ -7,24 +7,11 @@ import type { RateWait } from '../src/domain/ratePorts.ts';
 import type { Clock } from '../src/domain/systemPorts.ts';
 import { Detours, type WayOut } from './detours.ts';
 import { type Hold, LaneHolds } from './laneHolds.ts';
-import { LaneShares, type Sharer } from './laneShares.ts';
+import { LaneReader, type LaneState, lanesPerLook } from './laneReader.ts';
+import { LaneShares } from './laneShares.ts';
 import { laneKey, lanesOf } from './lanes.ts';
 import type { KnownRun } from './runs.ts';
-import { Turns } from './turns.ts';
-
-interface LaneState extends Sharer {
-  readonly due: DueTimes;
-  /** The database is to be asked. */
-  unknown: boolean;
-  /** Others inserted conversations since it was last taken from. */
-  woken: boolean;
-  /** Partition to begin with: under a backlog each has its turn. */
-  from: number;
-  /** It has no turn before, ms since the epoch. */
-  restUntil: number;
-  /** It had less than its share last time: what it leaves goes to the others. */
-  short: boolean;
-}
+import type { Turns } from './turns.ts';
 
 export interface ScheduleParams {
   store: Pick<ConversationStore, 'due' | 'nextDue'>;
@@ -43,15 +30,8 @@ export interface ScheduleParams {
   heldBy?: (channel: string, campaign: string) => Hold | undefined;
 }
 
-/** Lanes looked at in one round, at most; the others come first in the next. */
-const lanesPerTake = 64;
-const looksAtOnce = 8;
 /** Of a round, for those that go another way: the others go on beside them. */
 const lateShare = 0.25;
-/** Due for longer than this in a lane that looks idle: nobody is about to take it. */
-const forgottenMs = 5_000;
-/** Read of a lane that looks idle: more than may be in hand there. */
-const mostInHand = 5_000;
 /** `setTimeout` takes 31 bits of milliseconds. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -65,13 +45,11 @@ export class Schedule {
   private readonly shares: LaneShares;
   private readonly detours: Detours;
   private readonly holds: LaneHolds;
-  private readonly behind = new WeakMap<Conversation, RateWait>();
+  private readonly reader: LaneReader;
   private readonly listeners = new Set<() => void>();
   private cancelTimer: (() => void) | undefined;
   private timerAt = Number.POSITIVE_INFINITY;
   private turn = 0;
-  /** Of `forgotten`. */
-  readonly forgottenTurns = new Turns();
 
   /** Emits when something is due or has to be looked up. Cold; asks for a round, says nothing more. */
   readonly due$: Observable<void> = new Observable((subscriber) => {
@@ -91,6 +69,11 @@ export class Schedule {
     this.detours = new Detours(params);
     this.shares = new LaneShares(params);
     this.holds = new LaneHolds(params.clock);
+    this.reader = new LaneReader({
+      ...params,
+      took: ({ key }, conversations) => this.holds.took(key, conversations),
+      ranEmpty: ({ key }) => this.shares.ranEmpty(key),
+    });
   }
 
   /** A run became known or changed: its lanes are those of its flow while it runs or something of it is tried again, none otherwise. */
@@ -196,7 +179,7 @@ export class Schedule {
     skip: (id: string) => boolean,
     planned: ReadonlyMap<string, number>,
   ): Promise<Conversation[]> {
-    await this.look();
+    await this.reader.look(this.lanes.values());
     const due = [...this.lanes.values()].filter((lane) => this.isDue(lane));
     const late = await this.detours.takeFrom(due, Math.ceil(capacity * lateShare), skip);
     return [...late, ...(await this.takeDue(capacity - late.length, hidden, skip, planned))];
@@ -223,9 +206,9 @@ export class Schedule {
 
   private dueLanes(planned: ReadonlyMap<string, number>): LaneState[] {
     const due = [...this.lanes.values()].filter((lane) => this.isDue(lane) && this.room(lane, planned) > 0);
-    if (due.length <= lanesPerTake) return due;
-    this.turn = (this.turn + lanesPerTake) % due.length;
-    return [...due.slice(this.turn), ...due.slice(0, this.turn)].slice(0, lanesPerTake);
+    if (due.length <= lanesPerLook) return due;
+    this.turn = (this.turn + lanesPerLook) % due.length;
+    return [...due.slice(this.turn), ...due.slice(0, this.turn)].slice(0, lanesPerLook);
   }
 
   private async takeFrom(
@@ -237,7 +220,7 @@ export class Schedule {
     const found = await Promise.all(
       lanes.map((lane) => {
         const share = shares.get(lane.key) ?? 0;
-        return share <= 0 ? [] : this.takeFromLane(lane, share, hidden.get(lane.key) ?? 0, skip);
+        return share <= 0 ? [] : this.reader.take(lane, share, hidden.get(lane.key) ?? 0, skip);
       }),
     );
     // mixed, so that a round with less room than it read for takes from every lane, not from the first
@@ -247,55 +230,19 @@ export class Schedule {
       .map(({ one }) => one);
   }
 
-  private async takeFromLane(
-    lane: LaneState,
-    share: number,
-    covered: number,
-    skip: (id: string) => boolean,
-  ): Promise<Conversation[]> {
-    const { store, clock, partitions } = this.params;
-    const now = clock.now();
-    const all = await store.due(lane.lane, beginningAt(partitions(), lane.from), new Date(now), share + covered);
-    const open = all.filter(({ _id }) => !skip(_id));
-    const wanted = open.slice(0, share);
-    const behind = this.holds.rateOf(lane.key);
-    if (behind) for (const one of wanted) this.behind.set(one, behind);
-    lane.short = wanted.length < share;
-    lane.from = (wanted.at(-1)?.partition ?? lane.from) + 1;
-    // what is in flight and due is noticed again when it is answered
-    if (all.length < share + covered && open.length <= share) {
-      this.shares.ranEmpty(lane.key);
-      lane.due.taken(now);
-      const { woken } = lane;
-      lane.woken = false;
-      // what others inserted may be due later: the flow begins with a pause, or their clock is ahead
-      if (lane.due.needsLook(now) || woken)
-        lane.due.lookedUp((await store.nextDue(lane.lane, partitions(), new Date(now)))?.getTime());
-    }
-    return wanted;
+  /** See LaneReader. */
+  forgotten(skip: (id: string) => boolean): Promise<Map<string, string>> {
+    return this.reader.forgotten(this.lanes.values(), skip);
   }
 
-  /**
-   * Conversations that are due for a while in lanes which look idle, with their versions: a sample of each lane, not all.
-   * `skip` says which are in hand.
-   */
-  async forgotten(skip: (id: string) => boolean): Promise<Map<string, string>> {
-    const { store, clock, partitions } = this.params;
-    const found = new Map<string, string>();
-    const lanes = this.forgottenTurns.order([...this.lanes.values()], ({ key }) => key);
-    for (const lane of lanes.filter((one) => this.looksIdle(one)).slice(0, lanesPerTake)) {
-      this.forgottenTurns.reached(lane.key);
-      const before = new Date(clock.now() - forgottenMs);
-      const overdue = await store.due(lane.lane, partitions(), before, mostInHand);
-      if (!this.looksIdle(lane)) continue;
-      for (const { _id, version } of overdue) if (!skip(_id)) found.set(_id, String(version));
-    }
-    return found;
+  /** Of `forgotten`. */
+  get forgottenTurns(): Turns {
+    return this.reader.turns;
   }
 
   /** The rate that the lane of a conversation stood behind when it was taken. */
   rateBefore(conversation: Conversation): RateWait | undefined {
-    return this.behind.get(conversation);
+    return this.holds.rateBefore(conversation);
   }
 
   /** Lanes with something due, each with since when at the longest, ms since the epoch, and whether more members would not help it; the oldest first. */
@@ -312,30 +259,6 @@ export class Schedule {
     else this.holds.forget(lane.key);
   }
 
-  private looksIdle(lane: LaneState): boolean {
-    const { unknown, due } = lane;
-    return !unknown && (due.next === undefined || due.next > this.params.clock.now());
-  }
-
-  private async look(): Promise<void> {
-    const unknown = [...this.lanes.values()].filter((lane) => lane.unknown);
-    const asker = async (): Promise<void> => {
-      for (let lane = unknown.pop(); lane !== undefined; lane = unknown.pop()) {
-        lane.unknown = false;
-        // read anew for each lane: partitions may be gained while another one is asked about
-        const partitions = this.params.partitions();
-        if (partitions.length === 0) continue;
-        try {
-          lane.due.lookedUp((await this.params.store.nextDue(lane.lane, partitions))?.getTime());
-        } catch (error) {
-          lane.unknown = true;
-          throw error;
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(looksAtOnce, unknown.length) }, asker));
-  }
-
   private isDue(lane: LaneState): boolean {
     const { next } = lane.due;
     const now = this.params.clock.now();
@@ -345,10 +268,4 @@ export class Schedule {
   private room(lane: LaneState, planned?: ReadonlyMap<string, number>): number {
     return Math.min(this.params.room(lane.lane.channel, planned), this.shares.roomOf(lane));
   }
-}
-
-/** The same partitions in ascending order from `first` on, then the others. */
-function beginningAt(partitions: readonly number[], first: number): readonly number[] {
-  const at = partitions.findIndex((partition) => partition >= first);
-  return at <= 0 ? partitions : [...partitions.slice(at), ...partitions.slice(0, at)];
 }

@@ -143,14 +143,14 @@ export class Wiring {
     this.schedule = new Schedule({
       ...{ store: conversations, clock },
       partitions: () => this.ownership.active,
-      room: (channel, planned) => this.dispatch.room(channel, planned),
+      room: (channel, planned) => this.dispatch.room.left(channel, planned),
       wanted: (channel, campaign) => {
-        this.dispatch.wanted(channel);
+        this.dispatch.room.wanted(channel);
         this.rates.wanted(campaign);
       },
       ofCampaign: (campaign, channel) => this.rates.room(campaign, channel),
       heldBy: (channel, campaign) =>
-        this.dispatch.heldBy(channel) ?? (this.rates.isHeld(campaign, channel) ? 'campaign' : undefined),
+        this.dispatch.room.heldBy(channel) ?? (this.rates.isHeld(campaign, channel) ? 'campaign' : undefined),
       waysOut: (lane) => waysOut(lane, () => this.runs.get(lane.campaignId), this.dispatch.channelStates),
     });
     this.round = new Round({

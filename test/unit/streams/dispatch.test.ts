@@ -32,8 +32,8 @@ test('a channel that hangs leaves every other one what it can send at a time', (
     dispatch.enqueue([{ row, decidedAt: 0 }]);
   };
   put('push');
-  for (let n = 0; n < 100 && dispatch.room('sms') > 0; n++) put('sms');
-  expect([dispatch.inDoubt, dispatch.room('push')]).toEqual([55, 9]);
+  for (let n = 0; n < 100 && dispatch.room.left('sms') > 0; n++) put('sms');
+  expect([dispatch.inDoubt, dispatch.room.left('push')]).toEqual([55, 9]);
 });
 
 test('what waits to leave is decided again when its conversation moved on, and leaves when it did not', async () => {
@@ -227,12 +227,12 @@ test('a row that is taken in twice takes one place', async () => {
     ...{ seen: () => {}, maySend: () => true, onFresh: () => {} },
   });
   const row = { _id: 'ada/1', conversationId: 'ada', campaignId: 'spring', channel: 'sms' } as Message;
-  const before = dispatch.room('sms');
+  const before = dispatch.room.left('sms');
   dispatch.adopt([row], 'lost');
   dispatch.enqueue([{ row: { ...row }, decidedAt: 0 }]);
-  expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([1, before - 1]);
+  expect([dispatch.inDoubt, dispatch.room.left('sms')]).toEqual([1, before - 1]);
   dispatch.settled(row);
-  expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([0, before]);
+  expect([dispatch.inDoubt, dispatch.room.left('sms')]).toEqual([0, before]);
 });
 
 test.each([
@@ -328,7 +328,7 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   expect(tried.length).toBeLessThanOrEqual(13);
   expect(results.map(({ outcome }) => outcome.kind).filter((kind) => kind === 'held')).toHaveLength(20 - tried.length);
   expect(dispatch.inDoubt).toBe(0);
-  expect([dispatch.room('sms'), dispatch.room('push')]).toEqual([0, 8]);
+  expect([dispatch.room.left('sms'), dispatch.room.left('push')]).toEqual([0, 8]);
   expect(dispatch.channelStates).toMatchObject({ sms: { state: 'open', code: 'http_503' } });
   expect(logger.of('warn')).toMatchObject([{ fields: { channel: 'sms', code: 'http_503' } }]);
   expect(JSON.stringify(logger.entries)).not.toContain('+4915');
@@ -340,7 +340,7 @@ test('a provider that is down: what waits goes back, no more is taken, one is tr
   const before = tried.length;
   wakes.length = 0;
   await clock.advanceAsync(1_000);
-  expect([dispatch.room('sms'), wakes.length > 0]).toEqual([1, true]);
+  expect([dispatch.room.left('sms'), wakes.length > 0]).toEqual([1, true]);
   // what only tries whether it is back is no attempt
   results.length = 0;
   put(1);
@@ -423,10 +423,10 @@ test('a row that would wait for long for a slot of the rate waits in its lane', 
   );
   await clock.advanceAsync(500);
   expect(kinds.toSorted()).toEqual(['held', 'held', 'sent']);
-  expect([dispatch.inDoubt, dispatch.room('sms')]).toEqual([0, 0]);
-  dispatch.wanted('sms');
+  expect([dispatch.inDoubt, dispatch.room.left('sms')]).toEqual([0, 0]);
+  dispatch.room.wanted('sms');
   await clock.advanceAsync(10_000);
-  dispatch.wanted('sms');
+  dispatch.room.wanted('sms');
   await clock.advanceAsync(200);
-  expect(dispatch.room('sms')).toBe(1);
+  expect(dispatch.room.left('sms')).toBe(1);
 });

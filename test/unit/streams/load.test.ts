@@ -20,7 +20,7 @@ test('what comes from a pause is decided last, but a message that waits for anot
   const loader = new Loader({
     store: { byIds: async () => [], messages: async () => [] },
     schedule: { take: async () => due, rateBefore: () => undefined } as unknown as Schedule,
-    dispatch: { room: () => 10, entries: () => [], entry: () => undefined } as unknown as Dispatch,
+    dispatch: { room: { left: () => 10 }, entries: () => [], entry: () => undefined } as unknown as Dispatch,
     quarantine: { isUntouchable: () => false } as unknown as Quarantine,
     ...{ batchSize: 10, owns: () => true, clock: manualClock() },
   });

@@ -107,8 +107,8 @@ export async function member(
       store,
       clock,
       partitions: () => ownership.active,
-      room: (name: string, planned?: ReadonlyMap<string, number>) => dispatch.room(name, planned),
-      heldBy: (name: string) => dispatch.heldBy(name),
+      room: (name: string, planned?: ReadonlyMap<string, number>) => dispatch.room.left(name, planned),
+      heldBy: (name: string) => dispatch.room.heldBy(name),
     },
   });
   const round = new Round({

@@ -121,11 +121,11 @@ describe('a backlog', () => {
       await answer({ kind: 'retry', code: 'http_503', message: 'down', counts: true });
       await turn();
     }
-    expect(dispatch.heldBy('sms')).toBe('circuit');
+    expect(dispatch.room.heldBy('sms')).toBe('circuit');
     clock.advance(100);
     expect(new Set(schedule.overdue().map(({ isHeld }) => isHeld))).toEqual(new Set([true]));
     dispatch.stop();
-    expect(dispatch.heldBy('sms')).toBe('stopped');
+    expect(dispatch.room.heldBy('sms')).toBe('stopped');
   });
 });
 

@@ -772,7 +772,7 @@ describe('dispatch', () => {
     await turn();
     await turn();
     expect(wire).toEqual([]);
-    expect(dispatch.room('sms')).toBe(0);
+    expect(dispatch.room.left('sms')).toBe(0);
     database.settings.put({ _id: 'control', sending: 'on' });
     await clock.advanceAsync(1100);
     await turn();
