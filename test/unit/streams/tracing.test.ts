@@ -147,6 +147,22 @@ test('before the roots of conversations come into the queue it is emptied, so th
   expect(told).toEqual([]);
 });
 
+test('a conversation that no round can write ends with its last span, too: once, by what code, and nothing of what is in it', async () => {
+  const tracer = recordingTracer();
+  const { turn, answer, database } = await traced(tracer);
+  await turn();
+  await answer();
+  await turn();
+  tracer.take();
+  database.conversations.update(id, { inbox: 'Secret words' as never });
+  expect((await turn(id)).poisoned).toBe(1);
+  const told = tracer.take().filter(({ parent }) => parent === traceparent);
+  expect(told).toMatchObject([{ name: 'completion', error: 'poisoned' }]);
+  expect(told[0]?.attributes).toEqual({ 'communication_base.status': 'failed' });
+  await turn(id);
+  expect(tracer.take()).toEqual([]);
+});
+
 test('of what is not sampled nothing is told, not even its rounds', async () => {
   const tracer = recordingTracer();
   const { turn, answer } = await traced(tracer, traceparent.replace(/1$/, '0'));
