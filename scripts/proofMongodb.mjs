@@ -47,18 +47,19 @@ function start(n) {
 }
 const wipe = (n) => rmSync(join(folder, `${n}`), { recursive: true });
 
-/** The chart's script beside member 0: `{ ended, text() }`. */
-function init(more = {}) {
-  const env = { PATH: process.env.PATH, HOME: folder, MEMBERS: hosts.join(','), LOCAL: hosts[0], DATABASE: 'cb' };
-  const file = join(root, 'helm/communication-base/files/mongodb-init.js');
+/** A script of the chart beside member `n`: `{ ended, text() }`. */
+function beside(n, script, more) {
+  const env = { PATH: process.env.PATH, HOME: folder, MEMBERS: hosts.join(','), LOCAL: hosts[n], DATABASE: 'cb' };
+  const file = join(root, 'helm/communication-base/files', script);
   const child = spawn(shell, ['--quiet', '--norc', '--nodb', '--file', file], {
     env: { ...env, ...passwords, ...more },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += part));
-  return { ended: track('init', child), text: () => text };
+  return { ended: track(script, child), text: () => text };
 }
+const init = (more = {}) => beside(0, 'mongodb-init.js', more);
 async function initDone(more) {
   const { ended, text } = init(more);
   const code = await ended;
@@ -133,6 +134,22 @@ async function passwordsChange() {
   );
 }
 
+/** As a StatefulSet does it: from the last to the first, the next when the one before is ready. */
+async function roll() {
+  for (const n of [2, 1, 0]) {
+    await kill(n);
+    wipe(n);
+    const { ended, text } = beside(n, 'mongodb-member.js');
+    await until(() => /waits for the member: /.test(text()), `member ${n} to be waited for`);
+    start(n);
+    if (n === 0) await initDone();
+    must(
+      (await ended) === 0 && (await countAt(n)) === 500,
+      `member ${n} came back without its data: ready with all of it`,
+    );
+  }
+}
+
 async function proof() {
   await alone('at the first start');
   const first = await config();
@@ -156,6 +173,8 @@ async function proof() {
   await alone('after all went down and member 0 lost its volume');
   await takenIn(0);
   must((await same()) && (await countAt(1)) === 500, 'it is back in the set of the others, with all documents');
+  await roll();
+  must(await same(), 'a roll that takes every volume loses nothing');
 }
 
 const started = Date.now();

@@ -116,6 +116,15 @@ export const facts = [
     'init comes after a MongoDB that is not there yet',
   ],
   [
+    { mongodb: embedded },
+    (all) => {
+      const { name, args, readinessProbe } = find(all, 'StatefulSet').spec.template.spec.containers[1];
+      const { command } = readinessProbe.exec;
+      return name === 'replica-set' && args[0].includes(`member.js\ntouch ${command.at(-1)}\n`);
+    },
+    'a Pod of the embedded MongoDB is ready when its member has all data',
+  ],
+  [
     { autoscaling: { enabled: true } },
     (all) => find(all, 'Deployment').spec.replicas === undefined,
     'without a look at the cluster, the autoscaler alone says how many',
