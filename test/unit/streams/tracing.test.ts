@@ -34,6 +34,16 @@ function recordingTracer(): Tracer & { spans: FinishedSpan[]; take(): FinishedSp
 const traced = (tracer: Tracer, own = traceparent) =>
   member([asking, desk], ['ada'], {}, 16, 32, ['sms'], { tracer, traceparent: own });
 
+/** The first message was sent and its answer recorded; nothing told so far is left. */
+async function awaitingReply(tracer: ReturnType<typeof recordingTracer>): ReturnType<typeof traced> {
+  const found = await traced(tracer);
+  await found.turn();
+  await found.answer();
+  await found.turn();
+  tracer.take();
+  return found;
+}
+
 test('a message, its answer, a reply and the end: each right below the conversation, linked to its round', async () => {
   const tracer = recordingTracer();
   const { turn, answer, database } = await traced(tracer);
@@ -119,11 +129,7 @@ test.each([
   [7, 'other'],
 ])('of an event of type %j no more than a name is told: %s', async (type, told) => {
   const tracer = recordingTracer();
-  const { turn, answer, database } = await traced(tracer);
-  await turn();
-  await answer();
-  await turn();
-  tracer.take();
+  const { turn, database } = await awaitingReply(tracer);
   database.push(id, { id: 'e1', type, channel: 'Secret words' } as never);
   await turn(id);
   const event = tracer.take().find(({ name }) => name === 'event');
@@ -149,11 +155,7 @@ test('before the roots of conversations come into the queue it is emptied, so th
 
 test('a conversation that no round can write ends with its last span, too: once, by what code, and nothing of what is in it', async () => {
   const tracer = recordingTracer();
-  const { turn, answer, database } = await traced(tracer);
-  await turn();
-  await answer();
-  await turn();
-  tracer.take();
+  const { turn, database } = await awaitingReply(tracer);
   database.conversations.update(id, { inbox: 'Secret words' as never });
   expect((await turn(id)).poisoned).toBe(1);
   const told = tracer.take().filter(({ parent }) => parent === traceparent);
