@@ -197,9 +197,11 @@ async function judgeCampaign(id, campaign) {
 
 async function judge() {
   const repeated = [...provider.record.values()].filter(({ times }) => times > 1).length;
+  const uncertain = await db.collection('messages').countDocuments({ status: 'uncertain' });
+  say(`in doubt when a worker was killed: ${inDoubt}, came twice: ${repeated}, uncertain: ${uncertain}`);
   expect('messages', provider.record.size, /^[1-9]\d\d/);
-  say(`in doubt when a worker was killed: ${inDoubt}, came twice: ${repeated}`);
   expect('messages that came twice without having been in doubt', Math.max(0, repeated - inDoubt), 0);
+  expect('messages that are uncertain without having been in doubt', Math.max(0, uncertain - inDoubt), 0);
   for (const [id, campaign] of campaigns) await judgeCampaign(id, campaign);
   for (const release of ['old', 'new']) await mustPass(release, 'audit');
   expect('dead letters', await db.collection('dead_letters').countDocuments(), 0);
