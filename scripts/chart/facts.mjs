@@ -120,7 +120,7 @@ export const facts = [
     (all) => {
       const { name, args, readinessProbe } = find(all, 'StatefulSet').spec.template.spec.containers[1];
       const { command } = readinessProbe.exec;
-      return name === 'replica-set' && args[0].includes(`member.js\ntouch ${command.at(-1)}\n`);
+      return name === 'replica-set' && args[0].includes(`script member.js\ntouch ${command.at(-1)}\n`);
     },
     'a Pod of the embedded MongoDB is ready when its member has all data',
   ],

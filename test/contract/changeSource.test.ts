@@ -7,6 +7,7 @@ import { filterVersion, MongoChangeSource } from '../../src/mongo/changeSource.t
 import { connect, replicaSetId } from '../../src/mongo/client.ts';
 import { collections, initDatabase } from '../../src/mongo/collections.ts';
 import { systemClock as clock } from '../../src/worker/systemClock.ts';
+import { manualClock } from '../support/clock.ts';
 import { MemoryChangeSource, MemoryLog, memoryPosition } from '../support/memory/changeSource.ts';
 import { failCommand, type TestDatabase, testDatabase, testUri } from '../support/mongo.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -369,12 +370,16 @@ describe('change source on MongoDB', () => {
     test('a foreign kill, a lost connection and a silent server close it; it opens again where it was', async () => {
       const client = await connect(testUri(), { appName });
       const db = client.db(database.name);
-      const own = new MongoChangeSource({ db, replicaSet, clock, maxAwaitTimeMs, silenceMs: 400 });
+      const admin = database.client.db('admin');
+      const patience = manualClock();
+      const own = new MongoChangeSource({ db, replicaSet, clock: patience, maxAwaitTimeMs, silenceMs: 400 });
       await source.close();
       await own.open(undefined);
       let { position } = await own.read();
-      const survives = async (id: string): Promise<void> => {
-        await expect(own.read()).rejects.not.toMatchObject({ code: 'internal' });
+      const survives = async (id: string, meanwhile = async (): Promise<void> => {}): Promise<void> => {
+        const closed = expect(own.read()).rejects.not.toMatchObject({ code: 'internal' });
+        await meanwhile();
+        await closed;
         await collection('campaigns').insertOne({ _id: id });
         await own.open(position);
         const seen = await take(own, 1);
@@ -396,7 +401,13 @@ describe('change source on MongoDB', () => {
       {
         const silent = { failCommands: ['getMore'], appName, blockTimeMS: 2_000 };
         await using _ = await failCommand(database.client, silent);
-        await survives('silent');
+        const asks = { $match: { appName, op: 'getmore', active: true } };
+        await survives('silent', async () => {
+          await waitFor(async () => (await admin.aggregate([{ $currentOp: {} }, asks]).toArray()).length > 0, {
+            what: 'a question that is not answered',
+          });
+          patience.advance(400);
+        });
       }
       await own.close();
       await client.close();

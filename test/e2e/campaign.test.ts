@@ -4,7 +4,7 @@ import type { Document } from 'mongodb';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 
 /** More for a soak: `CONTACTS=10000 npm test -- --selectProjects e2e`. */
 const size = Number(process.env['CONTACTS'] ?? 1000);
@@ -169,13 +169,13 @@ describe('SIGKILL', () => {
   test('of the only worker, three times: started again, it loses nothing and repeats only what was in doubt', async () => {
     await people(size);
     await template();
-    let worker = start();
+    let worker = start(shortLease);
     await put(campaign('spring'));
     const limit = 3 * 512;
     for (const part of [0.3, 1, 1.7]) {
       await waitFor(() => sink.keys.size > size * part, { ...patience, what: `${part} messages a contact` });
       await worker.kill('SIGKILL');
-      worker = start();
+      worker = start(shortLease);
     }
     await completed('spring');
     await expectExact('spring');
@@ -185,8 +185,8 @@ describe('SIGKILL', () => {
   test('of one of two workers, for good: the other one takes over', async () => {
     await people(size);
     await template();
-    const first = start();
-    start();
+    const first = start(shortLease);
+    start(shortLease);
     await waitFor(async () => (await database.db.collection('partitions').distinct('owner')).length === 2, {
       what: 'both to own partitions',
       timeoutMs: 30_000,

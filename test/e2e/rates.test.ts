@@ -8,7 +8,7 @@ import { lateness } from '../support/lateness.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 
 type Loose = { _id: string; [field: string]: unknown };
 const seconds = Number(process.env['SECONDS'] ?? 10);
@@ -46,7 +46,7 @@ async function sinkOf(): Promise<Sink> {
 }
 
 function start(env: Record<string, string>): WorkerProcess {
-  const worker = startWorker(database, { PARTITIONS: '32', SHUTDOWN_GRACE_MS: '2000', ...env });
+  const worker = startWorker(database, { ...shortLease, PARTITIONS: '32', SHUTDOWN_GRACE_MS: '2000', ...env });
   workers.push(worker);
   return worker;
 }

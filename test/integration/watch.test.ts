@@ -9,7 +9,7 @@ import { initDatabase } from '../../src/mongo/collections.ts';
 import { progressQueries } from '../../src/mongo/progressReader.ts';
 import { failCommand, type TestDatabase, testDatabase } from '../support/mongo.ts';
 import { waitFor } from '../support/waitFor.ts';
-import { startWorker, type WorkerProcess } from '../support/workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from '../support/workers.ts';
 
 let database: TestDatabase;
 let workers: WorkerProcess[];
@@ -41,7 +41,7 @@ const insert = (_id: string, contacts: number, change: Record<string, unknown> =
 const setStatus = (_id: string, status: string) =>
   database.db.collection<{ _id: string; status: string }>('campaigns').updateOne({ _id }, { $set: { status } });
 const work = (): void => {
-  workers.push(startWorker(database, { CHANNEL_PHONE_DRIVER: 'console', PARTITIONS: '16' }));
+  workers.push(startWorker(database, { ...shortLease, CHANNEL_PHONE_DRIVER: 'console', PARTITIONS: '16' }));
 };
 
 /** A terminal without one: it says that it is, and takes keys. */

@@ -1,17 +1,34 @@
-/** The most that this process was late by since it is called, ms: as much later than they came it may have seen messages. */
-export function lateness(): { most(): number } {
+const everyMs = 10;
+
+/**
+ * The most that this process was late by since it is called, ms: as much later than they came it may have seen messages. With `ping`, what
+ * that took, too: how long the database stood still.
+ */
+export function lateness(ping?: () => Promise<unknown>): { most(): number } {
   let last = performance.now();
   let most = 0;
-  const timer = setInterval(() => {
+  let isOut = false;
+  const look = (): void => {
     const now = performance.now();
-    most = Math.max(most, now - last - 10);
+    most = Math.max(most, now - last - everyMs);
     last = now;
-  }, 10);
+  };
+  const timer = setInterval(() => {
+    if (isOut) return;
+    look();
+    if (ping === undefined) return;
+    isOut = true;
+    void ping().finally(() => {
+      isOut = false;
+      look();
+    });
+  }, everyMs);
   timer.unref();
   return {
     most() {
       clearInterval(timer);
-      return Math.max(0, most, performance.now() - last - 10);
+      look();
+      return most;
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Collection, Document } from 'mongodb';
 import { type TestDatabase, testDatabase } from './mongo.ts';
 import { type Sink, startSink } from './sink.ts';
 import { waitFor } from './waitFor.ts';
-import { startWorker, type WorkerProcess } from './workers.ts';
+import { shortLease, startWorker, type WorkerProcess } from './workers.ts';
 
 type Loose = Document & { _id: string };
 
@@ -33,7 +33,7 @@ export function testService(name: string): TestService {
   });
   return {
     start: () => {
-      const env = { CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: sink.url, PARTITIONS: '16' };
+      const env = { CHANNEL_PHONE_DRIVER: 'http', CHANNEL_PHONE_URL: sink.url, PARTITIONS: '16', ...shortLease };
       const worker = startWorker(database, env);
       workers.push(worker);
       return worker;

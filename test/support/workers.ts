@@ -12,6 +12,9 @@ export interface WorkerProcess {
   kill(signal: NodeJS.Signals): Promise<number | null>;
 }
 
+/** Where somebody has to take over, or to be missed. */
+export const shortLease = { LEASE_TTL_MS: '2000' };
+
 export function startWorker(database: Pick<TestDatabase, 'uri' | 'name'>, env: Record<string, string>): WorkerProcess {
   const bin = new URL('../../bin/communication-base.js', import.meta.url).pathname;
   const child = spawn(process.execPath, [bin, 'worker'], {
@@ -21,7 +24,8 @@ export function startWorker(database: Pick<TestDatabase, 'uri' | 'name'>, env: R
       MONGODB_URI: database.uri,
       MONGODB_DATABASE: database.name,
       HEALTH_PORT: '0',
-      LEASE_TTL_MS: '2000',
+      // a machine that stands still for a moment takes nobody's lease away
+      LEASE_TTL_MS: '15000',
       LOG_LEVEL: 'info',
       ...env,
     },

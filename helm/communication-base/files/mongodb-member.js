@@ -2,10 +2,13 @@
 // Environment: LOCAL (host:port). Proven by npm run proof:mongodb.
 const { LOCAL = '127.0.0.1:27017' } = process.env;
 
+let local;
 /** What keeps the member from being of use to its set; undefined: nothing. */
 const lack = () => {
   try {
-    const hello = new Mongo(`mongodb://${LOCAL}/?directConnection=true`).getDB('admin').runCommand({ hello: 1 });
+    // one connection for all tries
+    local ??= new Mongo(`mongodb://${LOCAL}/?directConnection=true`).getDB('admin');
+    const hello = local.runCommand({ hello: 1 });
     if (hello.isWritablePrimary || hello.secondary) return undefined;
     return hello.setName === undefined ? 'it is in no set' : 'it has not all data yet';
   } catch (error) {

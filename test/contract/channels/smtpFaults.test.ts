@@ -108,7 +108,7 @@ it('a server that goes silent at any step is given up in time, by what may have 
   await Promise.all(
     faults.map(async (fault) => {
       n += 1;
-      const given = { delivery: 'at-most-once', warm: false, timeoutMs: 1500 } as const;
+      const given = { delivery: 'at-most-once', warm: false, timeoutMs: 5000 } as const;
       const { result, taken, dotLeft, mayLeave } = await throughFault(server, n, fault, given);
       expect(result).toMatchObject({ kind: expect.stringMatching(/^(unknown|retry)$/), code: 'timeout' });
       if (result.kind === 'unknown') expect(mayLeave).toBe(true);
