@@ -4,7 +4,8 @@ import { person } from '../work.mjs';
 import { sender } from './send.mjs';
 
 const delayMs = 2_000;
-const concurrency = 200;
+/** Of each of the two kinds of job; more of either makes it slower, since it looks through what is locked. */
+const concurrency = 100;
 const chunk = 200;
 
 async function agendaOf({ library, uri, database }, more = {}) {
@@ -32,7 +33,7 @@ export async function work(settings) {
     processEvery: 100,
     maxConcurrency: 2 * concurrency,
     defaultConcurrency: concurrency,
-    defaultLockLimit: 2 * concurrency,
+    defaultLockLimit: concurrency,
     removeOnComplete: true,
   });
   agenda.on('error', (error) => process.stderr.write(`agenda: ${error.message}\n`));
