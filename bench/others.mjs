@@ -56,6 +56,7 @@ for (const id of ids) {
   if (lack) say(`${candidate.name} is left out: ${lack}`);
   else results.push({ candidate, runs: [] });
 }
+if (results.length === 0) process.exit(2);
 for (const { candidate } of results) await candidate.install();
 for (let round = 1; round <= rounds; round++) {
   for (const { candidate, runs } of results) {
@@ -70,7 +71,8 @@ if (values.json) {
   const told = results.map(({ candidate: { id, name, versions }, runs }) => ({ id, name, versions, runs }));
   process.stdout.write(`${JSON.stringify({ options, results: told }, undefined, 2)}\n`);
 } else {
-  const parts = values.kill ? [killTable(results)] : [throughputTable(results), ratioTable(results)];
+  const parts = [values.kill ? killTable(results) : throughputTable(results)];
+  if (!values.kill && results.length > 1) parts.push(ratioTable(results));
   process.stdout.write(`\n${parts.join('\n\n')}\n\n`);
   for (const { candidate } of results)
     if (candidate.versions) process.stdout.write(`${candidate.name}: ${candidate.versions}\n`);

@@ -9,11 +9,12 @@ import { promisify } from 'node:util';
 const exec = promisify(execFile);
 const installTimeoutMs = 300_000;
 
+/** The newest at the time of the figures in README.md; ioredis is the release that BullMQ is tested with. */
 const packages = {
-  bullmq: { bullmq: '6.7.0', ioredis: '6.0.0' },
+  bullmq: { bullmq: '6.7.0', ioredis: '5.11.1' },
   agenda: { agenda: '6.2.6', '@agendajs/mongo-backend': '4.0.3', mongodb: '7.9.0' },
 };
-/** Bindings of one module that exports each package under a name without signs. */
+/** Names under which one module exports them. */
 const exported = { agenda: 'agenda', '@agendajs/mongo-backend': 'backend', bullmq: 'bullmq', ioredis: 'ioredis' };
 
 export const versionsOf = (name) =>
@@ -39,7 +40,7 @@ export async function installed(name) {
       .filter((id) => exported[id])
       .map((id) => `export * as ${exported[id]} from '${id}';\n`);
     writeFileSync(join(scratch, 'index.mjs'), lines.join(''));
-    renameSync(scratch, folder);
+    if (!existsSync(entry)) renameSync(scratch, folder);
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
