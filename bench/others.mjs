@@ -48,6 +48,10 @@ if (!existsSync('/proc/self/stat')) {
   process.exit(2);
 }
 
+// so that databases and their folders go, too
+process.once('SIGINT', () => process.exit(130));
+process.once('SIGTERM', () => process.exit(143));
+
 const say = (text) => process.stderr.write(`${text}\n`);
 const results = [];
 for (const id of ids) {

@@ -48,8 +48,11 @@ export async function startRedis(appendfsync) {
     Object.entries(args).flatMap(([key, value]) => [`--${key}`, String(value)]),
     { stdio: 'ignore' },
   );
-  const kill = () => child.kill('SIGKILL');
-  process.once('exit', kill);
+  const end = () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', end);
   const gone = once(child, 'exit');
   const deadline = Date.now() + startTimeoutMs;
   while (!(await answers(port))) {
@@ -60,10 +63,10 @@ export async function startRedis(appendfsync) {
     pid: child.pid,
     where: { redisPort: port },
     async stop() {
-      kill();
+      child.kill('SIGKILL');
       await gone;
-      process.off('exit', kill);
-      rmSync(folder, { recursive: true, force: true });
+      end();
+      process.off('exit', end);
     },
   };
 }

@@ -116,8 +116,10 @@ async function miscounts(db, { _id, size, replied }, own) {
   const sizes = [came, skipped, uncertain].map((ids) => ids.size);
   const wanted = JSON.stringify({ total: size, active: 0, completed: size, answered: replied, messages: sizes });
   const differ = [...new Set([...came, ...sent])].filter((id) => came.has(id) !== sent.has(id));
-  const such = JSON.stringify(rows.find((row) => row._id === differ[0]));
+  const such = JSON.stringify(rows.find((row) => row._id === differ[0])) ?? differ[0];
+  const strange = rows.filter((row) => uncertain.has(row._id) && !isReplier(row.conversationId));
   return [
+    ...strange.map(({ _id: id }) => `${id} is uncertain, and its contact has not answered`),
     ...(counted === wanted ? [] : [`counted ${counted}, not ${wanted}`]),
     ...(differ.length === 0 ? [] : [`${differ.length} rows do not say what came, such as ${such}`]),
   ];

@@ -399,7 +399,7 @@ describe('change source on MongoDB', () => {
         await survives('cut');
       }
       {
-        const silent = { failCommands: ['getMore'], appName, blockTimeMS: 2_000 };
+        const silent = { failCommands: ['getMore'], appName, blockTimeMS: 4_000 };
         await using _ = await failCommand(database.client, silent);
         const asks = { $match: { appName, op: 'getmore', active: true } };
         await survives('silent', async () => {

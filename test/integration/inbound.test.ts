@@ -138,12 +138,12 @@ describe('inbound events', () => {
 
   test('STOP amid a campaign at full speed: nothing leaves later than two seconds after it was stored', async () => {
     const contacts = 1_000;
-    const stood = lateness(ping);
     sink.answer(() => ({ delayMs: 100 }));
     await campaign('spring', contacts, [
       { ...ask, followUps: [{ after: 'PT1S' }, { after: 'PT1S' }, { after: 'PT1S' }] },
     ]);
     await sink.took(100);
+    const stood = lateness(ping);
     /** By the clock of the server; from before the first, however long the stream takes to open. */
     const stored = new Map<string, number>();
     const { operationTime } = await database.db.command({ ping: 1 });

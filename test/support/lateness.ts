@@ -18,10 +18,14 @@ export function lateness(ping?: () => Promise<unknown>): { most(): number } {
     look();
     if (ping === undefined) return;
     isOut = true;
-    void ping().finally(() => {
-      isOut = false;
-      look();
-    });
+    ping().then(
+      () => {
+        isOut = false;
+        look();
+      },
+      // the database is gone: the test is over
+      () => clearInterval(timer),
+    );
   }, everyMs);
   timer.unref();
   return {
