@@ -7,6 +7,7 @@ import { MongoClient } from 'mongodb';
 import { startReplicaSet } from '../scripts/replicaSet.mjs';
 import { startCollector } from './collector.mjs';
 import { meter, startProgram, startRole } from './processes.mjs';
+import { median } from './table.mjs';
 import { campaign, person, workerEnv } from './work.mjs';
 
 const { values } = parseArgs({
@@ -43,7 +44,6 @@ async function round({ db, worker, times }, number) {
   times.push((cpu() / (2 * contacts)) * 1e6);
 }
 
-const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 const set = await startReplicaSet({ cacheGb: 4 });
 const client = await new MongoClient(set.uri).connect();
 const sides = [];

@@ -35,14 +35,6 @@ export async function startProvider() {
   });
 }
 
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** `expect` says what was found and remembers what is not as it should be: a value, or a pattern. */
 export function createJudge() {
   const faults = [];

@@ -3,9 +3,10 @@
 // example campaign against a real replica set and is stopped while messages are under way. `npm run proof:image`
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
+import { freePort } from './freePort.mjs';
 import { findEngine, run } from './imageEngine.mjs';
 import { lookAtImage } from './imageLook.mjs';
-import { createJudge, freePort, startProvider, until } from './imageWorld.mjs';
+import { createJudge, startProvider, until } from './imageWorld.mjs';
 import { startReplicaSet } from './replicaSet.mjs';
 
 const tag = 'localhost/communication-base:proof';

@@ -6,8 +6,9 @@ import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
-import { freePort, until } from './chart/cluster.mjs';
+import { until } from './chart/cluster.mjs';
 import { mongosh, root, say } from './chart/tools.mjs';
+import { freePort } from './freePort.mjs';
 import { findMongod } from './mongod.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'embedded-'));

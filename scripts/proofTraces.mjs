@@ -5,12 +5,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { createServer as createNetServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MongoClient } from 'mongodb';
+import { freePort } from './freePort.mjs';
 import { startReplicaSet } from './replicaSet.mjs';
 
 const say = (text) => process.stdout.write(`${text}\n`);
@@ -33,15 +33,6 @@ async function until(what, condition) {
     if (value) return value;
   }
   throw new Error(`waited a minute for ${what}`);
-}
-
-/** A port that is free now. */
-async function freePort() {
-  const server = createNetServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  return port;
 }
 
 /** Jaeger with its spans in memory, on loopback alone. */

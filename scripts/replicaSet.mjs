@@ -1,11 +1,11 @@
 // Starts real mongods on loopback as one replica set, each with a data folder of its own that goes away with it.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
+import { freePort } from './freePort.mjs';
 import { findMongod } from './mongod.mjs';
 
 const startTimeoutMs = 30_000;
@@ -163,18 +163,6 @@ async function initiate(set, hosts, electionTimeoutMs) {
     if (Date.now() > deadline) throw new Error('the replica set elected no primary');
     await sleep(50);
   }
-}
-
-/** `port` itself if it is given; rejects with EADDRINUSE when it is taken. */
-function freePort(wanted = 0) {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(wanted, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 async function tail(path) {

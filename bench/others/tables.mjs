@@ -1,11 +1,6 @@
 // Medians over the rounds, as people read them.
-import { table } from '../table.mjs';
+import { median, table } from '../table.mjs';
 
-function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-}
 const whole = (value) => Math.round(value).toLocaleString('en-US');
 const seconds = (value) => (Number.isFinite(value) ? value.toFixed(1) : '-');
 const sum = (run) => run.workerMicros + run.databaseMicros;

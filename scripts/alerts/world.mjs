@@ -1,21 +1,13 @@
 // What the alerts are proven with: a MongoDB, two workers of two threads, a provider that answers as it is told, a Prometheus.
 import { createServer } from 'node:http';
-import { createServer as createSocket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
 import { startProgram } from '../../bench/processes.mjs';
+import { freePort } from '../freePort.mjs';
 import { startPrometheus } from '../prometheus.mjs';
 import { startReplicaSet } from '../replicaSet.mjs';
 
 const database = 'alerts';
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const socket = createSocket().listen(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
 
 /** A provider whose paths answer as they are told: a status, or never. */
 async function startProvider() {
